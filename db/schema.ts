@@ -1,0 +1,269 @@
+import { sql, type SQL } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  doublePrecision,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgSchema,
+  primaryKey,
+  real,
+  smallint,
+  text,
+  timestamp,
+  unique,
+  uuid,
+  type AnyPgColumn,
+} from 'drizzle-orm/pg-core'
+import { EvaluationState, Phase, RunState } from '../shared/models/states.ts'
+
+/**
+ * The tables. Read by drizzle-kit, which writes the migrations; at run time only its types are used.
+ *
+ * Rules that SQL keeps: a state is terminal exactly when there is a finishing time, and a state is
+ * changed by a guarded UPDATE only. What belongs to a user (request, parameters, metrics) is JSON as on the wire.
+ */
+export const evalhub = pgSchema('evalhub')
+
+export const runState = evalhub.enum('run_state', RunState.options)
+export const evaluationState = evalhub.enum('evaluation_state', EvaluationState.options)
+/** In the order in which a run passes through, so that `greatest` never goes back. */
+export const phase = evalhub.enum('phase', Phase.options)
+/** Who wrote a provider or collection. That, and never a tenant's name, makes a row a system row. */
+export const source = evalhub.enum('source', ['catalogue', 'api'])
+
+const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
+const at = (name: string) => timestamp(name, { withTimezone: true, precision: 6 })
+const now = sql`now()`
+
+/** Tenant of a row; empty where no identity is required and none was given. */
+const tenant = () => text('tenant').notNull()
+
+const finishedExactlyWhenTerminal = (state: AnyPgColumn, finishedAt: AnyPgColumn): SQL =>
+  sql`(${state} in ('pending', 'running')) = (${finishedAt} is null)`
+
+const catalogueColumns = () => ({
+  id: text('id').primaryKey(),
+  tenant: tenant(),
+  source: source('source').notNull(),
+  owner: text('owner').notNull(),
+  /** The wire's config. */
+  config: jsonb('config').notNull(),
+  createdAt: at('created_at').notNull().default(now),
+  updatedAt: at('updated_at').notNull().default(now),
+})
+
+export const providers = evalhub.table(
+  'providers',
+  {
+    ...catalogueColumns(),
+    /** Bound of one attempt of a run; null means the default. */
+    deadlineSeconds: integer('deadline_seconds'),
+  },
+  (table) => [index('providers_tenant').on(table.tenant, table.id)],
+)
+
+/** Each benchmark apart from its provider, so that a submit reads only what it names. */
+export const providerBenchmarks = evalhub.table(
+  'provider_benchmarks',
+  {
+    providerId: text('provider_id')
+      .notNull()
+      .references(() => providers.id, { onDelete: 'cascade' }),
+    benchmarkId: text('benchmark_id').notNull(),
+    position: integer('position').notNull(),
+    definition: jsonb('definition').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.providerId, table.benchmarkId] })],
+)
+
+export const collections = evalhub.table('collections', catalogueColumns(), (table) => [
+  index('collections_tenant').on(table.tenant, table.id),
+])
+
+export const evaluations = evalhub.table(
+  'evaluations',
+  {
+    /** UUIDv7, made by us: `id desc` is newest first. */
+    id: uuid('id').primaryKey(),
+    tenant: tenant(),
+    owner: text('owner').notNull(),
+    name: text('name').notNull(),
+    tags: jsonb('tags').notNull(),
+    state: evaluationState('state').notNull().default('pending'),
+    /** The wire's message about the state. */
+    message: jsonb('message').notNull(),
+    /** The request as it was understood. */
+    request: jsonb('request').notNull(),
+    experiment: text('experiment'),
+    createdAt: at('created_at').notNull().default(now),
+    updatedAt: at('updated_at').notNull().default(now),
+    finishedAt: at('finished_at'),
+    /** Weighted mean of the primary scores; null until completed, or without any. */
+    score: doublePrecision('score'),
+    passed: boolean('passed'),
+    aggregateThreshold: doublePrecision('aggregate_threshold').notNull(),
+    collectionUpdatedAt: text('collection_updated_at'),
+    /** Number of the last row of `job_events`; handed out under this row's lock. */
+    lastSeq: integer('last_seq').notNull().default(0),
+    cancelledAt: at('cancelled_at'),
+    /** Set by a hard delete: no read shows the row any more; it goes once its runs are settled. */
+    deletedAt: at('deleted_at'),
+  },
+  (table) => [
+    index('evaluations_tenant')
+      .on(table.tenant, table.id.desc())
+      .where(sql`deleted_at is null`),
+    index('evaluations_state')
+      .on(table.tenant, table.state, table.id.desc())
+      .where(sql`deleted_at is null`),
+    index('evaluations_deleted')
+      .on(table.deletedAt)
+      .where(sql`deleted_at is not null`),
+    check('evaluations_finished', finishedExactlyWhenTerminal(table.state, table.finishedAt)),
+  ],
+)
+
+const evaluationId = () =>
+  uuid('evaluation_id')
+    .notNull()
+    .references(() => evaluations.id, { onDelete: 'cascade' })
+
+export const runs = evalhub.table(
+  'runs',
+  {
+    evaluationId: evaluationId(),
+    benchmarkIndex: integer('benchmark_index').notNull(),
+    providerId: text('provider_id').notNull(),
+    benchmarkId: text('benchmark_id').notNull(),
+    /** The snapshot taken at submit (`domain/run-spec.ts`). Nothing later reads providers or collections. */
+    spec: jsonb('spec').notNull(),
+    state: runState('state').notNull().default('pending'),
+    phase: phase('phase'),
+    /** Share that is done, 0 to 1. */
+    progress: real('progress'),
+    /** Number of the attempt that counts, from 1. */
+    attempt: smallint('attempt').notNull().default(1),
+    errorMessage: jsonb('error_message'),
+    warningMessage: jsonb('warning_message'),
+    /** As the adapter said it, else as the hub stamped it. */
+    startedAt: text('started_at'),
+    completedAt: text('completed_at'),
+    metrics: jsonb('metrics'),
+    metricsSchema: jsonb('metrics_schema'),
+    additionalInfo: jsonb('additional_info'),
+    artifacts: jsonb('artifacts'),
+    test: jsonb('test'),
+    mlflowRunId: text('mlflow_run_id'),
+    logsPath: text('logs_path'),
+    resolvedSha: text('resolved_sha'),
+    updatedAt: at('updated_at').notNull().default(now),
+    finishedAt: at('finished_at'),
+    /** Null while the bridge owes the run something: a process to end, logs to keep. */
+    settledAt: at('settled_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.evaluationId, table.benchmarkIndex] }),
+    index('runs_unsettled')
+      .on(table.evaluationId, table.benchmarkIndex)
+      .where(sql`settled_at is null`),
+    check('runs_finished', finishedExactlyWhenTerminal(table.state, table.finishedAt)),
+  ],
+)
+
+/** One try of a run. The row is written when it is launched. */
+export const attempts = evalhub.table(
+  'attempts',
+  {
+    evaluationId: uuid('evaluation_id').notNull(),
+    benchmarkIndex: integer('benchmark_index').notNull(),
+    attempt: smallint('attempt').notNull(),
+    launchedAt: at('launched_at').notNull().default(now),
+    /** The bridge that launched it. */
+    holder: text('holder').notNull(),
+    /** What the runtime calls the launched thing: the Job's uid, or the process's identity. */
+    objectUid: text('object_uid'),
+    failureClass: text('failure_class'),
+    exitCode: integer('exit_code'),
+    message: text('message'),
+    endedAt: at('ended_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt] }),
+    foreignKey({ columns: [table.evaluationId, table.benchmarkIndex], foreignColumns: [runs.evaluationId, runs.benchmarkIndex] }).onDelete(
+      'cascade',
+    ),
+  ],
+)
+
+/** Runs that wait to be launched. A row lives from submit to launch. */
+export const launchQueue = evalhub.table(
+  'launch_queue',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    tenant: tenant(),
+    evaluationId: evaluationId(),
+    benchmarkIndex: integer('benchmark_index').notNull(),
+    attempt: smallint('attempt').notNull(),
+    dueAt: at('due_at').notNull().default(now),
+    leaseHolder: text('lease_holder'),
+    leaseExpiresAt: at('lease_expires_at'),
+    tries: integer('tries').notNull().default(0),
+    lastError: text('last_error'),
+  },
+  (table) => [
+    unique('launch_queue_run').on(table.evaluationId, table.benchmarkIndex),
+    index('launch_queue_due').on(table.tenant, table.dueAt, table.id),
+  ],
+)
+
+/** Every change of a state, in the order in which it happened. Never progress. */
+export const jobEvents = evalhub.table(
+  'job_events',
+  {
+    evaluationId: evaluationId(),
+    seq: integer('seq').notNull(),
+    at: at('at').notNull().default(now),
+    /** Null for the job itself. */
+    benchmarkIndex: integer('benchmark_index'),
+    attempt: smallint('attempt'),
+    state: text('state').notNull(),
+    message: text('message'),
+  },
+  (table) => [primaryKey({ columns: [table.evaluationId, table.seq] })],
+)
+
+/** What adapters wrote, in compressed pieces. */
+export const runLogs = evalhub.table(
+  'run_logs',
+  {
+    evaluationId: evaluationId(),
+    benchmarkIndex: integer('benchmark_index').notNull(),
+    attempt: smallint('attempt').notNull(),
+    container: text('container').notNull(),
+    seq: integer('seq').notNull(),
+    /** gzip. */
+    chunk: bytea('chunk').notNull(),
+    /** Length before compression. */
+    bytes: integer('bytes').notNull(),
+    firstAt: at('first_at').notNull(),
+    lastAt: at('last_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt, table.container, table.seq] })],
+)
+
+/** Number of visible jobs by tenant and state, spread over 16 rows so that writers do not wait for each other. Kept by a trigger. */
+export const evaluationCounts = evalhub.table(
+  'evaluation_counts',
+  {
+    tenant: tenant(),
+    state: evaluationState('state').notNull(),
+    slot: smallint('slot').notNull(),
+    total: bigint('total', { mode: 'number' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.state, table.slot] })],
+)

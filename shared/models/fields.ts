@@ -1,0 +1,59 @@
+import { z } from 'zod'
+
+/**
+ * Field rules that several wire models share. Each refusal carries the contract's rule name (`tag`),
+ * which `decode` puts into the answer.
+ */
+
+const rule = (tag: string) => ({ params: { tag } })
+
+const RFC1123_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+
+/** A Kubernetes object name of one label: lower-case letters, digits and `-`, at most 63 characters. */
+export const DnsLabel = z.string().refine((value) => value === '' || RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
+
+/** As `DnsLabel`, and not empty. */
+export const RequiredDnsLabel = z
+  .string()
+  .min(1)
+  .refine((value) => RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
+
+/** 1 to 128 characters, without `,` and `|`, which separate the values of a list filter. */
+export const Tag = z.string().refine((tag) => tag.length > 0 && [...tag].length <= 128 && !/[,|]/.test(tag), rule('tagname'))
+
+export const Tags = z.array(Tag)
+
+/** Free text of 1 to 1024 characters; the empty string means none. */
+export const Description = z.string().max(1024)
+
+/** An object that EvalHub stores and passes on without reading it. */
+export const Opaque = z.record(z.string(), z.unknown())
+
+/** The nearest 32-bit float, as the shortest decimal that names it: 0.85, not 0.8500000238418579. */
+export function float32(value: number): number {
+  const single = Math.fround(value)
+  for (let digits = 6; digits <= 9; digits++) {
+    const short = Number(single.toPrecision(digits))
+    if (Math.fround(short) === single) return short
+  }
+  return single
+}
+
+/** A number that the wire keeps with 32 bits. */
+export const Float32 = z.number().overwrite(float32)
+
+/** RFC 3339 with seconds, an offset or `Z`; kept as it was sent. */
+export const Timestamp = z.iso.datetime({ offset: true, local: false })
+
+/** The metric that judges a benchmark. */
+export const PrimaryScore = z.object({
+  /** Name as the framework reports it: `acc_norm`, `exact_match`. */
+  metric: z.string().min(1),
+  /** True where a smaller value is better (perplexity, latency). Absent means false. */
+  lower_is_better: z.boolean().optional(),
+})
+export type PrimaryScore = z.infer<typeof PrimaryScore>
+
+/** The bound that the primary metric, or a job's score, must reach. Zero is a bound like any other. */
+export const PassCriteria = z.object({ threshold: Float32 })
+export type PassCriteria = z.infer<typeof PassCriteria>

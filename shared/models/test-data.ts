@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { DnsLabel, RequiredDnsLabel } from './fields.ts'
+
+const BLOCKED_HOSTS = new Set(['localhost', 'localhost.localdomain', 'metadata', 'metadata.google.internal'])
+const BLOCKED_SUFFIXES = ['.cluster.local', '.svc', '.local']
+
+/** IPv4 ranges that no repository of a user lies in: loopback, private, link-local, unspecified, multicast. */
+function isInternalIpv4(host: string): boolean {
+  const parts = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(host)
+  if (!parts) return false
+  const [first, second] = [Number(parts[1]), Number(parts[2])]
+  if (first === 0 || first === 10 || first === 127 || first >= 224) return true
+  return (first === 172 && second >= 16 && second <= 31) || (first === 192 && second === 168) || (first === 169 && second === 254)
+}
+
+/** The same for IPv6, mapped IPv4 addresses included; `host` is in brackets, as `URL` writes it. */
+function isInternalIpv6(host: string): boolean {
+  if (!host.startsWith('[')) return false
+  const address = host.slice(1, -1).toLowerCase()
+  return address === '::' || address === '::1' || address.startsWith('::ffff:') || /^(f[cdf]|fe[89ab])/.test(address)
+}
+
+/** True if a git repository may be cloned from there: http(s) and a host that is not obviously inside. No name is resolved here. */
+export function isAllowedGitUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname } = new URL(text)
+  if (protocol !== 'http:' && protocol !== 'https:') return false
+  const host = hostname.toLowerCase().replace(/\.$/, '')
+  if (host === '' || BLOCKED_HOSTS.has(host) || BLOCKED_SUFFIXES.some((suffix) => host.endsWith(suffix))) return false
+  return !isInternalIpv4(host) && !isInternalIpv6(host)
+}
+
+const S3 = z.object({ bucket: z.string().min(1), key: z.string().min(1), secret_ref: z.string().min(1) })
+
+const Pvc = z.object({ claim_name: RequiredDnsLabel, sub_path: z.string().optional() })
+
+const Git = z
+  .object({
+    url: z
+      .string()
+      .min(1)
+      .refine(isAllowedGitUrl, { params: { tag: 'git_clone_url' } }),
+    /** Branch, tag or commit. */
+    ref: z.string().min(1),
+    sub_path: z.string().optional(),
+    /** Secret with `username` and `password`; allowed with https only. */
+    secret_ref: DnsLabel.optional(),
+  })
+  .refine((git) => !git.secret_ref || !git.url.toLowerCase().startsWith('http:'), {
+    params: { text: 'git url with credentials must use https scheme' },
+  })
+
+const HuggingFace = z.object({
+  repo_id: z.string().refine((id) => id.trim() !== '', { params: { tag: 'required' } }),
+  revision: z.string().optional(),
+  sub_path: z.string().optional(),
+  secret_ref: z.string().optional(),
+})
+
+const SOURCES = ['s3', 'pvc', 'git', 'hf'] as const
+
+/** Where the data set of a benchmark comes from: exactly one of the four sources. Mounted at `/test_data`. */
+export const TestDataRef = z
+  .object({
+    s3: S3.optional(),
+    pvc: Pvc.optional(),
+    git: Git.optional(),
+    hf: HuggingFace.optional(),
+    /** `pre_recorded_data` needs no model. Absent means `data_set`. */
+    type: z.enum(['data_set', 'pre_recorded_data']).optional(),
+    /** Commit that was used; written by the hub, refused in a request. */
+    resolved_sha: z.string().optional(),
+  })
+  .superRefine((ref, context) => {
+    const count = SOURCES.filter((source) => ref[source] !== undefined).length
+    if (count === 1) return
+    const text = count === 0 ? 'one of s3, pvc, git, or hf must be set' : 'exactly one of s3, pvc, git, or hf must be set'
+    context.addIssue({ code: 'custom', params: { text: `test_data_ref: ${text}` } })
+  })
+export type TestDataRef = z.infer<typeof TestDataRef>
