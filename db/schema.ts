@@ -19,7 +19,12 @@ import {
   uuid,
   type AnyPgColumn,
 } from 'drizzle-orm/pg-core'
-import { EvaluationState, Phase, RunState } from '../shared/models/states.ts'
+import type { RunSpec } from '../shared/domain/run-spec.ts'
+import type { BenchmarkTest, MetricSchema } from '../shared/models/benchmark-run.ts'
+import type { EvaluationJobConfig } from '../shared/models/evaluation.ts'
+import type { Message } from '../shared/models/message.ts'
+import type { BenchmarkResource, ProviderRuntime } from '../shared/models/provider.ts'
+import { EVALUATION_STATES, PHASES, RUN_STATES } from '../shared/models/states.ts'
 
 /**
  * The tables. Read by drizzle-kit, which writes the migrations; at run time only its types are used.
@@ -29,10 +34,10 @@ import { EvaluationState, Phase, RunState } from '../shared/models/states.ts'
  */
 export const evalhub = pgSchema('evalhub')
 
-export const runState = evalhub.enum('run_state', RunState.options)
-export const evaluationState = evalhub.enum('evaluation_state', EvaluationState.options)
+export const runState = evalhub.enum('run_state', RUN_STATES)
+export const evaluationState = evalhub.enum('evaluation_state', EVALUATION_STATES)
 /** In the order in which a run passes through, so that `greatest` never goes back. */
-export const phase = evalhub.enum('phase', Phase.options)
+export const phase = evalhub.enum('phase', PHASES)
 /** Who wrote a provider or collection. That, and never a tenant's name, makes a row a system row. */
 export const source = evalhub.enum('source', ['catalogue', 'api'])
 
@@ -51,7 +56,7 @@ const catalogueColumns = () => ({
   tenant: tenant(),
   source: source('source').notNull(),
   owner: text('owner').notNull(),
-  /** The wire's config. */
+  /** The wire's config; a provider's without benchmarks and runtime, which have places of their own. */
   config: jsonb('config').notNull(),
   createdAt: at('created_at').notNull().default(now),
   updatedAt: at('updated_at').notNull().default(now),
@@ -61,6 +66,7 @@ export const providers = evalhub.table(
   'providers',
   {
     ...catalogueColumns(),
+    runtime: jsonb('runtime').$type<ProviderRuntime>(),
     /** Bound of one attempt of a run; null means the default. */
     deadlineSeconds: integer('deadline_seconds'),
   },
@@ -76,7 +82,7 @@ export const providerBenchmarks = evalhub.table(
       .references(() => providers.id, { onDelete: 'cascade' }),
     benchmarkId: text('benchmark_id').notNull(),
     position: integer('position').notNull(),
-    definition: jsonb('definition').notNull(),
+    definition: jsonb('definition').$type<BenchmarkResource>().notNull(),
   },
   (table) => [primaryKey({ columns: [table.providerId, table.benchmarkId] })],
 )
@@ -93,12 +99,12 @@ export const evaluations = evalhub.table(
     tenant: tenant(),
     owner: text('owner').notNull(),
     name: text('name').notNull(),
-    tags: jsonb('tags').notNull(),
+    tags: jsonb('tags').$type<string[]>().notNull(),
     state: evaluationState('state').notNull().default('pending'),
     /** The wire's message about the state. */
-    message: jsonb('message').notNull(),
+    message: jsonb('message').$type<Message>().notNull(),
     /** The request as it was understood. */
-    request: jsonb('request').notNull(),
+    request: jsonb('request').$type<EvaluationJobConfig>().notNull(),
     experiment: text('experiment'),
     createdAt: at('created_at').notNull().default(now),
     updatedAt: at('updated_at').notNull().default(now),
@@ -141,23 +147,23 @@ export const runs = evalhub.table(
     providerId: text('provider_id').notNull(),
     benchmarkId: text('benchmark_id').notNull(),
     /** The snapshot taken at submit (`domain/run-spec.ts`). Nothing later reads providers or collections. */
-    spec: jsonb('spec').notNull(),
+    spec: jsonb('spec').$type<RunSpec>().notNull(),
     state: runState('state').notNull().default('pending'),
     phase: phase('phase'),
     /** Share that is done, 0 to 1. */
     progress: real('progress'),
     /** Number of the attempt that counts, from 1. */
     attempt: smallint('attempt').notNull().default(1),
-    errorMessage: jsonb('error_message'),
-    warningMessage: jsonb('warning_message'),
+    errorMessage: jsonb('error_message').$type<Message>(),
+    warningMessage: jsonb('warning_message').$type<Message>(),
     /** As the adapter said it, else as the hub stamped it. */
     startedAt: text('started_at'),
     completedAt: text('completed_at'),
-    metrics: jsonb('metrics'),
-    metricsSchema: jsonb('metrics_schema'),
-    additionalInfo: jsonb('additional_info'),
-    artifacts: jsonb('artifacts'),
-    test: jsonb('test'),
+    metrics: jsonb('metrics').$type<Record<string, unknown>>(),
+    metricsSchema: jsonb('metrics_schema').$type<MetricSchema[]>(),
+    additionalInfo: jsonb('additional_info').$type<Record<string, unknown>>(),
+    artifacts: jsonb('artifacts').$type<Record<string, unknown>>(),
+    test: jsonb('test').$type<BenchmarkTest>(),
     mlflowRunId: text('mlflow_run_id'),
     logsPath: text('logs_path'),
     resolvedSha: text('resolved_sha'),

@@ -100,6 +100,7 @@ CREATE TABLE "evalhub"."providers" (
 	"config" jsonb NOT NULL,
 	"created_at" timestamp (6) with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp (6) with time zone DEFAULT now() NOT NULL,
+	"runtime" jsonb,
 	"deadline_seconds" integer
 );
 --> statement-breakpoint

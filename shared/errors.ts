@@ -1,0 +1,63 @@
+/**
+ * How the hub says no: one table from code to status and sentence.
+ *
+ * Codes and sentences are the published contract's (section 2), parameters in braces. Text that a
+ * caller sends comes back in them, internals never do.
+ */
+const ANSWERS = {
+  resource_not_found: [404, "The {Type} resource '{ResourceId}' was not found."],
+  query_parameter_required: [400, "The query parameter '{ParameterName}' needs a value."],
+  query_parameter_value_invalid: [400, "The query parameter '{ParameterName}' must be one of: {AllowedValues}."],
+  query_parameter_invalid: [400, "The query parameter '{ParameterName}' is not a valid {Type}: '{Value}'."],
+  query_bad_parameter: [400, "The query parameter '{ParameterName}' is not known here. Allowed parameters are: {AllowedParameters}."],
+  query_parameter_mismatch: [400, 'The query parameters {ParameterNames} cannot be used together.'],
+  job_can_not_be_updated: [409, "The job {Id} can not be {NewStatus} because it is '{Status}'."],
+  request_body_too_large: [413, 'The request body exceeds the maximum allowed size of {Limit} bytes.'],
+  invalid_json_request: [400, 'The request body is not what this route reads: {Error}'],
+  request_validation_failed: [400, 'The request is not valid: {Error}'],
+  resource_does_not_exist: [400, "The {Type} resource '{ResourceID}' does not exist."],
+  model_url_required: [400, 'The model needs a url: only benchmarks on pre-recorded data do without one.'],
+  mlflow_required_for_experiment: [400, 'The job names an experiment, but this hub has no MLflow.'],
+  collection_empty: [400, "The collection '{CollectionID}' has no benchmarks."],
+  resolved_sha_read_only: [400, 'resolved_sha is written by the hub and cannot be set in a request.'],
+  method_not_allowed: [405, 'The method {Method} is not allowed for {Api}.'],
+  foreign_request: [403, '{Error}'],
+  internal_server_error: [500, 'An internal error occurred. Its trace id leads to the cause in the log of the hub.'],
+  unavailable: [503, 'The hub cannot answer now: {Error} Try again in a few seconds.'],
+} as const satisfies Record<string, readonly [status: number, template: string]>
+
+export type ErrorCode = keyof typeof ANSWERS
+
+/** The placeholders of a code's sentence, each of which must be given. */
+type Placeholder<Template> = Template extends `${string}{${infer Name}}${infer Rest}` ? Name | Placeholder<Rest> : never
+type Parameters<Code extends ErrorCode> = { [Name in Placeholder<(typeof ANSWERS)[Code][1]>]: string }
+
+/** The HTTP status that `code` is answered with. */
+export const statusOf = (code: ErrorCode) => ANSWERS[code][0]
+
+/**
+ * An answer the caller may read: `message` is shown as it stands. What only operators may know goes
+ * into `cause`, which is logged and never sent. Any other thrown value is a bug: 500.
+ */
+export class HubError extends Error {
+  override readonly name = 'HubError'
+  readonly code: ErrorCode
+
+  private constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.code = code
+  }
+
+  static of<Code extends ErrorCode>(code: Code, parameters: Parameters<Code>, cause?: unknown): HubError {
+    const values = new Map(Object.entries<string>(parameters))
+    return new HubError(
+      code,
+      ANSWERS[code][1].replace(/\{(\w+)\}/g, (whole, name: string) => values.get(name) ?? whole),
+      cause,
+    )
+  }
+}
+
+/** A thing that does not exist, or belongs to another tenant: a caller cannot tell the two apart. */
+export const notFound = (type: 'evaluation job' | 'collection' | 'provider' | 'benchmark', id: string): HubError =>
+  HubError.of('resource_not_found', { Type: type, ResourceId: id })
