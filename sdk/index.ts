@@ -1,0 +1,37 @@
+/** What the published package offers to clients. It needs nothing of Node; `run-adapter.ts`, which does, is imported by its own path. */
+export { createClient } from './client.ts'
+export type { Client, ClientOptions } from './client.ts'
+export { ApiError, ConnectionError, WaitTimeoutError } from './errors.ts'
+export type { Listing } from './listing.ts'
+export {
+  AggregateTest,
+  BenchmarkConfig,
+  BenchmarkResource,
+  BenchmarkResult,
+  BenchmarkStatus,
+  BenchmarkStatusEvent,
+  BenchmarkTest,
+  Collection,
+  CollectionBenchmark,
+  CollectionConfig,
+  EvaluationJob,
+  EvaluationJobConfig,
+  EvaluationState,
+  JobSpec,
+  Message,
+  MetricSchema,
+  MetricStatistics,
+  ModelRef,
+  Phase,
+  Provider,
+  ProviderConfig,
+  RunState,
+  StatusEvent,
+  TestDataRef,
+  isTerminal,
+} from './models.ts'
+export type { EvaluationJobRequest, Health, Page, ProviderRequest } from './models.ts'
+export type { CallOptions } from './request.ts'
+export type { ListCollections } from './resources/collections.ts'
+export type { ListEvaluations, LogOptions, Wait } from './resources/evaluations.ts'
+export type { ListProviders } from './resources/providers.ts'
