@@ -1,0 +1,50 @@
+import { messageFor } from '#shared/domain/evaluation-state.ts'
+import { HubError, notFound } from '#shared/errors.ts'
+import { isTerminal } from '#shared/models/states.ts'
+import type { Pool } from '../client.ts'
+import { isUuid } from '../queries/evaluations.ts'
+import type { Scope } from '../scope.ts'
+import { changeRuns, type Decision, type LockedEvaluation, type LockedRun } from './change-runs.ts'
+
+/**
+ * Ends a job and its runs as cancelled. The bridge sees that and ends what runs. `now` is RFC 3339.
+ *
+ * A job that is cancelled already stays as it is; one that has ended otherwise is refused with `job_can_not_be_updated`.
+ */
+export async function cancelEvaluation(db: Pool, scope: Scope, id: string, now: string): Promise<void> {
+  await changeOwn(db, scope, id, (evaluation, runs) => {
+    if (evaluation.state === 'cancelled') return undefined
+    if (isTerminal(evaluation.state)) {
+      throw HubError.of('job_can_not_be_updated', { Id: id, NewStatus: 'cancelled', Status: evaluation.state })
+    }
+    return { runs: cancelled(runs, now), cancel: true }
+  })
+}
+
+/** Takes a job away, in whatever state it is. No read shows it from here on; the bridge removes the rest. `now` is RFC 3339. */
+export async function deleteEvaluation(db: Pool, scope: Scope, id: string, now: string): Promise<void> {
+  await changeOwn(db, scope, id, (evaluation, runs) => {
+    if (isTerminal(evaluation.state)) return { runs: [], remove: true }
+    return { runs: cancelled(runs, now), cancel: true, remove: true }
+  })
+}
+
+type Decide = (evaluation: LockedEvaluation, runs: readonly LockedRun[]) => Decision | undefined
+
+async function changeOwn(db: Pool, scope: Scope, id: string, decide: Decide): Promise<void> {
+  if (!isUuid(id)) throw notFound('evaluation job', id)
+  const result = await changeRuns(db, id, (evaluation, runs) => {
+    const isOwn = scope.everyTenant || evaluation.tenant === scope.tenant
+    if (!isOwn || evaluation.deleted_at !== null) throw notFound('evaluation job', id)
+    return decide(evaluation, runs)
+  })
+  if (result === undefined) throw notFound('evaluation job', id)
+}
+
+/** The runs that had not ended, as cancelled. */
+function cancelled(runs: readonly LockedRun[], now: string): LockedRun[] {
+  const message = messageFor('cancelled', [])
+  return runs
+    .filter((run) => !isTerminal(run.state))
+    .map((run) => ({ ...run, state: 'cancelled', error_message: message, completed_at: now }))
+}

@@ -1,0 +1,48 @@
+import type { Pool } from '../client.ts'
+import { isTerminal } from '#shared/models/states.ts'
+import { changeRuns, type LockedRun } from './change-runs.ts'
+
+export type Failure = {
+  evaluationId: string
+  benchmarkIndex: number
+  /** The attempt that failed: a later one is not touched. */
+  attempt: number
+  /** One word of a closed list, for programs. */
+  failureClass: string
+  /** A sentence that tells the user what happened and what to do. */
+  message: string
+  exitCode?: number
+}
+
+/**
+ * Ends a run as failed, for a reason that its adapter could not report. `now` is RFC 3339.
+ *
+ * False, and nothing changes, if the run has ended already or another attempt is under way.
+ */
+export async function endRun(db: Pool, failure: Failure, now: string): Promise<boolean> {
+  const { evaluationId, benchmarkIndex, attempt } = failure
+  const result = await changeRuns(db, evaluationId, (_, runs) => {
+    const run = runs.find((candidate) => candidate.benchmark_index === benchmarkIndex)
+    if (!run || isTerminal(run.state) || run.attempt !== attempt) return undefined
+    return { runs: [failed(run, failure, now)], endedAttempts: [endedAttempt(failure)] }
+  })
+  return typeof result === 'object'
+}
+
+function failed(run: LockedRun, { message }: Failure, now: string): LockedRun {
+  return {
+    ...run,
+    state: 'failed',
+    completed_at: now,
+    error_message: { message, message_code: 'evaluation_job_failed', message_origin: 'runtime' },
+  }
+}
+
+/** The row that closes the failed attempt, written also for one that was never launched. */
+export const endedAttempt = ({ benchmarkIndex, attempt, failureClass, exitCode, message }: Failure) => ({
+  benchmark_index: benchmarkIndex,
+  attempt,
+  failure_class: failureClass,
+  exit_code: exitCode ?? null,
+  message,
+})

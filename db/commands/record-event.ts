@@ -1,0 +1,100 @@
+import { applyEvent, laterPhase, withOrigin } from '#shared/domain/apply-event.ts'
+import { HubError, notFound } from '#shared/errors.ts'
+import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
+import { isTerminal } from '#shared/models/states.ts'
+import type { Pool } from '../client.ts'
+import { json } from '../json.ts'
+import { isUuid } from '../queries/evaluations.ts'
+import { changeRuns } from './change-runs.ts'
+
+export type RunEvent = { evaluationId: string; event: BenchmarkStatusEvent }
+
+/** Writes progress of running runs; true for each that it found. Made from `recordProgress` by `gather`. */
+export type WriteProgress = (event: RunEvent) => Promise<boolean>
+
+/**
+ * Records what an adapter reports. `now` is RFC 3339.
+ *
+ * Progress of a running run is one guarded UPDATE; anything else locks the job and decides. The caller may repeat an event without harm.
+ * Refuses an unknown job or benchmark (404) and a job that has ended (409).
+ */
+export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEvent: RunEvent, now: string): Promise<void> {
+  const { evaluationId, event } = runEvent
+  if (!isUuid(evaluationId)) throw notFound('evaluation job', evaluationId)
+  if (isProgress(event) && (await writeProgress(runEvent))) return
+
+  const result = await changeRuns(db, evaluationId, (evaluation, runs) => {
+    if (evaluation.deleted_at !== null) throw notFound('evaluation job', evaluationId)
+    if (isTerminal(evaluation.state)) {
+      throw HubError.of('job_can_not_be_updated', { Id: evaluationId, NewStatus: 'running', Status: evaluation.state })
+    }
+    const run = runs.find((candidate) => candidate.benchmark_index === event.benchmark_index)
+    if (!run || run.provider_id !== event.provider_id || run.benchmark_id !== event.id) throw notFound('benchmark', event.id)
+    const after = applyEvent(run, event, now)
+    return after && { runs: [{ ...run, ...after }] }
+  })
+  if (result === undefined) throw notFound('evaluation job', evaluationId)
+}
+
+/** True for an event that cannot change a state of a running run, nor what may be said but once. */
+const isProgress = ({ status, job_meta: meta }: BenchmarkStatusEvent): boolean => status === 'running' && meta === undefined
+
+/**
+ * Writes progress of several runs in one statement; events of one run are merged, in their order. False for one whose run is not running:
+ * such an event needs a decision.
+ */
+export async function recordProgress(db: Pool, events: readonly RunEvent[]): Promise<boolean[]> {
+  const rows = new Map<string, ProgressRow>()
+  for (const event of events) rows.set(keyOf(event), merged(rows.get(keyOf(event)), toRow(event)))
+  const found = await db<{ evaluation_id: string; benchmark_index: number }[]>`
+    with event as (
+      select * from jsonb_to_recordset(${json(db, [...rows.values()])}) as event (
+        evaluation_id uuid, benchmark_index int, provider_id text, benchmark_id text, phase evalhub.phase, progress real,
+        error_message jsonb, warning_message jsonb
+      )
+    ), mine as (
+      select run.evaluation_id, run.benchmark_index
+      from event join evalhub.runs as run using (evaluation_id, benchmark_index, provider_id, benchmark_id)
+      where run.state = 'running'
+      order by run.evaluation_id, run.benchmark_index
+      for update of run
+    )
+    update evalhub.runs set
+      phase = greatest(runs.phase, event.phase), progress = coalesce(event.progress, runs.progress),
+      error_message = coalesce(event.error_message, runs.error_message),
+      warning_message = coalesce(event.warning_message, runs.warning_message), updated_at = now()
+    from event join mine using (evaluation_id, benchmark_index)
+    where runs.evaluation_id = event.evaluation_id and runs.benchmark_index = event.benchmark_index
+    returning runs.evaluation_id, runs.benchmark_index`
+  const written = new Set(found.map((row) => `${row.evaluation_id}/${row.benchmark_index}`))
+  return events.map(({ evaluationId, event }) => written.has(`${evaluationId.toLowerCase()}/${event.benchmark_index}`))
+}
+
+const keyOf = ({ evaluationId, event }: RunEvent) =>
+  JSON.stringify([evaluationId.toLowerCase(), event.benchmark_index, event.provider_id, event.id])
+
+type ProgressRow = ReturnType<typeof toRow>
+
+function toRow({ evaluationId, event }: RunEvent) {
+  return {
+    evaluation_id: evaluationId,
+    benchmark_index: event.benchmark_index,
+    provider_id: event.provider_id,
+    benchmark_id: event.id,
+    phase: event.phase ?? null,
+    progress: event.progress ?? null,
+    error_message: withOrigin(event.error_message) ?? null,
+    warning_message: withOrigin(event.warning_message) ?? null,
+  }
+}
+
+function merged(earlier: ProgressRow | undefined, later: ProgressRow): ProgressRow {
+  if (!earlier) return later
+  return {
+    ...later,
+    phase: laterPhase(earlier.phase, later.phase),
+    progress: later.progress ?? earlier.progress,
+    error_message: later.error_message ?? earlier.error_message,
+    warning_message: later.warning_message ?? earlier.warning_message,
+  }
+}

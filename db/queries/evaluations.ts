@@ -1,0 +1,30 @@
+import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import type { Db } from '../client.ts'
+import { toJob, type JobRow } from '../rows.ts'
+import { ofTenant, type Scope } from '../scope.ts'
+
+/** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
+export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+
+/** A job's columns and its runs, for the table `evaluations` in a `from`. */
+const jobColumns = (db: Db) => db`
+  id, tenant, owner, state, message, request, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
+  to_json(updated_at) as updated_at,
+  (
+    select json_agg(
+      json_build_object(
+        'provider_id', provider_id, 'benchmark_id', benchmark_id, 'benchmark_index', benchmark_index, 'state', state, 'phase', phase,
+        'progress', progress, 'error_message', error_message, 'warning_message', warning_message, 'started_at', started_at,
+        'completed_at', completed_at, 'metrics', metrics, 'metrics_schema', metrics_schema, 'additional_info', additional_info,
+        'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path
+      ) order by benchmark_index
+    ) from evalhub.runs where evaluation_id = evaluations.id
+  ) as runs`
+
+/** Undefined also when it belongs to another tenant: a caller cannot tell the two apart. */
+export async function findEvaluation(db: Db, scope: Scope, id: string): Promise<EvaluationJob | undefined> {
+  if (!isUuid(id)) return undefined
+  const [row] = await db<JobRow[]>`
+    select ${jobColumns(db)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  return row && toJob(row)
+}

@@ -1,0 +1,100 @@
+import type { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
+import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import type { evaluations, runs } from './schema.ts'
+
+/** `benchmarkIndex` → `benchmark_index`: the name of a column by the name that drizzle gives it. */
+type Column<Name extends string> = Name extends `${infer First}${infer Rest}`
+  ? `${First extends Uppercase<First> ? (First extends Lowercase<First> ? '' : '_') : ''}${Lowercase<First>}${Column<Rest>}`
+  : ''
+
+/** A row as PostgreSQL answers it. Times are text: every statement reads them through `to_json`. */
+export type Row<Table> = {
+  [Key in keyof Table & string as Column<Key>]: Table[Key] extends Date
+    ? string
+    : Table[Key] extends Date | null
+      ? string | null
+      : Table[Key]
+}
+
+export type EvaluationRow = Row<typeof evaluations.$inferSelect>
+export type RunRow = Row<typeof runs.$inferSelect>
+
+/** What a job's answer is made of. */
+export type JobRow = Pick<
+  EvaluationRow,
+  | 'id'
+  | 'tenant'
+  | 'owner'
+  | 'state'
+  | 'message'
+  | 'request'
+  | 'created_at'
+  | 'updated_at'
+  | 'score'
+  | 'passed'
+  | 'aggregate_threshold'
+  | 'collection_updated_at'
+> & { runs: Omit<RunRow, 'spec'>[] }
+
+/** `value` without the members that are null: the wire omits what is not there. */
+type Present<Members> = { [Key in keyof Members]?: NonNullable<Members[Key]> }
+
+function present<Members extends object>(members: Members): Present<Members> {
+  // Object.entries forgets which key goes with which type; nothing but nulls is taken away.
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null)) as Present<Members>
+}
+
+/** A job as every route answers it. */
+export function toJob(row: JobRow): EvaluationJob {
+  return {
+    resource: {
+      id: row.id,
+      ...(row.tenant && { tenant: row.tenant }),
+      created_at: row.created_at,
+      updated_at: row.updated_at,
+      ...(row.owner && { owner: row.owner }),
+    },
+    status: { state: row.state, message: row.message, benchmarks: row.runs.map(toStatus) },
+    results: toResults(row),
+    ...row.request,
+    ...(row.request.collection &&
+      row.collection_updated_at && { collection: { ...row.request.collection, collection_updated_at: row.collection_updated_at } }),
+  }
+}
+
+function toStatus(run: JobRow['runs'][number]): BenchmarkStatus {
+  const { phase, progress, error_message, warning_message, started_at, completed_at } = run
+  return {
+    provider_id: run.provider_id,
+    id: run.benchmark_id,
+    benchmark_index: run.benchmark_index,
+    status: run.state,
+    ...present({ phase, progress, error_message, warning_message, started_at, completed_at }),
+  }
+}
+
+function toResults({ runs, score, passed, aggregate_threshold: threshold }: JobRow): EvaluationJob['results'] {
+  const reported = runs.filter(({ state }) => state === 'completed' || state === 'failed')
+  return {
+    ...(score !== null && passed !== null && { test: { score, threshold, pass: passed } }),
+    ...(reported.length > 0 && { benchmarks: reported.map(toResult) }),
+  }
+}
+
+function toResult(run: JobRow['runs'][number]): BenchmarkResult {
+  const { metrics, additional_info, artifacts, mlflow_run_id, logs_path, test } = run
+  return {
+    id: run.benchmark_id,
+    provider_id: run.provider_id,
+    benchmark_index: run.benchmark_index,
+    ...present({ metrics, metrics_schema: metricsSchema(run), additional_info, artifacts, mlflow_run_id, logs_path, test }),
+  }
+}
+
+/** The adapter's schema; metrics that it leaves out are numeric. */
+function metricsSchema({ metrics, metrics_schema: said }: JobRow['runs'][number]): BenchmarkResult['metrics_schema'] | null {
+  const named = new Set(said?.map(({ name }) => name))
+  const others = Object.keys(metrics ?? {}).filter((name) => !named.has(name))
+  const all = [...(said ?? []), ...others.map((name) => ({ name, type: 'numeric' as const }))]
+  return all.length > 0 ? all : null
+}

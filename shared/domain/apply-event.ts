@@ -1,0 +1,87 @@
+import type { BenchmarkTest, MetricSchema } from '../models/benchmark-run.ts'
+import type { BenchmarkStatusEvent } from '../models/event.ts'
+import type { Message } from '../models/message.ts'
+import { isTerminal, PHASES, type Phase, type RunState } from '../models/states.ts'
+import type { RunSpec } from './run-spec.ts'
+import { missingMetric, testFor } from './score.ts'
+
+/** What of a run an event can change. */
+export type RunProgress = {
+  state: RunState
+  phase: Phase | null
+  progress: number | null
+  error_message: Message | null
+  warning_message: Message | null
+  /** RFC 3339. */
+  started_at: string | null
+  /** RFC 3339. */
+  completed_at: string | null
+  metrics: Record<string, unknown> | null
+  metrics_schema: MetricSchema[] | null
+  additional_info: Record<string, unknown> | null
+  artifacts: Record<string, unknown> | null
+  test: BenchmarkTest | null
+  mlflow_run_id: string | null
+  logs_path: string | null
+  resolved_sha: string | null
+}
+
+/**
+ * The run after `event`, or undefined if the event changes nothing: a run that has ended stays as it ended.
+ *
+ * Events may come late, twice or out of order: a state and a phase never go back, `started_at` is never lost. `now` is RFC 3339 and stands
+ * in for times that the adapter did not say. The result is judged here, by the snapshot taken at submit.
+ */
+export function applyEvent(run: RunProgress & { spec: RunSpec }, event: BenchmarkStatusEvent, now: string): RunProgress | undefined {
+  if (isTerminal(run.state)) return undefined
+  const ended = event.status === 'completed' || event.status === 'failed'
+  const started = event.status !== 'pending' || run.state === 'running'
+  const warning = withOrigin(event.warning_message) ?? (event.status === 'completed' ? missingMetric(run.spec, event.metrics) : undefined)
+  return {
+    state: ended ? event.status : started ? 'running' : 'pending',
+    phase: laterPhase(run.phase, event.phase),
+    progress: event.status === 'completed' ? 1 : (event.progress ?? run.progress),
+    error_message: withOrigin(event.error_message) ?? run.error_message,
+    warning_message: warning ?? run.warning_message,
+    started_at: run.started_at ?? event.started_at ?? (started ? now : null),
+    completed_at: ended ? (event.completed_at ?? now) : null,
+    ...(ended ? resultOf(run.spec, event) : NO_RESULT),
+    resolved_sha: run.resolved_sha ?? shaOf(run.spec, event),
+  }
+}
+
+const NO_RESULT = {
+  metrics: null,
+  metrics_schema: null,
+  additional_info: null,
+  artifacts: null,
+  test: null,
+  mlflow_run_id: null,
+  logs_path: null,
+}
+
+function resultOf(spec: RunSpec, event: BenchmarkStatusEvent) {
+  return {
+    metrics: event.metrics ?? null,
+    metrics_schema: event.metrics_schema ?? null,
+    additional_info: event.additional_info ?? null,
+    artifacts: event.artifacts ?? null,
+    test: testFor(spec, event.metrics) ?? null,
+    mlflow_run_id: event.mlflow_run_id ?? null,
+    logs_path: event.logs_path ?? null,
+  }
+}
+
+/** Messages of adapters that do not say who speaks are the runtime's, as on the published server. */
+export const withOrigin = (message: Message | undefined): Message | undefined => message && { message_origin: 'runtime', ...message }
+
+/** Of two phases the one that a run passes through later. */
+export function laterPhase(now: Phase | null, said: Phase | null | undefined): Phase | null {
+  if (!said) return now
+  return now !== null && PHASES.indexOf(said) < PHASES.indexOf(now) ? now : said
+}
+
+function shaOf(spec: RunSpec, event: BenchmarkStatusEvent): string | null {
+  const sha = event.job_meta?.resolved_sha
+  return sha !== undefined && spec.test_data_ref && /^[0-9a-f]{7,40}$/i.test(sha) ? sha : null
+}
