@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+const exclude = ['**/node_modules/**', '.evalhub/**']
+const architecture = ['test/architecture.test.ts', 'test/*.static.test.ts']
+const endToEnd = ['test/**/*.e2e.test.ts']
+
+export default defineConfig({
+  test: {
+    maxWorkers: '100%', // tests wait for the database more than they compute
+    projects: [
+      /** What needs no database: part of `npm run check`. */
+      { test: { name: 'architecture', include: architecture, exclude } },
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...exclude, ...architecture, ...endToEnd],
+          globalSetup: 'test/start-postgres.ts',
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+        },
+      },
+      /** Whole hubs, each with a database of its own. */
+      { test: { name: 'e2e', include: endToEnd, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
+    ],
+  },
+})
