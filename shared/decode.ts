@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { HubError } from './errors.ts'
 
 /**
- * JSON text → value of `schema`, as the published server reads it: keys in any case, unknown keys
- * ignored, null in a typed field as if absent. What lies in an opaque object is left as it is.
+ * JSON text → value of `schema`, as the published server reads it: keys in any case (and `cpu_request` for `CPURequest`), unknown
+ * keys ignored, null in a typed field as if absent. What lies in an opaque object is left as it is.
  *
  * Refuses with `invalid_json_request` (no JSON, or a type that does not fit) or
  * `request_validation_failed` (`name` is the type's name in the latter's text).
@@ -11,12 +11,12 @@ import { HubError } from './errors.ts'
 export function decode<Schema extends z.ZodType>(schema: Schema, name: string, text: string): z.output<Schema> {
   const json = parse(text)
   refuseUnstorable(text, json)
-  return validate(schema, name, fold(schema, json) ?? {})
+  return decodeValue(schema, name, json)
 }
 
-/** As `decode`, for a value that is already parsed. */
-export function validate<Schema extends z.ZodType>(schema: Schema, name: string, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value, { reportInput: true })
+/** As `decode`, for what has been parsed already, from YAML for instance. */
+export function decodeValue<Schema extends z.ZodType>(schema: Schema, name: string, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(fold(schema, value) ?? {}, { reportInput: true })
   if (result.success) return result.data
   const mismatch = result.error.issues.find((issue) => issue.code === 'invalid_type' && issue.input !== undefined)
   if (mismatch) throw HubError.of('invalid_json_request', { Error: `${pathOf(mismatch.path) || 'the body'}: ${mismatch.message}` })
@@ -53,7 +53,8 @@ function fold(schema: z.ZodType, value: unknown): unknown {
   const spelling = spellings(inner)
   const folded: Record<string, unknown> = {}
   for (const [key, member] of Object.entries(value)) {
-    const name = spelling.get(key) ?? spelling.get(key.toLowerCase())
+    const lower = key.toLowerCase()
+    const name = spelling.get(key) ?? spelling.get(lower) ?? spelling.get(lower.replaceAll('_', ''))
     if (name === undefined || member === null) continue
     folded[name] = fold(fieldOf(inner, name), member)
   }

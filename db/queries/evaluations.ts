@@ -1,7 +1,9 @@
+import type { Filter } from '#shared/domain/list-filter.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { Db } from '../client.ts'
 import { toJob, type JobRow } from '../rows.ts'
 import { ofTenant, type Scope } from '../scope.ts'
+import { containing, matching, sliced, type Listed, type Slice } from './filters.ts'
 
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
@@ -27,4 +29,22 @@ export async function findEvaluation(db: Db, scope: Scope, id: string): Promise<
   const [row] = await db<JobRow[]>`
     select ${jobColumns(db)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
   return row && toJob(row)
+}
+
+export type EvaluationFilters = Partial<Record<'name' | 'tags' | 'owner' | 'status' | 'experiment_id', Filter | undefined>>
+
+/** Newest first. */
+export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationFilters, slice: Slice): Promise<Listed<EvaluationJob>> {
+  const wanted = db`
+    deleted_at is null ${ofTenant(db, scope)} ${matching(db, db`name`, filters.name)} ${containing(db, db`tags`, filters.tags)}
+    ${matching(db, db`owner`, filters.owner)} ${matching(db, db`state::text`, filters.status)}
+    ${matching(db, db`experiment`, filters.experiment_id)}`
+  const [rows, [count]] = await Promise.all([
+    db<JobRow[]>`select ${jobColumns(db)} from evalhub.evaluations where ${wanted} order by id desc ${sliced(db, slice)}`,
+    Object.values(filters).some((filter) => filter !== undefined)
+      ? db<{ total: number }[]>`select count(*) as total from evalhub.evaluations where ${wanted}`
+      : db<{ total: number }[]>`
+          select coalesce(sum(total), 0)::bigint as total from evalhub.evaluation_counts where true ${ofTenant(db, scope)}`,
+  ])
+  return { items: rows.map(toJob), total: count?.total ?? 0 }
 }

@@ -1,0 +1,143 @@
+import type { Filter } from '#shared/domain/list-filter.ts'
+import type { Found } from '#shared/domain/resolve-benchmarks.ts'
+import type { Collection, CollectionConfig } from '#shared/models/collection.ts'
+import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
+import type { BenchmarkResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
+import type { Db } from '../client.ts'
+import { json } from '../json.ts'
+import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
+import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
+
+type ResourceRow = { id: string; tenant: string; owner: string; created_at: string; updated_at: string }
+
+export type ProviderRow = ResourceRow & {
+  /** Without `runtime` and `benchmarks`; with an empty list of the latter if the provider was created with one. */
+  config: Omit<ProviderConfig, 'runtime'>
+  runtime: ProviderRuntime | null
+  benchmarks: BenchmarkResource[] | null
+}
+export type CollectionRow = ResourceRow & { config: CollectionConfig }
+
+const resourceColumns = (db: Db) => db`id, tenant, owner, to_json(created_at) as created_at, to_json(updated_at) as updated_at`
+
+const toResource = ({ id, tenant, owner, created_at, updated_at }: ResourceRow) => ({
+  id,
+  ...(tenant && { tenant }),
+  created_at,
+  updated_at,
+  ...(owner && { owner }),
+})
+
+export function toProvider({ config, runtime, benchmarks, ...row }: ProviderRow): Provider {
+  return { resource: toResource(row), ...config, ...(runtime && { runtime }), benchmarks: benchmarks ?? config.benchmarks ?? null }
+}
+
+export const toCollection = ({ config, ...row }: CollectionRow): Collection => ({ resource: toResource(row), ...config })
+
+export type CatalogueFilters = Partial<Record<'name' | 'tags' | 'owner' | 'category', Filter | undefined>> & { scope?: 'system' | 'tenant' }
+
+/** All that a tenant may list: its own and the catalogue's; for the operator everything. */
+const listed = (db: Db, scope: Scope, filters: CatalogueFilters) => db`
+  ${scope.everyTenant ? db`true` : db`(tenant = ${scope.tenant} or source = 'catalogue')`}
+  ${filters.scope ? db`and source = ${filters.scope === 'system' ? 'catalogue' : 'api'}` : db``}
+  ${matching(db, db`config->>'name'`, filters.name)} ${containing(db, db`config->'tags'`, filters.tags)}
+  ${matching(db, db`owner`, filters.owner)} ${matching(db, db`config->>'category'`, filters.category)}`
+
+async function list<Item extends object>(
+  db: Db,
+  table: Fragment,
+  columns: Fragment,
+  wanted: Fragment,
+  slice: Slice,
+): Promise<Listed<Item>> {
+  const [items, [count]] = await Promise.all([
+    db<Item[]>`select ${columns} from ${table} where ${wanted} order by id desc ${sliced(db, slice)}`,
+    db<{ total: number }[]>`select count(*) as total from ${table} where ${wanted}`,
+  ])
+  return { items: [...items], total: count?.total ?? 0 }
+}
+
+const providerColumns = (db: Db, withBenchmarks: boolean) => db`
+  ${resourceColumns(db)}, config, runtime,
+  ${
+    withBenchmarks
+      ? db`(select json_agg(definition order by position) from evalhub.provider_benchmarks where provider_id = providers.id)`
+      : db`'[]'::json`
+  } as benchmarks`
+
+/** `withBenchmarks` false: each comes with an empty list, which is much less to send. */
+export async function listProviders(
+  db: Db,
+  scope: Scope,
+  filters: CatalogueFilters,
+  slice: Slice,
+  withBenchmarks: boolean,
+): Promise<Listed<Provider>> {
+  const { items, total } = await list<ProviderRow>(
+    db,
+    db`evalhub.providers`,
+    providerColumns(db, withBenchmarks),
+    listed(db, scope, filters),
+    slice,
+  )
+  return { items: items.map(toProvider), total }
+}
+
+/** Undefined also when it belongs to another tenant. */
+export async function findProvider(db: Db, scope: Scope, id: string): Promise<Provider | undefined> {
+  const [row] = await db<ProviderRow[]>`
+    select ${providerColumns(db, true)} from evalhub.providers where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
+  return row && toProvider(row)
+}
+
+export async function listCollections(db: Db, scope: Scope, filters: CatalogueFilters, slice: Slice): Promise<Listed<Collection>> {
+  const { items, total } = await list<CollectionRow>(
+    db,
+    db`evalhub.collections`,
+    db`${resourceColumns(db)}, config`,
+    listed(db, scope, filters),
+    slice,
+  )
+  return { items: items.map(toCollection), total }
+}
+
+/** Undefined also when it belongs to another tenant. */
+export async function findCollection(db: Db, scope: Scope, id: string): Promise<Collection | undefined> {
+  const [row] = await db<CollectionRow[]>`
+    select ${resourceColumns(db)}, config from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
+  return row && toCollection(row)
+}
+
+export type Resolution = { collection: { config: CollectionConfig; updated_at: string } | null; found: Found[] }
+
+/** All that a submit needs of the catalogue, in one statement: the collection, and each benchmark that it or the request names. */
+export async function resolve(db: Db, scope: Scope, request: EvaluationJobConfig): Promise<Resolution> {
+  const named = (request.benchmarks ?? []).map(({ provider_id, id }) => ({ provider_id, benchmark_id: id }))
+  const [row] = await db<[Resolution]>`
+    with collection as materialized (
+      select config, to_json(updated_at) as updated_at
+      from evalhub.collections where id = ${request.collection?.id ?? ''} ${ofTenantOrCatalogue(db, scope)}
+    ), pairs as (
+      select provider_id, benchmark_id
+      from jsonb_to_recordset(${json(db, named)}) as named (provider_id text, benchmark_id text)
+      union
+      select entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
+    )
+    select
+      (select to_json(collection) from collection) as collection,
+      (
+        select coalesce(json_agg(json_build_object(
+          'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'provider_known', provider.id is not null,
+          'from_catalogue', coalesce(provider.source = 'catalogue', false), 'runtime', provider.runtime,
+          'deadline_seconds', provider.deadline_seconds, 'definition', benchmark.definition
+        )), '[]')
+        from pairs
+        left join lateral (
+          select id, source, runtime, deadline_seconds from evalhub.providers
+          where id = pairs.provider_id ${ofTenantOrCatalogue(db, scope)}
+        ) as provider on true
+        left join evalhub.provider_benchmarks as benchmark
+          on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
+      ) as found`
+  return row
+}

@@ -1,0 +1,30 @@
+import type { Filter } from '#shared/domain/list-filter.ts'
+import type { PendingQuery, Row } from 'postgres'
+import type { Db } from '../client.ts'
+import { json } from '../json.ts'
+
+export type Fragment = PendingQuery<Row[]>
+
+/** A page of a list: `limit` 0 means all. */
+export type Slice = { limit: number; offset: number }
+
+/** Some of the things that a list has, and how many it has in all. */
+export type Listed<Item> = { items: Item[]; total: number }
+
+/** `and` with a condition on a text column; nothing without a filter. */
+export function matching(db: Db, column: Fragment, filter: Filter | undefined): Fragment {
+  if (!filter) return db``
+  const values = db`(select jsonb_array_elements_text(${json(db, filter.values)}))`
+  const matches = filter.mode === 'any' ? db`${column} = any ${values}` : db`${column} = all ${values}`
+  return filter.negated ? db`and not (${matches})` : db`and ${matches}`
+}
+
+/** `and` with a condition on a column that holds a JSON array of text. */
+export function containing(db: Db, column: Fragment, filter: Filter | undefined): Fragment {
+  if (!filter) return db``
+  if (filter.mode === 'all') return db`and ${column} @> ${json(db, filter.values)}`
+  return db`and exists (select from jsonb_array_elements_text(${json(db, filter.values)}) as wanted where ${column} ? wanted)`
+}
+
+export const sliced = (db: Db, { limit, offset }: Slice): Fragment =>
+  limit === 0 ? db`offset ${offset}` : db`limit ${limit} offset ${offset}`

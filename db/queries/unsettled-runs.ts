@@ -1,0 +1,49 @@
+import type { RunState } from '#shared/models/states.ts'
+import type { Db } from '../client.ts'
+import { json } from '../json.ts'
+
+/** Names one try of a run. */
+export type AttemptKey = { evaluationId: string; benchmarkIndex: number; attempt: number }
+
+/** A run that the bridge owes something. Times are by the database's clock. */
+export type UnsettledRun = AttemptKey & {
+  providerId: string
+  benchmarkId: string
+  state: RunState
+  /** The job was hard-deleted. */
+  isDeleted: boolean
+  /** Bound of the attempt. */
+  deadlineSeconds: number
+  /** Null while the run goes on. */
+  finishedSecondsAgo: number | null
+  /** Null if the present attempt was not recorded as launched. */
+  launch: { holder: string; objectUid: string | null; secondsAgo: number } | null
+}
+
+/**
+ * Runs that were launched and are not settled, and up to `limit` that ended and are not settled. Those of `present`, which the runtime
+ * shows, are never cut off. Runs that only wait in the queue are not among them.
+ */
+export async function listUnsettledRuns(db: Db, present: readonly AttemptKey[], limit: number): Promise<UnsettledRun[]> {
+  return db<UnsettledRun[]>`
+    with owed as (
+      select evaluation_id, benchmark_index from evalhub.attempts where ended_at is null
+      union
+      (select evaluation_id, benchmark_index from evalhub.runs where settled_at is null and state in ('completed', 'failed', 'cancelled')
+       order by evaluation_id, benchmark_index limit ${limit})
+      union
+      select "evaluationId", "benchmarkIndex"
+      from jsonb_to_recordset(${json(db, present)}) as present ("evaluationId" uuid, "benchmarkIndex" int)
+    )
+    select run.evaluation_id as "evaluationId", run.benchmark_index as "benchmarkIndex", run.attempt,
+      run.provider_id as "providerId", run.benchmark_id as "benchmarkId", run.state, evaluation.deleted_at is not null as "isDeleted",
+      (run.spec ->> 'deadline_seconds')::float8 as "deadlineSeconds",
+      extract(epoch from now() - run.finished_at)::float8 as "finishedSecondsAgo",
+      case when attempt.holder is not null then json_build_object('holder', attempt.holder, 'objectUid', attempt.object_uid,
+        'secondsAgo', extract(epoch from now() - attempt.launched_at)) end as launch
+    from owed
+      join evalhub.runs as run using (evaluation_id, benchmark_index)
+      join evalhub.evaluations as evaluation on evaluation.id = run.evaluation_id
+      left join evalhub.attempts as attempt using (evaluation_id, benchmark_index, attempt)
+    where run.settled_at is null`
+}

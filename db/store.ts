@@ -1,0 +1,65 @@
+import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import type { ProviderConfig } from '#shared/models/provider.ts'
+import type { Pool } from './client.ts'
+import { cancelEvaluation, deleteEvaluation } from './commands/cancel-evaluation.ts'
+import { createEvaluations, type NewEvaluation } from './commands/create-evaluation.ts'
+import { recordEvent, recordProgress, type RunEvent } from './commands/record-event.ts'
+import { createProvider } from './commands/save-provider.ts'
+import { gather } from './gather.ts'
+import { findCollection, findProvider, listCollections, listProviders, resolve } from './queries/catalogue.ts'
+import { findEvaluation, listEvaluations } from './queries/evaluations.ts'
+import { findLogChunks, listLogOwners } from './queries/run-logs.ts'
+import type { Scope } from './scope.ts'
+
+/** The channel on which the bridge hears that there is something to do. The messages carry nothing. */
+export const BRIDGE_CHANNEL = 'evalhub_bridge'
+
+/** A database with its writes gathered: one of these for each process, or for each request on Workers. */
+export type Store = {
+  db: Pool
+  create: (input: NewEvaluation) => Promise<EvaluationJob>
+  /** `now` is RFC 3339. Found by run, never by tenant: the row knows its own. */
+  recordEvent: (event: RunEvent, now: string) => Promise<void>
+  /** Tells the bridge to look, after a commit: calls while one is under way become one. Losing it costs one poll. */
+  notifyBridge: () => void
+}
+
+export function openStore(db: Pool): Store {
+  const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events))
+  const notify = gather<undefined, undefined>(async (rows) => {
+    await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
+    return rows
+  })
+  return {
+    db,
+    create: gather((inputs) => createEvaluations(db, inputs)),
+    recordEvent: (event, now) => recordEvent(db, writeProgress, event, now),
+    // A poll makes up for one that is lost, so its failure is nobody's.
+    notifyBridge: () => void notify(undefined).catch(() => undefined),
+  }
+}
+
+/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant. */
+export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => ({
+  resolve: (request: Parameters<typeof resolve>[2]) => resolve(db, scope, request),
+  createEvaluation: async (input: Omit<NewEvaluation, 'scope'>) => {
+    const job = await create({ ...input, scope })
+    notifyBridge()
+    return job
+  },
+  findEvaluation: (id: string) => findEvaluation(db, scope, id),
+  listEvaluations: (...args: Rest<typeof listEvaluations>) => listEvaluations(db, scope, ...args),
+  cancelEvaluation: (id: string, now: string) => cancelEvaluation(db, scope, id, now).then(notifyBridge),
+  deleteEvaluation: (id: string, now: string) => deleteEvaluation(db, scope, id, now).then(notifyBridge),
+  listLogOwners: (id: string) => listLogOwners(db, scope, id),
+  findLogChunks: (...args: Rest<typeof findLogChunks>) => findLogChunks(db, scope, ...args),
+  findProvider: (id: string) => findProvider(db, scope, id),
+  listProviders: (...args: Rest<typeof listProviders>) => listProviders(db, scope, ...args),
+  createProvider: (id: string, config: ProviderConfig) => createProvider(db, scope, id, config),
+  findCollection: (id: string) => findCollection(db, scope, id),
+  listCollections: (...args: Rest<typeof listCollections>) => listCollections(db, scope, ...args),
+})
+export type TenantStore = ReturnType<typeof forTenant>
+
+/** The parameters of a query after the database and the scope. */
+type Rest<Query> = Query extends (db: Pool, scope: Scope, ...rest: infer Parameters) => unknown ? Parameters : never

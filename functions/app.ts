@@ -1,0 +1,70 @@
+import { Hono } from 'hono'
+import { HubError } from '#shared/errors.ts'
+import type { AppEnv, AppOptions } from './env.ts'
+import { errorResponse } from './error-response.ts'
+import { identity } from './middleware/identity.ts'
+import { localOnly } from './middleware/local-only.ts'
+import { requestId } from './middleware/request-id.ts'
+import { collections } from './routes/collections.ts'
+import { docs } from './routes/docs.ts'
+import { evaluations } from './routes/evaluations.ts'
+import { events } from './routes/events.ts'
+import { health } from './routes/health.ts'
+import { logs } from './routes/logs.ts'
+import { providers } from './routes/providers.ts'
+
+const JOBS = '/api/v1/evaluations/jobs'
+const PROVIDERS = '/api/v1/evaluations/providers'
+const COLLECTIONS = '/api/v1/evaluations/collections'
+
+/** Paths that answer other methods with 405 instead of 404. */
+const PATHS = [
+  '/api/v1/health',
+  JOBS,
+  `${JOBS}/:id`,
+  `${JOBS}/:id/events`,
+  `${JOBS}/:id/logs`,
+  `${JOBS}/:id/benchmarks/:index/logs`,
+  PROVIDERS,
+  `${PROVIDERS}/:id`,
+  COLLECTIONS,
+  `${COLLECTIONS}/:id`,
+  '/openapi.yaml',
+  '/openapi.json',
+  '/docs',
+]
+
+/** The HTTP application, the same on every runtime. It does nothing between requests. */
+export function createApp(options: AppOptions): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  app.onError(errorResponse(options.log))
+  app.notFound(() => new Response('404 page not found\n', { status: 404, headers: PLAIN_TEXT }))
+
+  app.use(requestId(options.newRequestId), localOnly)
+  // Hono would answer HEAD as GET; the published server does not.
+  app.use(async function refuseHead(c, next) {
+    if (c.req.method === 'HEAD') throw methodNotAllowed(c.req)
+    await next()
+  })
+  app.route('/api/v1/health', health(options))
+  app.route('/', docs(options))
+  app.route(`${JOBS}/:id/events`, events(options))
+  app.use('/api/v1/evaluations/*', identity(options.store))
+  app.route(JOBS, logs())
+  app.route(JOBS, evaluations(options))
+  app.route(PROVIDERS, providers(options))
+  app.route(COLLECTIONS, collections())
+  for (const path of PATHS) {
+    app.all(path, (c) => {
+      throw methodNotAllowed(c.req)
+    })
+  }
+  return app
+}
+
+const PLAIN_TEXT = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }
+
+function methodNotAllowed({ method, url }: { method: string; url: string }): HubError {
+  const { pathname, search } = new URL(url)
+  return HubError.of('method_not_allowed', { Method: method, Api: pathname + search })
+}

@@ -1,0 +1,26 @@
+import type { Store, TenantStore } from '#db/store.ts'
+import type { Log } from '#shared/log.ts'
+
+/** What the app is made of; the entries hand it in. */
+export type AppOptions = {
+  store: Store
+  log: Log
+  now: () => Date
+  /** A new UUIDv7. */
+  newId: () => string
+  /** A new random UUID, for requests that bring no id. */
+  newRequestId: () => string
+  /** Bytes of a request body at most. */
+  maxBodyBytes: number
+  /** A file of the API's documentation page; undefined for a name that it does not have. */
+  findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer> | undefined>
+}
+
+/** What middleware puts on the context of a request. */
+export type AppEnv = {
+  Variables: {
+    /** From `X-Global-Transaction-Id`, else made here. Errors carry it as `trace`. */
+    requestId: string
+    tenantStore: TenantStore
+  }
+}

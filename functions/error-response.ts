@@ -1,0 +1,28 @@
+import type { ErrorHandler } from 'hono'
+import { HubError, statusOf } from '#shared/errors.ts'
+import type { Log } from '#shared/log.ts'
+import { answer } from './answer.ts'
+import type { AppEnv } from './env.ts'
+
+/** PostgreSQL's own words for "not now": it shuts down, starts up, or has no connection left. */
+const UNAVAILABLE = /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|CONNECT|CONNECTION_|57P0|53300|08)/
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
+
+function toHubError(thrown: unknown): HubError {
+  if (thrown instanceof HubError) return thrown
+  if (UNAVAILABLE.test(codeOf(thrown))) return HubError.of('unavailable', { Error: 'its database is not reachable.' }, thrown)
+  return HubError.of('internal_server_error', {}, thrown)
+}
+
+/** The one place where an error becomes HTTP. What is not the caller's doing is logged whole and answered without detail. */
+export const errorResponse =
+  (log: Log): ErrorHandler<AppEnv> =>
+  (thrown, c) => {
+    const error = toHubError(thrown)
+    const trace = c.var.requestId
+    const status = statusOf(error.code)
+    if (status >= 500) log.error(error.message, error.cause, { trace, method: c.req.method, path: c.req.path })
+    const body = { message_code: error.code, message: error.message, trace }
+    return answer(c, status, body, { 'X-Content-Type-Options': 'nosniff', ...(status === 503 && { 'Retry-After': '2' }) })
+  }

@@ -1,0 +1,53 @@
+import type { Context } from 'hono'
+import type { Slice } from '#db/queries/filters.ts'
+import { parseFilter, type Filter } from '#shared/domain/list-filter.ts'
+import { HubError } from '#shared/errors.ts'
+import type { AppEnv } from './env.ts'
+
+type Request = Context<AppEnv>['req']
+
+const first = (req: Request, name: string) => req.queries(name)?.find((value) => value !== '')
+
+/** An integer parameter within its bounds, else `query_parameter_invalid` with `type` in its sentence. */
+export function integer(req: Request, name: string, { fallback, isValid, type }: IntegerRule): number {
+  const text = first(req, name)
+  if (text === undefined) return fallback
+  const value = /^[+-]?\d{1,15}$/.test(text) ? Number(text) : undefined
+  if (value === undefined) throw invalid(name, type.includes(' ') && !type.startsWith('positive') ? type : 'integer', text)
+  if (!isValid(value)) throw invalid(name, type, text)
+  return value
+}
+type IntegerRule = { fallback: number; isValid: (value: number) => boolean; type: string }
+
+const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True'])
+const FALSE = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False'])
+
+export function boolean(req: Request, name: string, fallback: boolean): boolean {
+  const text = first(req, name)
+  if (text === undefined) return fallback
+  if (TRUE.has(text)) return true
+  if (FALSE.has(text)) return false
+  throw invalid(name, 'boolean', text)
+}
+
+/** A filter parameter; one that is repeated means that all its values must hold. */
+export function filter(req: Request, name: string, canNegate = false): Filter | undefined {
+  const values = req.queries(name)?.filter((value) => value !== '') ?? []
+  return parseFilter(values.join(','), { canNegate })
+}
+
+export function slice(req: Request): Slice {
+  const rule = { isValid: (value: number) => value >= 0, type: 'positive integer' }
+  return { limit: integer(req, 'limit', { ...rule, fallback: 50 }), offset: integer(req, 'offset', { ...rule, fallback: 0 }) }
+}
+
+/** Refuses a parameter that the list does not have, and so a typing error. */
+export function refuseUnknown(req: Request, allowed: readonly string[]): void {
+  const unknown = Object.keys(req.queries()).find((name) => !allowed.includes(name))
+  if (unknown !== undefined) {
+    throw HubError.of('query_bad_parameter', { ParameterName: unknown, AllowedParameters: allowed.join(', ') })
+  }
+}
+
+export const invalid = (name: string, type: string, value: string): HubError =>
+  HubError.of('query_parameter_invalid', { ParameterName: name, Type: type, Value: value })

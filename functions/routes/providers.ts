@@ -1,0 +1,32 @@
+import { Hono } from 'hono'
+import { decode } from '#shared/decode.ts'
+import { notFound } from '#shared/errors.ts'
+import { ProviderConfig } from '#shared/models/provider.ts'
+import { answer } from '../answer.ts'
+import { catalogueFilters } from '../catalogue-filters.ts'
+import type { AppEnv, AppOptions } from '../env.ts'
+import { toPage } from '../page.ts'
+import { boolean, refuseUnknown, slice } from '../query.ts'
+import { readBody } from '../read-body.ts'
+
+const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'benchmarks']
+
+export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
+  new Hono<AppEnv>()
+    .post('/', async (c) => {
+      const config = decode(ProviderConfig, 'ProviderConfig', await readBody(c, maxBodyBytes))
+      return answer(c, 201, await c.var.tenantStore.createProvider(newRequestId(), config))
+    })
+    .get('/', async (c) => {
+      const page = slice(c.req)
+      const filters = catalogueFilters(c.req)
+      refuseUnknown(c.req, PARAMETERS)
+      const withBenchmarks = boolean(c.req, 'benchmarks', true)
+      return answer(c, 200, toPage(c.req.url, page, await c.var.tenantStore.listProviders(filters, page, withBenchmarks)))
+    })
+    .get('/:id', async (c) => {
+      const id = c.req.param('id')
+      const provider = await c.var.tenantStore.findProvider(id)
+      if (!provider) throw notFound('provider', id)
+      return answer(c, 200, provider)
+    })

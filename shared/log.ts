@@ -1,0 +1,27 @@
+/** One line of JSON for each thing that operators should know. Values are never secrets: see the callers. */
+export type Log = {
+  info: (message: string, details?: object) => void
+  error: (message: string, error: unknown, details?: object) => void
+}
+
+type Rim = {
+  write: (line: string) => void
+  now: () => Date
+}
+
+/** A log that hands each line to `write`, with the time. An error is written with its causes and its stack. */
+export function createLog({ write, now }: Rim): Log {
+  const line = (level: string, message: string, details: object) =>
+    write(JSON.stringify({ time: now().toISOString(), level, message, ...details }))
+  return {
+    info: (message, details = {}) => line('info', message, details),
+    error: (message, error, details = {}) => line('error', message, { ...details, error: described(error) }),
+  }
+}
+
+/** At most five causes deep, so that an error that names itself as its cause ends. */
+function described(error: unknown, depth = 5): unknown {
+  if (!(error instanceof Error) || depth === 0) return String(error)
+  const { name, message, stack, cause } = error
+  return { name, message, stack, ...(cause !== undefined && { cause: described(cause, depth - 1) }) }
+}
