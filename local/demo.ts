@@ -1,0 +1,46 @@
+import { constants } from 'node:os'
+import { defaultParallel } from './config.ts'
+import { DEMO_USAGE, demoRequest, terminalFrom } from './demo-config.ts'
+import { runDemo } from './demo-run.ts'
+import { startHub } from './hub.ts'
+import { createScreen } from './terminal.ts'
+
+/** Where there is no terminal to ask. */
+const DEFAULT_SIZE = { columns: 100, rows: 24 }
+
+const request = demoRequest(process.argv.slice(2))
+
+if (request.do === 'help') process.stdout.write(DEMO_USAGE)
+else if (request.do === 'refuse') {
+  process.stderr.write(`${request.why}\n\n${DEMO_USAGE}`)
+  process.exitCode = 2
+} else {
+  const stop = new AbortController()
+  let signalled: NodeJS.Signals = 'SIGINT'
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      signalled = name
+      stop.abort()
+    })
+  }
+  // The reader has gone (`| head`, a closed terminal): end in order, and write no more.
+  process.stdout.on('error', () => stop.abort())
+
+  const screen = createScreen((text) => process.stdout.write(text))
+  const log = {
+    info: () => undefined,
+    error: (message: string, error: unknown) => screen.say(`  ${message}: ${error instanceof Error ? error.message : String(error)}`),
+  }
+  const hub = { port: 0, maxParallel: defaultParallel(), catalogues: [], allowProviderCommands: false, log }
+  const onLockLost = (onLost: (why: Error) => void) => () => onLost(new Error('The connection to the embedded database was lost'))
+
+  const outcome = await runDemo(request.config, {
+    startHub: ({ dataDir, onLost }) => startHub({ ...hub, dataDir, onLockLost: onLockLost(onLost) }),
+    screen,
+    columns: () => process.stdout.columns || DEFAULT_SIZE.columns,
+    rows: () => process.stdout.rows || DEFAULT_SIZE.rows,
+    ...terminalFrom(process.stdout),
+    signal: stop.signal,
+  })
+  process.exitCode = { done: 0, failed: 1, stopped: 128 + constants.signals[signalled] }[outcome]
+}
