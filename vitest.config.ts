@@ -6,6 +6,7 @@ const endToEnd = ['test/**/*.e2e.test.ts']
 
 export default defineConfig({
   test: {
+    reporters: ['default', './test/closing-line.ts'],
     maxWorkers: '100%', // tests wait for the database more than they compute
     projects: [
       /** What needs no database: part of `npm run check`. */

@@ -1,0 +1,78 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+
+/** Names of the environment that only the hub reads: adapters do not inherit them. */
+export const HUB_VARIABLES = ['DATABASE_URL']
+
+export const USAGE = `Usage: npm start -- [options]
+
+  --port N                    port to listen on, 0 for any free one (default 8080)
+  --host ADDRESS              loopback address to listen on (default: 127.0.0.1, and ::1 where it exists)
+  --max-parallel N            benchmark runs at once (default: twice the cores, at least 4)
+  --data-dir DIR              where the database and the runs' files are (default .evalhub)
+  --catalogue DIR             adds DIR/providers/*.yaml and DIR/collections/*.yaml; may be repeated
+  --allow-provider-commands   lets providers that were created over the API name commands to run here
+  --help                      prints this
+
+  DATABASE_URL=postgres://…   uses that database instead of the embedded one
+`
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
+
+const Options = z.object({
+  port: z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 or more').max(65535, 'must be at most 65535'),
+  host: z.string().regex(LOOPBACK, 'must be a loopback address: a hub without identities answers on its own machine only').optional(),
+  'max-parallel': z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be 1 or more').optional(),
+  'data-dir': z.string().min(1),
+  catalogue: z.array(z.string().min(1)).default([]),
+  'allow-provider-commands': z.boolean(),
+})
+
+export type HubConfig = {
+  port: number
+  /** Undefined: 127.0.0.1, and ::1 where it exists. */
+  host?: string
+  /** Runs at once. */
+  maxParallel: number
+  /** Absolute. */
+  dataDir: string
+  /** The operator's catalogues, absolute, in order. */
+  catalogues: string[]
+  allowProviderCommands: boolean
+  /** Undefined: the embedded database. */
+  databaseUrl?: string
+}
+
+/** What `npm start` shall do, by its arguments and environment. Throws one line that names every mistake. */
+export function readHubConfig(argv: string[], env: Record<string, string | undefined> = process.env): HubConfig | 'help' {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      port: { type: 'string', default: '8080' },
+      host: { type: 'string' },
+      'max-parallel': { type: 'string' },
+      'data-dir': { type: 'string', default: '.evalhub' },
+      catalogue: { type: 'string', multiple: true },
+      'allow-provider-commands': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return 'help'
+  const result = Options.safeParse(values)
+  if (!result.success) throw new Error(result.error.issues.map(({ path, message }) => `--${path.join('.')} ${message}`).join('; '))
+  const options = result.data
+  return {
+    port: options.port,
+    ...(options.host !== undefined && { host: options.host }),
+    maxParallel: options['max-parallel'] ?? defaultParallel(),
+    dataDir: resolve(options['data-dir']),
+    catalogues: options.catalogue.map((directory) => resolve(directory)),
+    allowProviderCommands: options['allow-provider-commands'],
+    ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
+  }
+}
+
+/** Adapters mostly wait for a model, so more of them than cores. */
+export const defaultParallel = (): number => Math.max(4, 2 * availableParallelism())

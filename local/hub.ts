@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { connect } from '#db/client.ts'
+import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
+import { lockHub } from '#db/hub-lock.ts'
+import { migrate } from '#db/migrate.ts'
+import { openStore, type Store } from '#db/store.ts'
+import { createApp } from '#functions/app.ts'
+import { findDocsFile } from '#functions/docs-files.ts'
+import { startBridge } from '#k8s-bridge/bridge.ts'
+import { readCatalogue } from '#k8s-bridge/catalogue-sync.ts'
+import { createLocalRuntime } from '#k8s-bridge/local/runtime.ts'
+import type { Log } from '#shared/log.ts'
+import { uuidV7Source } from '#shared/uuid-v7.ts'
+import { HUB_VARIABLES, type HubConfig } from './config.ts'
+import { listen } from './listen.ts'
+import { startPostgres } from './postgres.ts'
+
+export type Hub = {
+  /** Base of the API, without a path. */
+  url: string
+  /** Ends everything in good order, running adapters included: their runs go on at the next start. */
+  stop(): Promise<void>
+}
+
+export type HubOptions = HubConfig & {
+  log: Log
+  /** Called if the hub can no longer be sure to be the only one: it must stop. */
+  onLockLost: () => void
+}
+
+/** Where this project lies: adapters of the catalogue are started from there. */
+export const HOME = fileURLToPath(new URL('..', import.meta.url))
+const SHIPPED_CATALOGUE = fileURLToPath(new URL('../catalogue', import.meta.url))
+const MAX_BODY_BYTES = 10 * 1024 * 1024
+
+/**
+ * Starts everything in this process: database, API, bridge with the local runtime. Resolves when it answers.
+ *
+ * What a hub that ended in any way left unfinished goes on. If a part cannot start, those before it are stopped and the reason is thrown, in one line.
+ */
+export async function startHub(options: HubOptions): Promise<Hub> {
+  const stack = new AsyncDisposableStack()
+  try {
+    return await startParts(options, stack)
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+async function startParts(options: HubOptions, stack: AsyncDisposableStack): Promise<Hub> {
+  const { dataDir, log, onLockLost } = options
+  const catalogue = await readCatalogue([SHIPPED_CATALOGUE, ...options.catalogues])
+  const postgres = options.databaseUrl === undefined ? await startPostgres({ dataDir, log: (message) => log.info(message) }) : undefined
+  const databaseUrl = options.databaseUrl ?? postgres?.url ?? ''
+  const lock = await lockHub(databaseUrl, onLockLost)
+  // Only the holder of the lock may stop the server: without it, another hub is using it.
+  stack.defer(() => postgres?.stop())
+  stack.defer(() => lock.release())
+
+  const db = connect(databaseUrl)
+  stack.defer(() => db.end())
+  await migrate(db)
+  await syncCatalogue(db, catalogue)
+
+  const listening = await listen(appOf(openStore(db), log).fetch, options)
+  stack.defer(() => listening.close())
+  // Not ::1, which an adapter's client may not know; 127.0.0.1 is always served unless another address was asked for.
+  const host = options.host === '::1' ? '[::1]' : (options.host ?? '127.0.0.1')
+  const callbackUrl = `http://${host}:${listening.port}`
+  const bridge = await startLocalBridge(options, databaseUrl, callbackUrl, stack)
+
+  return {
+    url: `http://${options.host ? host : 'localhost'}:${listening.port}`,
+    async stop() {
+      // The last words of adapters that are ended here must not reach the API, which would take them for results.
+      await bridge.pause()
+      await listening.close()
+      await bridge.stop()
+      await stack.disposeAsync()
+    },
+  }
+}
+
+function appOf(store: Store, log: Log) {
+  return createApp({
+    store,
+    log,
+    now: () => new Date(),
+    newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),
+    newRequestId: randomUUID,
+    maxBodyBytes: MAX_BODY_BYTES,
+    findDocsFile,
+  })
+}
+
+async function startLocalBridge(options: HubOptions, databaseUrl: string, callbackUrl: string, stack: AsyncDisposableStack) {
+  // A pool of its own, so that a wave of requests cannot keep it from claiming and ending runs.
+  const db = connect(databaseUrl, { max: 3 })
+  stack.defer(() => db.end())
+  const { dataDir, maxParallel, allowProviderCommands, log } = options
+  const runtime = createLocalRuntime({
+    db,
+    baseDir: `${dataDir}/jobs`,
+    callbackUrl,
+    home: HOME,
+    maxParallel,
+    allowProviderCommands,
+    hiddenVariables: HUB_VARIABLES,
+  })
+  return startBridge({
+    db,
+    runtime,
+    holder: `local-${randomUUID()}`,
+    onError: (error) => log.error('A pass of the bridge failed and will be repeated', error),
+  })
+}

@@ -1,0 +1,39 @@
+import { createLog } from '#shared/log.ts'
+import { readHubConfig, USAGE } from './config.ts'
+import { startHub, type Hub } from './hub.ts'
+
+/** `npm start`: the local hub, until Ctrl-C. */
+
+const log = createLog({ write: (line) => process.stderr.write(`${line}\n`), now: () => new Date() })
+
+function fail(error: unknown): never {
+  process.stderr.write(`evalhub: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+
+function stopOnSignals(starting: Promise<Hub>): void {
+  let isStopping = false
+  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
+    // The second Ctrl-C of somebody who will not wait: what is left over is found at the next start.
+    if (isStopping) process.exit(1)
+    isStopping = true
+    process.stderr.write(`\nStopping (${signal}) …\n`)
+    starting.then((hub) => hub.stop()).then(() => process.exit(0), fail)
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+try {
+  const config = readHubConfig(process.argv.slice(2))
+  if (config === 'help') process.stdout.write(USAGE)
+  else {
+    const onLockLost = () => fail('The database connection that keeps other hubs out was lost, so this hub ends: start it again')
+    const starting = startHub({ ...config, log, onLockLost })
+    stopOnSignals(starting)
+    const { url } = await starting
+    process.stdout.write(`EvalHub is ready at ${url}\n`)
+  }
+} catch (error) {
+  fail(error)
+}
