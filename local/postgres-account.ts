@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFile, stat } from 'node:fs/promises'
+import { complaintIn } from './postgres-complaint.ts'
 
 /** Who the server runs as, where that is not the hub's own user. */
 export type Account = { uid: number; gid: number }
@@ -32,7 +33,7 @@ export async function complaintOf(
     child.on('error', (error) => resolve(error.message))
     child.on('close', (code, signal) => resolve(code === 0 ? undefined : `exit ${signal ?? code}`))
   })
-  return end === undefined ? undefined : said.trim().replaceAll(/\s*\n\s*/g, '; ') || end
+  return end === undefined ? undefined : (complaintIn(said) ?? end)
 }
 
 /** No locale of the user's decides what the server does or in which language it complains. */

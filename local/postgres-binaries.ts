@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { chown, cp, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { cp, lchown, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { z } from 'zod'
 import { complaintOf } from './postgres-account.ts'
@@ -61,8 +61,6 @@ async function copyPackage(root: string, copy: string, account: Account | undefi
 }
 
 async function giveAway(folder: string, { uid, gid }: Account): Promise<void> {
-  await chown(folder, uid, gid)
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isSymbolicLink()) await chown(join(entry.parentPath, entry.name), uid, gid)
-  }
+  await lchown(folder, uid, gid)
+  for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), uid, gid)
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chown, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { complaintOf, serverAccount } from './postgres-account.ts'
 import type { Account } from './postgres-account.ts'
@@ -33,49 +33,49 @@ export async function postgresHome(dataDir: string, log: (message: string) => vo
 
 /** Removes the home wherever it lies. The server must have been stopped. */
 export async function removePostgres(dataDir: string): Promise<void> {
-  const path = join(dataDir, 'postgres')
-  if (!(await exists(path))) return
-  await rm(await realpath(path), { recursive: true, force: true })
-  await rm(path, { force: true })
+  await discard(join(dataDir, 'postgres'))
 }
 
 async function open(path: string): Promise<Home> {
   const directory = await realpath(path).catch((cause) => {
-    throw new Error(`its data, to which ${path} leads, are gone; remove ${path} to begin with an empty database`, { cause })
+    throw new Error(`the place of its data, to which ${path} leads, is gone`, { cause })
+  })
+  const password = await readFile(join(directory, 'password'), 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw cause.code === 'ENOENT' ? new Error(`${directory} is not a valid data directory of EvalHub`, { cause }) : cause
   })
   const account = await serverAccount(directory)
   if (account && !(await canUse(directory, account))) {
     throw new Error(
-      `the user ${account.uid}, as whom it runs because the hub is root, cannot enter ${directory}; open the folders above it to others`,
+      `the hub is root, so the server runs as user ${account.uid}, who cannot use ${directory}: open the folders above it to others`,
     )
   }
-  const password = await readFile(join(directory, 'password'), 'utf8')
   return { directory, account, password, binaries: await postgresBinaries(directory, account) }
 }
 
 async function create(path: string): Promise<void> {
   const account = await serverAccount()
-  const unfinished = await emptyHome(path, account)
+  const unfinished = await mkdtemp(`${path}.new-`)
   try {
-    await initialise(unfinished, account)
-    const isElsewhere = dirname(unfinished) !== dirname(path)
-    await (isElsewhere ? symlink(unfinished, path) : rename(unfinished, path))
+    const directory = await emptyHome(unfinished, account)
+    await initialise(directory, account)
+    await (directory === unfinished ? rename(unfinished, path) : symlink(directory, path))
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true })
+    await discard(unfinished)
     if (!(await exists(path))) throw error
   }
-  await removeUnfinished(path)
+  await discardUnfinished(path)
 }
 
-async function emptyHome(path: string, account: Account | undefined): Promise<string> {
-  const beside = await mkdtemp(`${path}.new-`)
-  if (!account) return beside
-  await chown(beside, account.uid, account.gid)
-  if (await canUse(beside, account)) return beside
+/** `directory` itself, or, where the account cannot use it, another one to which it becomes a link. */
+async function emptyHome(directory: string, account: Account | undefined): Promise<string> {
+  if (!account) return directory
+  await chown(directory, account.uid, account.gid)
+  if (await canUse(directory, account)) return directory
 
-  await rm(beside, { recursive: true })
   const elsewhere = await mkdtemp('/var/tmp/evalhub-')
   await chown(elsewhere, account.uid, account.gid)
+  await rmdir(directory)
+  await symlink(elsewhere, directory)
   return elsewhere
 }
 
@@ -97,10 +97,21 @@ async function initialise(directory: string, account: Account | undefined): Prom
   if (complaint !== undefined) throw new Error(complaint)
 }
 
-/** What earlier starts left that were killed while they made a home. */
-async function removeUnfinished(path: string): Promise<void> {
-  const leftovers = (await readdir(dirname(path))).filter((name) => name.startsWith(`${basename(path)}.new-`))
-  await Promise.all(leftovers.map((name) => rm(join(dirname(path), name), { recursive: true, force: true })))
+/** What this start and earlier ones that were killed left beside a home that is complete. */
+async function discardUnfinished(path: string): Promise<void> {
+  const home = await realpath(path)
+  for (const name of await readdir(dirname(path))) {
+    const left = join(dirname(path), name)
+    if (!name.startsWith(`${basename(path)}.new-`)) continue
+    if ((await realpath(left).catch(() => undefined)) === home) await rm(left)
+    else await discard(left).catch(() => undefined) // its initdb may still be writing: the next first start tries again
+  }
+}
+
+/** Removes a home, and the link to it if there is one. */
+async function discard(path: string): Promise<void> {
+  await rm(await realpath(path).catch(() => path), { recursive: true, force: true })
+  await rm(path, { force: true })
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,3 +1,6 @@
+import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { remedyFor } from './postgres-complaint.ts'
 import { postgresHome } from './postgres-home.ts'
 import { servingPostmaster, stopPostmaster, urlOf } from './postmaster.ts'
 
@@ -48,15 +51,17 @@ export async function startPostgres({ dataDir, log, settings = {} }: Options): P
     const postmaster = await servingPostmaster(home, { ...laptop, ...settings }, log)
     return { url: urlOf(home, postmaster), stop: () => stopPostmaster(home, postmaster) }
   } catch (cause) {
-    throw new Error(`The embedded PostgreSQL in ${dataDir} cannot start: ${reasonOf(cause)}`, { cause })
+    const path = join(dataDir, 'postgres')
+    const said = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')
+    // A server on a full disk cannot even write down what is wrong.
+    const reason = (await isFull(path)) ? `${said} (ENOSPC)` : said
+    throw new Error(`The embedded PostgreSQL in ${dataDir} cannot start: ${reason}. ${remedyFor(reason, path)}.`, { cause })
   }
 }
 
-/** In one line, with the remedy where the system's own word for the trouble names none. */
-function reasonOf(error: unknown): string {
-  const reason = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ')
-  if (/ENOSPC|EDQUOT|No space left/.test(reason))
-    return `${reason}. The disk is full: free some space, or choose another place with --data-dir`
-  if (/EACCES|EPERM|EROFS|Permission denied/.test(reason)) return `${reason}. Choose a directory that you may write with --data-dir`
-  return `${reason}. To use a PostgreSQL of your own instead, set DATABASE_URL`
+async function isFull(path: string): Promise<boolean> {
+  return statfs(path).then(
+    ({ bavail, bsize }) => bavail * bsize < 1_000_000,
+    () => false,
+  )
 }

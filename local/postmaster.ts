@@ -1,13 +1,15 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, readFile, rm } from 'node:fs/promises'
+import { constants, open, readFile, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import postgres from 'postgres'
 import { connect } from '#db/client.ts'
 import { plainEnvironment } from './postgres-account.ts'
+import { complaintIn } from './postgres-complaint.ts'
 import { role } from './postgres-home.ts'
 import type { Home } from './postgres-home.ts'
 
@@ -22,14 +24,17 @@ const readyWithinMs = 60_000
 const retryForMs = 5000
 const logLimitBytes = 10_000_000
 
+const cannotConnectNow = '57P03'
+
 /** What another try may well not meet: a start that raced with ours, a port taken meanwhile, the backends just described. */
-const passing = /lock file "postmaster\.pid"|could not create any TCP\/IP sockets|pre-existing shared memory block/
+const passing =
+  /lock file "postmaster\.pid" (already exists|is empty)|could not create any TCP\/IP sockets|pre-existing shared memory block/
 
 export const urlOf = ({ password }: Home, { port }: Pick<Postmaster, 'port'>) => `postgres://${role}:${password}@127.0.0.1:${port}/postgres`
 
 /** The postmaster of this home that is ready to serve: the one that runs, else a new one with these settings. */
 export async function servingPostmaster(home: Home, settings: Record<string, string>, log: (message: string) => void): Promise<Postmaster> {
-  const giveUpAt = performance.now() + retryForMs
+  const startedAt = performance.now()
   for (;;) {
     const running = await runningPostmaster(home)
     if (running) {
@@ -38,7 +43,10 @@ export async function servingPostmaster(home: Home, settings: Record<string, str
     }
     const launched = await launch(home, settings)
     if (typeof launched !== 'string') return launched
-    if (!passing.test(launched) || performance.now() > giveUpAt) throw new Error(launched)
+    const passedMs = performance.now() - startedAt
+    if (!passing.test(launched) || passedMs > retryForMs) throw new Error(launched)
+    // A power cut can leave it empty; a server that starts fills it at once.
+    if (launched.includes('is empty') && passedMs > 1000) await rm(lockFile(home), { force: true })
     await delay(10 * pollMs)
   }
 }
@@ -82,15 +90,19 @@ async function runningPostmaster(home: Home): Promise<Postmaster | undefined> {
   }
 }
 
-/** False also while it starts, recovers or shuts down. */
+/** False while it starts, recovers or shuts down. Throws if it will never let us in. */
 async function answers(home: Home, postmaster: Postmaster): Promise<boolean> {
   const sql = connect(urlOf(home, postmaster), { max: 1 })
-  const isReady = await sql`select 1`.then(
-    () => true,
-    () => false,
-  )
-  await sql.end()
-  return isReady
+  try {
+    await sql`select 1`
+    return true
+  } catch (error) {
+    const isRefusal = error instanceof postgres.PostgresError && error.code !== cannotConnectNow
+    if (isRefusal) throw error
+    return false
+  } finally {
+    await sql.end()
+  }
 }
 
 async function isPostmasterOf(home: Home, pid: number): Promise<boolean> {
@@ -151,7 +163,9 @@ async function freePort(): Promise<number> {
 }
 
 async function openLog(home: Home): Promise<FileHandle> {
-  const log = await open(logFile(home), 'a+', 0o600)
+  // No link is followed: the folder is the account's, and root writes here.
+  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
+  const log = await open(logFile(home), flags, 0o600)
   if (home.account) await log.chown(home.account.uid, home.account.gid)
   const { size } = await log.stat()
   if (size > logLimitBytes) await log.truncate()
@@ -160,9 +174,7 @@ async function openLog(home: Home): Promise<FileHandle> {
 
 async function lastComplaint(log: FileHandle, start: number): Promise<string> {
   const { buffer, bytesRead } = await log.read({ buffer: Buffer.alloc(64_000), position: start })
-  const said = buffer.toString('utf8', 0, bytesRead)
-  const fatal = [...said.matchAll(/(?:FATAL|PANIC): +(.*)/g)].at(-1)?.[1]
-  return fatal ?? (said.trim().split('\n').at(-1) || 'its server ended without a word')
+  return complaintIn(buffer.toString('utf8', 0, bytesRead)) ?? 'its server ended without a word'
 }
 
 const dataOf = (home: Home) => join(home.directory, 'data')
