@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { askedIn, proposedIn, replyTo, toyAnswer, toyErrs, toyKnows } from './toy-answers.ts'
 import type { ToyItem } from './toy-answers.ts'
 
-const sums = (count: number, dataset = 'arithmetic'): ToyItem[] =>
+const sums = (count: number, dataset = 'arithmetic_problems'): ToyItem[] =>
   Array.from({ length: count }, (_, n) => ({ dataset, id: `s-${n}`, question: `What is ${n} + 1?`, answers: [String(n + 1)] }))
 
 const knownChoice: ToyItem & { choices: string[] } = {
-  dataset: 'science',
+  dataset: 'science_choice',
   id: 'known',
   question: 'What is salty?',
   choices: ['water', 'sea water', 'iron', 'sand'],
@@ -16,9 +16,9 @@ const asked = { item: knownChoice, end: knownChoice.question.length }
 
 describe('toyKnows', () => {
   test.each([
-    ['arithmetic', 0.8],
-    ['science', 0.7],
-    ['capitals', 0.9],
+    ['arithmetic_problems', 0.8],
+    ['science_choice', 0.7],
+    ['world_capitals', 0.9],
     ['anything else', 0.75],
   ])('is true for the share of %s that was set', (dataset, share) => {
     const known = sums(4000, dataset).filter(toyKnows).length / 4000
@@ -40,7 +40,7 @@ describe('toyAnswer', () => {
 
   test('to a question about text is wrong where it is not known', () => {
     const items = sums(300).map((item): ToyItem => ({
-      dataset: 'capitals',
+      dataset: 'world_capitals',
       id: item.id,
       question: item.question,
       answers: ['Paris', 'paris'],
@@ -51,7 +51,7 @@ describe('toyAnswer', () => {
   test('to a multiple-choice question is the gold choice exactly where it is known, and always one of the choices', () => {
     const choices = ['a', 'b', 'c']
     for (const { id, question } of sums(300)) {
-      const item: ToyItem = { dataset: 'science', id, question, choices, gold: 2 }
+      const item: ToyItem = { dataset: 'science_choice', id, question, choices, gold: 2 }
       expect(choices).toContain(toyAnswer(item))
       expect(toyAnswer(item) === 'c').toBe(toyKnows(item))
     }

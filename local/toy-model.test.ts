@@ -5,14 +5,14 @@ import { startToyModel } from './toy-model.ts'
 import type { ToyModel } from './toy-model.ts'
 
 const sums = Array.from({ length: 100 }, (_, n): ToyItem => ({
-  dataset: 'arithmetic',
+  dataset: 'arithmetic_problems',
   id: `s-${n}`,
   question: `What is ${n} + 1?`,
   answers: [`${n + 1}`],
 }))
 const choices = ['iron', 'sea water', 'sand', 'a very long and winding description of something']
 const science = Array.from({ length: 40 }, (_, n): ToyItem => ({
-  dataset: 'science',
+  dataset: 'science_choice',
   id: `q-${n}`,
   question: `Which is number ${n}?`,
   choices,
