@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import closingLine from './test/closing-line.ts'
 
 const exclude = ['**/node_modules/**', '.evalhub/**']
 const architecture = ['test/architecture.test.ts', 'test/*.static.test.ts']
@@ -6,7 +7,7 @@ const endToEnd = ['test/**/*.e2e.test.ts']
 
 export default defineConfig({
   test: {
-    reporters: ['default', './test/closing-line.ts'],
+    reporters: ['default', closingLine],
     maxWorkers: '100%', // tests wait for the database more than they compute
     projects: [
       /** What needs no database: part of `npm run check`. */
