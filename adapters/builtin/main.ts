@@ -1,0 +1,6 @@
+import { readAdapterSettings } from '#sdk/config.ts'
+import { runAdapter } from '#sdk/run-adapter.ts'
+import { createBuiltinAdapter } from './adapter.ts'
+import { readDataPlaces } from './config.ts'
+
+process.exit(await runAdapter(createBuiltinAdapter(readDataPlaces()), readAdapterSettings()))

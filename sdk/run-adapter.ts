@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { lstat, mkdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { JobSpec } from '#shared/models/job-spec.ts'
+import { AdapterFailure, type Adapter, type AdapterHost, type AdapterResult, type Artifact, type ModelCredentials } from './adapter.ts'
+import type { AdapterSettings } from './config.ts'
+import { createEventReporter, type EventReporter } from './event-reporter.ts'
+
+/** Exit codes of an adapter. `undelivered`: the hub does not know how the run ended. */
+const EXIT = { completed: 0, failed: 1, unusableSpec: 2, undelivered: 3 } as const
+
+const SECRET_MAX_BYTES = 64 * 1024
+
+const isMissing = (error: unknown) => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+
+const readIfThere = (path: string) =>
+  readFile(path, 'utf8').then(
+    (text) => text.trim() || undefined,
+    (error: unknown) => {
+      if (isMissing(error)) return undefined
+      throw error
+    },
+  )
+
+async function readJobSpec(path: string): Promise<JobSpec> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new AdapterFailure('job_spec_invalid', `The job specification ${path} cannot be read.`, { cause: error })
+  })
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new AdapterFailure('job_spec_invalid', `The job specification ${path} is not JSON.`, { cause: error })
+  }
+  const spec = JobSpec.safeParse(json)
+  if (spec.success) return spec.data
+  throw new AdapterFailure('job_spec_invalid', `The job specification ${path} is not usable:\n${z.prettifyError(spec.error)}`)
+}
+
+/** The one file `name` of a Secret's folder: a plain file, or the link by which Kubernetes projects it. */
+async function secretFile(folder: string, name: string): Promise<string | undefined> {
+  const path = join(folder, name)
+  const info = await lstat(path).catch((error: unknown) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+  if (!info) return undefined
+  if (info.isSymbolicLink()) {
+    const inside = (await realpath(path)).startsWith(`${await realpath(folder)}/`)
+    if ((await readlink(path)) !== join('..data', name) || !inside) return undefined
+  }
+  const { size } = await stat(path)
+  return size <= SECRET_MAX_BYTES ? path : undefined
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  )
+}
+
+/** Section 3.8 of the published contract: a local job may name the folder, else it is where a pod mounts it. */
+async function readCredentials({ model }: JobSpec, settings: AdapterSettings): Promise<ModelCredentials> {
+  const ref = model.auth?.secret_ref
+  const named = ref?.startsWith('file://') ? fileURLToPath(ref) : ref
+  const useNamed = settings.mode === 'local' && named !== undefined && (await isFolder(named))
+  const folder = useNamed ? named : settings.modelSecretDir
+
+  const [keyPath, caCertPath] = [await secretFile(folder, 'api-key'), await secretFile(folder, 'ca_cert')]
+  const apiKey = keyPath && (await readIfThere(keyPath))
+  return { ...(apiKey && { apiKey }), ...(caCertPath && { caCertPath }) }
+}
+
+/** Tenant and token of an event request, read anew each time because both are projected files. */
+async function eventHeaders({ mode, serviceAccountDir, authTokenPath }: AdapterSettings): Promise<Record<string, string>> {
+  const inPod = mode === 'k8s'
+  const tenant = inPod ? await readIfThere(join(serviceAccountDir, 'namespace')) : undefined
+  const tokenPath = authTokenPath ?? (inPod ? join(serviceAccountDir, 'token') : undefined)
+  const token = tokenPath && (await readIfThere(tokenPath))
+  return { ...(tenant && { 'X-Tenant': tenant }), ...(token && { Authorization: `Bearer ${token}` }) }
+}
+
+async function describeFile(path: string): Promise<Artifact> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk)
+    bytes += chunk.length
+  }
+  return { uri: pathToFileURL(resolve(path)).href, sha256: hash.digest('hex'), bytes }
+}
+
+/** A local run owns the folder above `meta/job.json`; a pod has a volume. */
+const workdirOf = ({ mode, jobSpecPath, podDataDir }: AdapterSettings) =>
+  mode === 'k8s' ? podDataDir : dirname(dirname(resolve(jobSpecPath)))
+
+type Host = { host: AdapterHost; artifacts: Record<string, Artifact> }
+
+async function createHost(spec: JobSpec, settings: AdapterSettings, reporter: EventReporter, signal: AbortSignal): Promise<Host> {
+  const artifacts: Record<string, Artifact> = {}
+  const workdir = workdirOf(settings)
+  await mkdir(workdir, { recursive: true })
+  const host: AdapterHost = {
+    phase: reporter.phase,
+    progress: reporter.progress,
+    warn: reporter.warn,
+    async artifact(name, path) {
+      const artifact = await describeFile(path)
+      artifacts[name] = artifact
+      return artifact
+    },
+    workdir,
+    signal,
+    credentials: await readCredentials(spec, settings),
+    log: (line) => console.log(line),
+  }
+  return { host, artifacts }
+}
+
+/** The wire's metrics: the adapter's own, and each standard error as `<metric>_stderr`. */
+export function metricsWithErrors({ metrics, statistics = {} }: AdapterResult): Record<string, number> {
+  const errors = Object.entries(statistics).flatMap(([name, { stderr }]) =>
+    stderr !== undefined && Object.hasOwn(metrics, name) ? [[`${name}_stderr`, stderr] as const] : [],
+  )
+  return { ...metrics, ...Object.fromEntries(errors) }
+}
+
+function completion(result: AdapterResult) {
+  const { statistics, additional_info, metrics_schema } = result
+  return {
+    status: 'completed' as const,
+    phase: 'completed' as const,
+    progress: 1,
+    metrics: metricsWithErrors(result),
+    additional_info: { ...additional_info, ...(statistics && { statistics }) },
+    ...(metrics_schema && { metrics_schema }),
+  }
+}
+
+/** What a user may read about a failure: an expected one as it was written, a bug by its first line without its stack. */
+export function failureMessage(thrown: unknown) {
+  if (thrown instanceof AdapterFailure) return { message: thrown.message, message_code: thrown.code, message_origin: 'adapter' }
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+  const [firstLine = ''] = text.split('\n')
+  return { message: `The adapter failed unexpectedly: ${firstLine.slice(0, 1000)}`, message_code: 'adapter_error', message_origin: 'sdk' }
+}
+
+const redact = (text: string, secret: string | undefined) => (secret ? text.replaceAll(secret, '[redacted]') : text)
+
+/** Rejects as soon as the signal is aborted, so that an adapter which ignores it cannot hold up the report. */
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+
+async function runReported(adapter: Adapter, spec: JobSpec, settings: AdapterSettings, stop: AbortController): Promise<number> {
+  const log = (line: string) => console.log(line)
+  const onEnded = () => stop.abort(new AdapterFailure('run_ended', 'The hub says that this run is already over.'))
+  const { deliverySeconds } = settings
+  const reporter = createEventReporter(spec, { headers: () => eventHeaders(settings), deliverySeconds, log, onEnded })
+  reporter.phase('initializing')
+
+  let ending: Parameters<EventReporter['finish']>[0]
+  let artifacts: Record<string, Artifact> = {}
+  let secret: string | undefined
+  const aborted = untilAborted(stop.signal)
+  aborted.catch(() => undefined) // Awaited below unless the set-up throws first.
+  try {
+    const prepared = await createHost(spec, settings, reporter, stop.signal)
+    artifacts = prepared.artifacts
+    secret = prepared.host.credentials.apiKey
+    ending = completion(await Promise.race([adapter.run(spec, prepared.host), aborted]))
+  } catch (error) {
+    const failure = failureMessage(error)
+    if (!(error instanceof AdapterFailure))
+      console.error(redact(error instanceof Error ? (error.stack ?? error.message) : String(error), secret))
+    ending = { status: 'failed', error_message: { ...failure, message: redact(failure.message, secret) } }
+    log(`Failed: ${ending.error_message?.message}`)
+  }
+
+  const posted = await reporter.finish({ ...ending, artifacts, completed_at: new Date().toISOString() })
+  if ('why' in posted) {
+    console.error(`The end of the run (${ending.status}) was not delivered: ${posted.why}.`)
+    return EXIT.undelivered
+  }
+  return ending.status === 'completed' ? EXIT.completed : EXIT.failed
+}
+
+/**
+ * Runs one benchmark run from its job specification to its last event, and answers the process's
+ * exit code: 0 completed, 1 failed, 2 no usable specification, 3 the end could not be delivered.
+ *
+ * Progress is best effort; the end is sent until the hub acknowledges it. SIGTERM and SIGINT end
+ * the run as failed with `adapter_terminated`. The adapter may still be busy when this returns:
+ * the caller exits.
+ */
+export async function runAdapter(adapter: Adapter, settings: AdapterSettings): Promise<number> {
+  let spec: JobSpec
+  try {
+    spec = await readJobSpec(settings.jobSpecPath)
+  } catch (error) {
+    console.error(failureMessage(error).message)
+    return EXIT.unusableSpec
+  }
+
+  const stop = new AbortController()
+  const terminate = (name: NodeJS.Signals) => stop.abort(new AdapterFailure('adapter_terminated', `The adapter was ended by ${name}.`))
+  process.on('SIGTERM', terminate)
+  process.on('SIGINT', terminate)
+  try {
+    return await runReported(adapter, spec, settings, stop)
+  } finally {
+    process.off('SIGTERM', terminate)
+    process.off('SIGINT', terminate)
+  }
+}
