@@ -14,6 +14,8 @@ export type UnsettledRun = AttemptKey & {
   isDeleted: boolean
   /** Bound of the attempt. */
   deadlineSeconds: number
+  /** Names the secret of the model under test. */
+  secretRef: string | null
   /** Null while the run goes on. */
   finishedSecondsAgo: number | null
   /** Null if the present attempt was not recorded as launched. */
@@ -38,6 +40,7 @@ export async function listUnsettledRuns(db: Db, present: readonly AttemptKey[], 
     select run.evaluation_id as "evaluationId", run.benchmark_index as "benchmarkIndex", run.attempt,
       run.provider_id as "providerId", run.benchmark_id as "benchmarkId", run.state, evaluation.deleted_at is not null as "isDeleted",
       (run.spec ->> 'deadline_seconds')::float8 as "deadlineSeconds",
+      evaluation.request #>> '{model,auth,secret_ref}' as "secretRef",
       extract(epoch from now() - run.finished_at)::float8 as "finishedSecondsAgo",
       case when attempt.holder is not null then json_build_object('holder', attempt.holder, 'objectUid', attempt.object_uid,
         'secondsAgo', extract(epoch from now() - attempt.launched_at)) end as launch

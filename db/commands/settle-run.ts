@@ -1,0 +1,45 @@
+import type { Db } from '../client.ts'
+import { json } from '../json.ts'
+
+export type SettledRun = {
+  evaluationId: string
+  benchmarkIndex: number
+  attempt: number
+  /** Absent if the attempt was never launched. */
+  launch?: { holder: string; objectUid: string; secondsAgo: number }
+  /** Absent where the launched thing left none. */
+  exitCode?: number
+}
+
+/**
+ * Marks runs as settled: the bridge owes them nothing more. Closes their attempts, and writes the row of one that had ended before its
+ * launch was recorded. Changes nothing that a client sees.
+ *
+ * A run that has not ended, has another attempt, or is being changed just now is left for the next pass.
+ */
+export async function settleRuns(db: Db, runs: readonly SettledRun[]): Promise<void> {
+  if (runs.length === 0) return
+  const input = runs.map(({ launch, ...run }) => ({ ...run, ...launch }))
+  await db`
+    with given as (
+      select * from jsonb_to_recordset(${json(db, input)}) as run (
+        "evaluationId" uuid, "benchmarkIndex" int, attempt smallint, holder text, "objectUid" text, "secondsAgo" float8, "exitCode" int
+      )
+    ), free as (
+      select run.evaluation_id, run.benchmark_index, given.*
+      from evalhub.runs as run join given
+        on run.evaluation_id = "evaluationId" and run.benchmark_index = "benchmarkIndex" and run.attempt = given.attempt
+      where run.settled_at is null and run.finished_at is not null
+      order by run.evaluation_id, run.benchmark_index
+      for no key update of run skip locked
+    ), settled as (
+      update evalhub.runs as run set settled_at = now() from free
+      where run.evaluation_id = free.evaluation_id and run.benchmark_index = free.benchmark_index
+    )
+    insert into evalhub.attempts as old (evaluation_id, benchmark_index, attempt, launched_at, holder, object_uid, exit_code, ended_at)
+    select evaluation_id, benchmark_index, attempt, now() - make_interval(secs => "secondsAgo"), holder, "objectUid", "exitCode", now()
+    from free where holder is not null
+    on conflict (evaluation_id, benchmark_index, attempt) do update
+    set ended_at = coalesce(old.ended_at, excluded.ended_at), exit_code = coalesce(old.exit_code, excluded.exit_code),
+      object_uid = coalesce(old.object_uid, excluded.object_uid)`
+}

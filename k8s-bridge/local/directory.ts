@@ -1,0 +1,87 @@
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, realpath, rm, rmdir, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** What a run's directory is named after. */
+export type RunPlace = { evaluationId: string; benchmarkIndex: number; providerId: string; benchmarkId: string }
+
+export type RunDirectory = {
+  jobSpecPath: string
+  /** Open for the adapter's output and for reading it; whatever happens to its name, it stays this file. */
+  log: FileHandle
+}
+
+const segmentBytesMax = 255
+const pathBytesMax = 1024
+const directoryMode = 0o750
+const fileMode = 0o600
+
+/**
+ * Where a run's files lie below the base: `<job>/<index>/<provider>/<benchmark>`, source: section 10.1 of the published contract. Ids with
+ * `/` give nested directories. Undefined for ids that would leave the base, or that no file system takes.
+ */
+export function placeBelow({ evaluationId, benchmarkIndex, providerId, benchmarkId }: RunPlace): string[] | undefined {
+  const segments = [evaluationId, String(benchmarkIndex), ...providerId.split('/'), ...benchmarkId.split('/')]
+  const isSafe = segments.every((segment) => segment !== '' && segment !== '.' && segment !== '..' && !segment.includes('\0'))
+  const isShort = segments.every((segment) => Buffer.byteLength(segment) <= segmentBytesMax)
+  return isSafe && isShort && Buffer.byteLength(segments.join('/')) <= pathBytesMax ? segments : undefined
+}
+
+/**
+ * An empty directory for a new attempt, with its job.json; what an earlier attempt left is removed.
+ *
+ * Adapters can write here, so no symbolic link on the way is followed.
+ */
+export async function makeRunDirectory(base: string, segments: readonly string[], jobSpec: string): Promise<RunDirectory> {
+  await mkdir(base, { recursive: true, mode: 0o700 })
+  const [evaluationId = '', index = ''] = segments
+  await removeFiles(base, evaluationId, index)
+  const directory = await makeNested(await realpath(base), segments)
+  const jobSpecPath = join(await makeNested(directory, ['meta']), 'job.json')
+  const file = await open(jobSpecPath, 'wx', fileMode)
+  try {
+    await file.writeFile(jobSpec)
+  } finally {
+    await file.close()
+  }
+  return { jobSpecPath, log: await open(join(directory, 'jobrun.log'), 'ax+', fileMode) }
+}
+
+async function makeNested(base: string, segments: readonly string[]): Promise<string> {
+  let path = base
+  for (const segment of segments) {
+    path = join(path, segment)
+    await mkdir(path, { mode: directoryMode }).catch(unless('EEXIST'))
+    if (!(await isDirectory(path))) throw new Error(`${path} is not a directory`)
+  }
+  return path
+}
+
+/** The log that an earlier attempt left, for reading; undefined if there is none. */
+export async function openLog(base: string, segments: readonly string[]): Promise<FileHandle | undefined> {
+  let path = base
+  for (const segment of segments) {
+    path = join(path, segment)
+    if (!(await isDirectory(path))) return undefined
+  }
+  return open(join(path, 'jobrun.log'), constants.O_RDONLY | constants.O_NOFOLLOW).catch(unless('ENOENT', 'ELOOP'))
+}
+
+/** Removes the files of a job, or of one run of it. Links are removed, never followed; what is not there is no error. */
+export async function removeFiles(base: string, evaluationId: string, index?: string): Promise<void> {
+  const job = join(base, evaluationId)
+  const isWhole = index === undefined || !(await isDirectory(job))
+  await rm(isWhole ? job : join(job, index), { recursive: true, force: true, maxRetries: 3 })
+  if (!isWhole) await rmdir(job).catch(unless('ENOTEMPTY', 'EEXIST', 'ENOENT'))
+}
+
+/** True for a directory, false for a link to one and for nothing at all. */
+const isDirectory = async (path: string): Promise<boolean> => (await lstat(path).catch(unless('ENOENT')))?.isDirectory() ?? false
+
+/** Takes errors with these codes for an answer. */
+const unless =
+  (...codes: string[]) =>
+  (error: unknown): undefined => {
+    if (error instanceof Error && 'code' in error && codes.includes(String(error.code))) return undefined
+    throw error
+  }

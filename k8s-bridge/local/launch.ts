@@ -1,0 +1,58 @@
+import { jobSpecFor } from '#shared/domain/job-spec.ts'
+import type { RunSpec } from '#shared/domain/run-spec.ts'
+import type { Claim } from '#db/commands/claim-launches.ts'
+import type { RunEnd } from '../runtime.ts'
+
+/** Why a run has no command that may run here; undefined if it has. */
+export function refusalOf(
+  { provider_id: provider, runtime, from_catalogue: isShipped }: RunSpec,
+  allowProviderCommands: boolean,
+): RunEnd | undefined {
+  if (!runtime.local?.command) {
+    return {
+      failureClass: 'local_runtime_not_enabled',
+      message: `Provider ${provider} cannot run on this machine. Add runtime.local.command, the command line of its adapter, to the provider.`,
+    }
+  }
+  if (isShipped || allowProviderCommands) return undefined
+  return {
+    failureClass: 'local_runtime_not_enabled',
+    message:
+      `The command of provider ${provider} is not run, because the provider was created over the API. ` +
+      `Put it into a catalogue directory (--catalogue), or start the hub with --allow-provider-commands.`,
+  }
+}
+
+/** The adapter's job.json. */
+export function jobSpecText(claim: Claim, callbackUrl: string): string {
+  const { evaluationId, benchmarkIndex, request, spec } = claim
+  return JSON.stringify(jobSpecFor({ evaluationId, benchmarkIndex, request, spec, callbackUrl }), null, 2)
+}
+
+type Surroundings = {
+  /** The hub's own environment. */
+  inherited: Readonly<Record<string, string | undefined>>
+  /** Names that the hub's configuration reads: they may hold its secrets. */
+  hiddenVariables: readonly string[]
+  jobSpecPath: string
+  /** Where EvalHub is installed. */
+  home: string
+  /** The Node program that runs the hub. */
+  node: string
+  spec: RunSpec
+}
+
+/** What an adapter finds in its environment. The provider's own entries win. */
+export function environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node, spec }: Surroundings): Record<string, string> {
+  const hidden = new Set(hiddenVariables)
+  const own = Object.entries(inherited).filter((entry): entry is [string, string] => entry[1] !== undefined && !hidden.has(entry[0]))
+  const fromProvider = (spec.runtime.local?.env ?? []).map(({ Name, Value }) => [Name, Value] as const)
+  return {
+    ...Object.fromEntries(own),
+    EVALHUB_JOB_SPEC_PATH: jobSpecPath,
+    EVALHUB_MODE: 'local',
+    EVALHUB_NODE: node,
+    EVALHUB_HOME: home,
+    ...Object.fromEntries(fromProvider),
+  }
+}

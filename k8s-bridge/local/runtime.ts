@@ -1,0 +1,171 @@
+import type { FileHandle } from 'node:fs/promises'
+import type { Pool } from '#db/client.ts'
+import { appendLog } from '#db/commands/append-log.ts'
+import type { Claim } from '#db/commands/claim-launches.ts'
+import { findLogPosition } from '#db/queries/log-position.ts'
+import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { LaunchedObject, RunEnd, Runtime } from '../runtime.ts'
+import { makeRunDirectory, openLog, placeBelow, removeFiles } from './directory.ts'
+import { environmentOf, jobSpecText, refusalOf } from './launch.ts'
+import { createTail, type Tail } from './logs.ts'
+import { readModelSecrets } from './model-secrets.ts'
+import { outcomeOf } from './outcome.ts'
+import { groupExists, startProcess, type GroupProcess } from './process.ts'
+
+export type LocalRuntimeOptions = {
+  db: Pool
+  /** Directory of the runs' files; made when needed. */
+  baseDirectory: string
+  /** Base to which adapters post their events, without a path. */
+  callbackUrl: string
+  /** The hub's own environment, which adapters inherit, less the names in `hiddenVariables`: those that the hub's configuration reads. */
+  environment: Readonly<Record<string, string | undefined>>
+  hiddenVariables: readonly string[]
+  /** Where EvalHub is installed. */
+  home: string
+  /** Runs at once. */
+  maxParallel: number
+  /** True: commands of providers that came over the API run too. */
+  allowProviderCommands: boolean
+  /** Told of logs that could not be kept; they are kept later. */
+  onError: (error: unknown) => void
+  /** Bytes kept of a run's log; 50 MiB unless told. */
+  logLimitBytes?: number
+  /** Time between SIGTERM and SIGKILL; 3000 unless told. */
+  graceMs?: number
+}
+
+/** A process from its start until its run is settled. */
+type Live = { key: AttemptKey; process: GroupProcess; launchedAtMs: number; log: FileHandle; tail: Tail; end?: LaunchedObject['end'] }
+
+const shipIntervalMs = 300
+const container = 'local'
+/** How long the report of an adapter that ended well may be on its way. */
+const reportGraceMs = 5000
+
+/**
+ * Runs are processes of this machine, in groups of their own, which end with the hub.
+ *
+ * What it launched is known to this process only: a bridge that starts finds nothing of an earlier one.
+ */
+export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
+  const { baseDirectory, maxParallel, allowProviderCommands, onError, graceMs = 3000 } = options
+  const live = new Map<string, Live>()
+  let onChange = () => {}
+
+  const timer = setInterval(() => {
+    for (const { tail } of live.values()) tail.ship().catch(onError)
+  }, shipIntervalMs)
+
+  const watchEnd = async (entry: Live, benchmarkId: string) => {
+    const exit = await entry.process.ended
+    const output = await entry.tail.lastOutput().catch(String)
+    const outcome = outcomeOf(exit, output, benchmarkId)
+    entry.end = { atMs: performance.now(), outcome, reportGraceMs: exit.code === 0 ? reportGraceMs : 0 }
+    onChange()
+  }
+
+  const find = ({ attempt, ...run }: AttemptKey) => {
+    const entry = live.get(keyOf(run))
+    return entry?.key.attempt === attempt ? entry : undefined
+  }
+
+  return {
+    watch: (listener) => {
+      onChange = listener
+    },
+    freeSlots: () => maxParallel - [...live.values()].filter((entry) => !entry.end).length,
+    refusal: (spec) => refusalOf(spec, allowProviderCommands),
+    async launch(claim) {
+      if (live.has(keyOf(claim))) throw new Error('an earlier attempt of the run is still ending')
+      const started = await startAdapter(options, claim)
+      if ('refused' in started) return started
+      live.set(keyOf(claim), started)
+      void watchEnd(started, claim.spec.benchmark_id)
+      return { objectUid: uidOf(started) }
+    },
+    observe: () =>
+      [...live.values()].map((entry) => {
+        const { key, launchedAtMs, end } = entry
+        return { ...key, objectUid: uidOf(entry), launchedAtMs, ...(end && { end }) }
+      }),
+    isLeftover: (uid) => uid.startsWith(uidPrefix) && groupExists(Number(uid.slice(uidPrefix.length))),
+    end: (attempt) => find(attempt)?.process.end(graceMs),
+    async release(attempt) {
+      const entry = find(attempt)
+      if (!entry) return
+      await entry.tail.finish()
+      live.delete(keyOf(attempt))
+      await entry.log.close()
+    },
+    salvage: (run) => salvage(options, run),
+    removeFiles: (evaluationId, index) => removeFiles(baseDirectory, evaluationId, index?.toString()),
+    async close() {
+      for (const entry of live.values()) entry.process.end(graceMs)
+      await Promise.all([...live.values()].map((entry) => entry.process.ended))
+      clearInterval(timer)
+      await Promise.all([...live.values()].map((entry) => entry.tail.finish().catch(onError)))
+      await Promise.all([...live.values()].map((entry) => entry.log.close()))
+      live.clear()
+    },
+  }
+}
+
+const uidPrefix = 'pid:'
+const uidOf = ({ process: { pid } }: Pick<Live, 'process'>) => `${uidPrefix}${pid}`
+
+/** One process a run, whatever its attempt. */
+const keyOf = ({ evaluationId, benchmarkIndex }: Omit<AttemptKey, 'attempt'>) => `${evaluationId}/${benchmarkIndex}`
+
+async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise<Live | { refused: RunEnd }> {
+  const { evaluationId, benchmarkIndex, attempt, spec, request } = claim
+  const segments = placeBelow({ evaluationId, benchmarkIndex, providerId: spec.provider_id, benchmarkId: spec.benchmark_id })
+  if (!segments) return { refused: UNSAFE_ID }
+  const { jobSpecPath, log } = await makeRunDirectory(options.baseDirectory, segments, jobSpecText(claim, options.callbackUrl))
+  try {
+    const { environment: inherited, hiddenVariables, home } = options
+    const environment = environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node: process.execPath, spec })
+    const key = { evaluationId, benchmarkIndex, attempt }
+    const tail = await tailOf(options, key, log, request.model.auth?.secret_ref)
+    const started = await startProcess({ command: spec.runtime.local?.command ?? '', environment, output: log.fd })
+    return { key, process: started, launchedAtMs: performance.now(), log, tail }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+const UNSAFE_ID: RunEnd = {
+  failureClass: 'invalid_id',
+  message:
+    'The ids of the provider and the benchmark cannot name a directory: a part is empty, ".", "..", too long, or has a NUL character.',
+}
+
+async function tailOf(
+  { db, logLimitBytes = 50 * 1024 * 1024 }: LocalRuntimeOptions,
+  { evaluationId, benchmarkIndex, attempt }: AttemptKey,
+  file: FileHandle,
+  secretRef: string | null | undefined,
+): Promise<Tail> {
+  const key = { evaluationId, benchmarkIndex, attempt }
+  const [position, secrets] = await Promise.all([findLogPosition(db, key, container), readModelSecrets(secretRef)])
+  return createTail({
+    file,
+    position,
+    secrets,
+    limitBytes: logLimitBytes,
+    append: (piece) => appendLog(db, { ...key, container, ...piece }),
+  })
+}
+
+async function salvage(options: LocalRuntimeOptions, run: UnsettledRun): Promise<void> {
+  const segments = placeBelow(run)
+  const file = segments && (await openLog(options.baseDirectory, segments))
+  if (!file) return
+  try {
+    const tail = await tailOf(options, run, file, run.secretRef)
+    await tail.finish()
+  } finally {
+    await file.close()
+  }
+}
