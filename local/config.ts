@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
-/** Names of the environment that only the hub reads: adapters do not inherit them. */
+/** Names of the environment that only the hub reads. */
 export const HUB_VARIABLES = ['DATABASE_URL']
 
 export const USAGE = `Usage: npm start -- [options]
@@ -41,6 +41,8 @@ export type HubConfig = {
   /** The operator's catalogues, absolute, in order. */
   catalogues: string[]
   allowProviderCommands: boolean
+  /** The hub's own, which adapters inherit but for `HUB_VARIABLES`. */
+  environment: Readonly<Record<string, string | undefined>>
   /** Undefined: the embedded database. */
   databaseUrl?: string
 }
@@ -70,6 +72,7 @@ export function readHubConfig(argv: string[], env: Record<string, string | undef
     dataDir: resolve(options['data-dir']),
     catalogues: options.catalogue.map((directory) => resolve(directory)),
     allowProviderCommands: options['allow-provider-commands'],
+    environment: env,
     ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
   }
 }

@@ -100,19 +100,17 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
   const db = connect(databaseUrl, { max: 3 })
   stack.defer(() => db.end())
   const { dataDir, maxParallel, allowProviderCommands, log } = options
+  const onError = (error: unknown) => log.error('The bridge could not do something and will try again', error)
   const runtime = createLocalRuntime({
     db,
-    baseDir: `${dataDir}/jobs`,
+    baseDirectory: `${dataDir}/jobs`,
     callbackUrl,
     home: HOME,
     maxParallel,
     allowProviderCommands,
+    environment: options.environment,
     hiddenVariables: HUB_VARIABLES,
+    onError,
   })
-  return startBridge({
-    db,
-    runtime,
-    holder: `local-${randomUUID()}`,
-    onError: (error) => log.error('A pass of the bridge failed and will be repeated', error),
-  })
+  return startBridge({ db, runtime, holder: `local-${randomUUID()}`, onError })
 }

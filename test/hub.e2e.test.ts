@@ -1,0 +1,92 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createClient } from '#sdk/index.ts'
+import { isAlive, runHubProcess, startHubProcess } from './hub-process.ts'
+
+const CATALOGUE = join(import.meta.dirname, 'catalogue')
+
+let folder: string
+let dataDir: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evalhub-hub-'))
+  dataDir = join(folder, 'data')
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+/** One line for the user, and no stack. */
+const complaint = (text: string | RegExp) => ({ code: 1, stderr: expect.stringMatching(text) })
+
+async function expectRefusal(args: string[], text: RegExp): Promise<void> {
+  const ended = await runHubProcess({ dataDir, args })
+  expect(ended).toMatchObject(complaint(text))
+  expect(
+    ended.stderr
+      .trim()
+      .split('\n')
+      .filter((line) => line.startsWith('evalhub:')),
+  ).toHaveLength(1)
+  expect(ended.stderr).not.toMatch(/\n\s+at /)
+}
+
+describe('npm start', () => {
+  test('refuses a data directory that another hub uses, and leaves that hub alone', async () => {
+    const first = await startHubProcess({ dataDir })
+    await expectRefusal([], /Another hub is running/)
+    expect(await createClient({ baseUrl: first.url }).health()).toMatchObject({ status: 'healthy' })
+    await first.stop()
+  })
+
+  test('goes on with what the last one stored, running adapters included', async () => {
+    const options = { dataDir, args: ['--catalogue', CATALOGUE], env: { TEST_RECORD: join(folder, 'record') } }
+    const first = await startHubProcess(options)
+    const { evaluations } = createClient({ baseUrl: first.url })
+    const benchmarks = [{ provider_id: 'recorder', id: 'short', parameters: { milliseconds: 1500 } }]
+    const { resource } = await evaluations.submit({ name: 'stop', model: { url: 'http://localhost/v1', name: 'm' }, benchmarks })
+    await vi.waitFor(async () => expect((await evaluations.get(resource.id)).status.state).toBe('running'), { timeout: 10_000 })
+    await first.stop()
+
+    const second = await startHubProcess(options)
+    const job = await createClient({ baseUrl: second.url }).evaluations.wait(resource.id, { timeoutMs: 20_000 })
+    await second.stop()
+    expect(job.status.state).toBe('completed')
+    expect(job.results.test).toEqual({ score: 0.75, threshold: 0.5, pass: true })
+  })
+
+  test('ends adapters and database with Ctrl-C', async () => {
+    const hub = await startHubProcess({ dataDir })
+    await hub.stop()
+    expect(hub.child.exitCode).toBe(0)
+    expect(isAlive(hub.child.pid!)).toBe(false)
+  })
+
+  test('says which port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await vi.waitFor(() => expect(server.listening).toBe(true))
+    const { port } = server.address() as AddressInfo
+    await expectRefusal(['--port', String(port)], new RegExp(`Port ${port} on 127.0.0.1 is taken`))
+    server.close()
+  })
+
+  test('says what is wrong with its options, all at once', async () => {
+    await expectRefusal(['--port', '99999', '--max-parallel', '0'], /--port must be at most 65535; --max-parallel must be 1 or more/)
+    await expectRefusal(['--host', '0.0.0.0'], /--host must be a loopback address/)
+    await expectRefusal(['--prot', '1'], /--prot/)
+  })
+
+  test('says which catalogue file is wrong, where, and why', async () => {
+    const providers = join(folder, 'catalogue', 'providers')
+    await mkdir(providers, { recursive: true })
+    await writeFile(join(providers, 'bad.yaml'), 'id: bad\nbenchmarks: [{ id: 7 }]\n')
+    await expectRefusal(['--catalogue', join(folder, 'catalogue')], /bad\.yaml is not valid: .*benchmarks\[0\]\.id/)
+    await expectRefusal(['--catalogue', join(folder, 'nowhere')], /nowhere has neither a folder providers/)
+  })
+
+  test('says that its data directory is a file', async () => {
+    await writeFile(dataDir, '')
+    await expectRefusal([], /data/)
+  })
+})
