@@ -1,0 +1,158 @@
+import { describe, expect } from 'vitest'
+import { claimLaunches } from './claim-launches.ts'
+import { cancelEvaluation } from './cancel-evaluation.ts'
+import { deferLaunches } from './defer-launch.ts'
+import { recordLaunches } from './record-launch.ts'
+import { specFor, storedRuns, submitSpecs } from '../test-evaluation.ts'
+import { test as base } from '../test-db.ts'
+
+/** Claims see all tenants, so each test begins with an empty queue. */
+const test = base.extend('queue', { auto: true }, async ({ db }) => {
+  await db`truncate evalhub.evaluations cascade`
+  return 'empty'
+})
+
+const claim = { holder: 'bridge-a', limit: 100, leaseSeconds: 10, since: {} }
+const spec = specFor('true')
+const launchedFrom = (claims: Awaited<ReturnType<typeof claimLaunches>>) => claims.map((claimed) => ({ ...claimed, objectUid: 'pid:1' }))
+
+describe('claimLaunches', () => {
+  test('answers all that a launch needs', async ({ db, tenant }) => {
+    const evaluationId = await submitSpecs(db, [spec, spec], { tenant })
+
+    const claims = await claimLaunches(db, claim)
+
+    expect(claims).toHaveLength(2)
+    expect(claims.find(({ benchmarkIndex }) => benchmarkIndex === 1)).toMatchObject({ evaluationId, tenant, attempt: 1, tries: 1, spec })
+    expect(claims[0]?.request.model.name).toBe('toy')
+    expect(Math.abs((claims[0]?.dueAtMs ?? 0) - Date.now())).toBeLessThan(60_000)
+  })
+
+  test('gives each row to one bridge only, whatever the number of bridges', async ({ db, tenant }) => {
+    await submitSpecs(db, Array(30).fill(spec), { tenant })
+
+    const claims = await Promise.all(
+      Array.from({ length: 6 }, (_, at) => claimLaunches(db, { ...claim, holder: `bridge-${at}`, limit: 10 })),
+    )
+
+    const ids = claims.flat().map(({ queueId }) => queueId)
+    expect(ids).toHaveLength(30)
+    expect(new Set(ids).size).toBe(30)
+  })
+
+  // Guarantee: what a dead bridge had claimed is neither lost nor launched twice.
+  test('takes over a lease that ran out, and only that', async ({ db, tenant }) => {
+    await submitSpecs(db, [spec], { tenant })
+    const [dead] = await claimLaunches(db, { ...claim, leaseSeconds: 0 })
+
+    const [again] = await claimLaunches(db, { ...claim, holder: 'bridge-b' })
+
+    expect(again).toMatchObject({ queueId: dead?.queueId, attempt: 1, tries: 2 })
+    expect(await claimLaunches(db, claim)).toEqual([])
+  })
+
+  test('serves the tenant with the fewest runs under way first', async ({ db }) => {
+    await submitSpecs(db, Array(5).fill(spec), { tenant: 'large' })
+    await recordLaunches(db, 'bridge-a', launchedFrom(await claimLaunches(db, { ...claim, limit: 3 })))
+    await submitSpecs(db, Array(4).fill(spec), { tenant: 'small' })
+
+    const claims = await claimLaunches(db, { ...claim, limit: 4 })
+
+    expect(claims.map(({ tenant }) => tenant).sort()).toEqual(['large', 'small', 'small', 'small'])
+  })
+
+  test('takes turns among tenants, and the oldest of each first', async ({ db }) => {
+    const first = await submitSpecs(db, [spec, spec], { tenant: 'one' })
+    await submitSpecs(db, [spec, spec], { tenant: 'one' })
+    await submitSpecs(db, [spec], { tenant: 'two' })
+
+    const claims = await claimLaunches(db, { ...claim, limit: 3 })
+
+    expect(claims.map(({ tenant }) => tenant).sort()).toEqual(['one', 'one', 'two'])
+    expect(claims.filter(({ tenant }) => tenant === 'one').every(({ evaluationId }) => evaluationId === first)).toBe(true)
+  })
+
+  test('looks at no row that became due before the given time of its tenant', async ({ db }) => {
+    await submitSpecs(db, [spec], { tenant: 'one' })
+    await submitSpecs(db, [spec], { tenant: 'two' })
+
+    const claims = await claimLaunches(db, { ...claim, since: { one: Date.now() + 3_600_000 } })
+
+    expect(claims.map(({ tenant }) => tenant)).toEqual(['two'])
+  })
+})
+
+describe('recordLaunches', () => {
+  test('takes the row off the queue and keeps the attempt', async ({ db, tenant }) => {
+    const id = await submitSpecs(db, [spec], { tenant })
+    const claims = await claimLaunches(db, claim)
+
+    const own = await recordLaunches(db, 'bridge-a', launchedFrom(claims))
+
+    expect([...own]).toEqual(claims.map(({ queueId }) => queueId))
+    expect(await storedRuns(db, id)).toMatchObject([{ state: 'pending', queued: 0 }])
+    expect(await db`select attempt, holder, object_uid, ended_at from evalhub.attempts where evaluation_id = ${id}`).toEqual([
+      { attempt: 1, holder: 'bridge-a', object_uid: 'pid:1', ended_at: null },
+    ])
+  })
+
+  test('writes nothing for a row that another bridge has taken over', async ({ db, tenant }) => {
+    const id = await submitSpecs(db, [spec], { tenant })
+    const claims = await claimLaunches(db, { ...claim, leaseSeconds: 0 })
+    await claimLaunches(db, { ...claim, holder: 'bridge-b' })
+
+    expect([...(await recordLaunches(db, 'bridge-a', launchedFrom(claims)))]).toEqual([])
+
+    expect(await storedRuns(db, id)).toMatchObject([{ queued: 1 }])
+    expect(await db`select from evalhub.attempts where evaluation_id = ${id}`).toHaveLength(0)
+  })
+
+  test('writes nothing for a run that was cancelled meanwhile', async ({ db, tenant }) => {
+    const id = await submitSpecs(db, [spec, spec], { tenant })
+    const claims = await claimLaunches(db, claim)
+    await cancelEvaluation(db, { tenant, user: '', everyTenant: false }, id, new Date().toISOString())
+
+    expect([...(await recordLaunches(db, 'bridge-a', launchedFrom(claims)))]).toEqual([])
+    expect(await db`select from evalhub.attempts where evaluation_id = ${id}`).toHaveLength(0)
+  })
+
+  test('and a cancel at the same moment wait for each other and never fail', async ({ db, tenant }) => {
+    for (let round = 0; round < 10; round++) {
+      const id = await submitSpecs(db, Array(8).fill(spec), { tenant })
+      const claims = await claimLaunches(db, claim)
+
+      await Promise.all([
+        recordLaunches(db, 'bridge-a', launchedFrom(claims)),
+        cancelEvaluation(db, { tenant, user: '', everyTenant: false }, id, new Date().toISOString()),
+        claimLaunches(db, { ...claim, holder: 'bridge-b' }),
+      ])
+
+      expect((await storedRuns(db, id)).every(({ state, queued }) => state === 'cancelled' && queued === 0)).toBe(true)
+    }
+  })
+})
+
+describe('deferLaunches', () => {
+  test('makes a row due again after the delay, and keeps the reason', async ({ db, tenant }) => {
+    await submitSpecs(db, [spec, spec], { tenant })
+    const [one, two] = await claimLaunches(db, claim)
+
+    await deferLaunches(db, 'bridge-a', [
+      { queueId: one?.queueId ?? 0, delaySeconds: 0, reason: 'busy' },
+      { queueId: two?.queueId ?? 0, delaySeconds: 60, reason: 'busy' },
+    ])
+
+    expect((await claimLaunches(db, claim)).map(({ queueId, tries }) => [queueId, tries])).toEqual([[one?.queueId, 2]])
+    expect(await db`select last_error from evalhub.launch_queue`).toEqual([{ last_error: 'busy' }, { last_error: 'busy' }])
+  })
+
+  test('leaves a row alone that another bridge has taken over', async ({ db, tenant }) => {
+    await submitSpecs(db, [spec], { tenant })
+    const [mine] = await claimLaunches(db, { ...claim, leaseSeconds: 0 })
+    await claimLaunches(db, { ...claim, holder: 'bridge-b' })
+
+    await deferLaunches(db, 'bridge-a', [{ queueId: mine?.queueId ?? 0, delaySeconds: 0, reason: 'busy' }])
+
+    expect(await db`select lease_holder, last_error from evalhub.launch_queue`).toEqual([{ lease_holder: 'bridge-b', last_error: null }])
+  })
+})
