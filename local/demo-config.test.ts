@@ -5,13 +5,15 @@ const MODEL = ['--model-url', 'http://h/v1/', '--model-name', 'm']
 
 describe('demoRequest', () => {
   test('without arguments is the toy and the starter collection', () => {
-    expect(demoRequest([], {})).toEqual({ do: 'run', config: { model: undefined, numExamples: undefined, collection: 'starter-v1' } })
+    expect(demoRequest([], {})).toMatchObject({ do: 'run', config: { model: undefined, numExamples: undefined, collection: 'starter-v1' } })
   })
 
   test('names a model, with the key from the environment', () => {
     const argv = [...MODEL, '--api-key-env', 'KEY', '--num-examples', '20', '--collection', 'c']
     const model = { url: 'http://h/v1', name: 'm', apiKey: 'secret' }
-    expect(demoRequest(argv, { KEY: ' secret\n' })).toEqual({ do: 'run', config: { model, numExamples: 20, collection: 'c' } })
+    const config = { model, numExamples: 20, collection: 'c' }
+    // The key is not in what adapters inherit.
+    expect(demoRequest(argv, { KEY: ' secret\n', PATH: '/bin' })).toEqual({ do: 'run', config, environment: { PATH: '/bin' } })
   })
 
   test('for help is help', () => {

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 /** The model to evaluate. `url` ends in the version, as OpenAI clients take it. */
 export type DemoModel = { url: string; name: string; apiKey: string | undefined }
 
@@ -11,7 +13,8 @@ export type DemoConfig = {
   collection: string
 }
 
-export type DemoRequest = { do: 'run'; config: DemoConfig } | { do: 'help' } | { do: 'refuse'; why: string }
+/** `environment` is what adapters may inherit: all but the key, which they get as a file. */
+export type DemoRequest = { do: 'run'; config: DemoConfig; environment: Environment } | { do: 'help' } | { do: 'refuse'; why: string }
 
 export const DEMO_USAGE = `Evaluates a model with a collection of benchmarks on a temporary EvalHub, and prints the scores.
 
@@ -34,7 +37,6 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
-type Environment = Record<string, string | undefined>
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
 /** Why an address cannot be used; it is not repeated, since it may hold a password. */
@@ -73,7 +75,8 @@ export function demoRequest(argv: readonly string[], env: Environment = process.
   const { 'model-url': url, 'model-name': name, 'api-key-env': keyName, 'num-examples': examples, collection } = values
   const apiKey = keyName === undefined ? undefined : env[keyName]?.trim()
   const model = url === undefined || name === undefined ? undefined : { url: url.replace(/\/+$/, ''), name, apiKey }
-  return { do: 'run', config: { model, numExamples: examples === undefined ? undefined : Number(examples), collection } }
+  const environment = Object.fromEntries(Object.entries(env).filter(([variable]) => variable !== keyName))
+  return { do: 'run', environment, config: { model, numExamples: examples === undefined ? undefined : Number(examples), collection } }
 }
 
 /** How the terminal may be used: `live` redraws lines in place, `color` follows the NO_COLOR convention. */

@@ -81,7 +81,7 @@ describe('reportLines', () => {
       '',
       '  Overall score 0.700, threshold 0.650: pass',
       '',
-      '  sums: 1 of 200 items failed and count as errors, not as wrong answers; had they been answered, the score would be 0.791 to 0.796',
+      '  sums: with its 1 failed item answered, the score would be from 0.791 to 0.796',
     ])
   })
 

@@ -69,12 +69,12 @@ function overallLine({ results: { test } }: EvaluationJob, paint: Paint): string
   return `  ${paint('bold', said)}${verdict.paint?.(verdict.text) ?? verdict.text}`
 }
 
-/** Errors, what they may mean for the score, and everything that the run wanted to have said. */
+/** What errors may mean for the score, and everything that the run wanted to have said. */
 function remarksOf({ status, statistics }: Row, paint: Paint): string[] {
   const remarks: string[] = []
-  if (statistics && statistics.failed > 0) {
-    const range = statistics.bounds ? `; had they been answered, the score would be ${statistics.bounds.map(formatScore).join(' to ')}` : ''
-    remarks.push(`${statistics.failed} of ${statistics.planned} items failed and count as errors, not as wrong answers${range}`)
+  if (statistics?.bounds && statistics.failed > 0) {
+    const items = statistics.failed === 1 ? '1 failed item' : `${statistics.failed} failed items`
+    remarks.push(`with its ${items} answered, the score would be from ${statistics.bounds.map(formatScore).join(' to ')}`)
   }
   if (status.warning_message) remarks.push(`${paint('yellow', 'warning:')} ${harmless(status.warning_message.message)}`)
   if (status.error_message) remarks.push(`${paint('red', `${status.status}:`)} ${harmless(status.error_message.message)}`)

@@ -27,11 +27,21 @@ else if (request.do === 'refuse') {
   process.stdout.on('error', () => stop.abort())
 
   const screen = createScreen((text) => process.stdout.write(text))
-  const log = {
-    info: () => undefined,
-    error: (message: string, error: unknown) => screen.say(`  ${message}: ${error instanceof Error ? error.message : String(error)}`),
+  const told = new Set<string>()
+  /** What the hub has to say, once each: it repeats what it could not do until it can. */
+  const error = (message: string, reason: unknown) => {
+    const line = `  ${message}: ${reason instanceof Error ? reason.message : String(reason)}`
+    if (!told.has(line)) screen.say(line)
+    told.add(line)
   }
-  const hub = { port: 0, maxParallel: defaultParallel(), catalogues: [], allowProviderCommands: false, log }
+  const hub = {
+    port: 0,
+    maxParallel: defaultParallel(),
+    catalogues: [],
+    allowProviderCommands: false,
+    environment: request.environment,
+    log: { info: () => undefined, error },
+  }
   const onLockLost = (onLost: (why: Error) => void) => () => onLost(new Error('The connection to the embedded database was lost'))
 
   const outcome = await runDemo(request.config, {

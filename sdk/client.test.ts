@@ -115,6 +115,11 @@ describe('a refusal', () => {
     expect(seen).toHaveLength(1)
   })
 
+  test('has the request id of the header where the body has none', async () => {
+    handle = (_, response) => answer(response, 502, 'bad gateway', { 'X-Global-Transaction-Id': 'r-8' })
+    expect(await failure(createClient({ baseUrl }).evaluations.cancel('x'))).toMatchObject({ requestId: 'r-8', messageCode: undefined })
+  })
+
   test.each<[number, unknown, RegExp]>([
     [401, { message_code: 'unauthorized', message: 'no' }, /check the `token`/],
     [400, { message_code: 'missing_tenant_header', message: 'no' }, /give `tenant`/],
@@ -188,6 +193,7 @@ describe('no answer', () => {
   test('is not waited for once the caller has stopped', async () => {
     const stop = new AbortController()
     handle = () => stop.abort(new Error('enough'))
+    expect((await failure(createClient({ baseUrl }).evaluations.submit(request, { signal: stop.signal }))).message).toBe('enough')
     expect((await failure(createClient({ baseUrl }).health({ signal: stop.signal }))).message).toBe('enough')
   })
 })

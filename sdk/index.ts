@@ -1,4 +1,6 @@
-/** What the published package offers to clients. It needs nothing of Node; `run-adapter.ts`, which does, is imported by its own path. */
+/** What the published package offers to clients and adapters. It needs nothing of Node; `run-adapter.ts`, which does, is imported by its own path. */
+export { AdapterFailure } from './adapter.ts'
+export type { Adapter, AdapterHost, AdapterResult, Artifact, ModelCredentials } from './adapter.ts'
 export { createClient } from './client.ts'
 export type { Client, ClientOptions } from './client.ts'
 export { ApiError, ConnectionError, WaitTimeoutError } from './errors.ts'
