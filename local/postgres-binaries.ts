@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { cp, lchown, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, cp, lchown, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { z } from 'zod'
 import { complaintOf } from './postgres-account.ts'
@@ -54,10 +54,18 @@ async function completeLinks(root: string): Promise<void> {
 async function copyPackage(root: string, copy: string, account: Account | undefined): Promise<void> {
   const unfinished = await mkdtemp(`${copy}.new-`)
   await cp(join(root, 'native'), join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true })
+  await openFolders(unfinished)
   await completeLinks(unfinished)
   if (account) await giveAway(unfinished, account)
   await rm(copy, { recursive: true, force: true })
   await rename(unfinished, copy)
+}
+
+/** A copy of a read-only package is read-only too, and could be neither completed nor removed. */
+async function openFolders(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) await chmod(join(entry.parentPath, entry.name), 0o700)
+  }
 }
 
 async function giveAway(folder: string, { uid, gid }: Account): Promise<void> {

@@ -60,7 +60,7 @@ async function create(path: string): Promise<void> {
     await initialise(directory, account)
     await (directory === unfinished ? rename(unfinished, path) : symlink(directory, path))
   } catch (error) {
-    await discard(unfinished)
+    await discard(unfinished).catch(() => undefined) // why it failed matters more
     if (!(await exists(path))) throw error
   }
   await discardUnfinished(path)

@@ -220,8 +220,9 @@ function hubIn(checkout: string, dataDir: string): ChildProcess {
   return spawn(process.execPath, argv, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
-async function firstLine({ stdout }: ChildProcess): Promise<string> {
-  const [chunk] = await once(stdout!, 'data')
+async function firstLine(child: ChildProcess): Promise<string> {
+  const ended = once(child, 'close').then(() => ['the process ended without a line'])
+  const [chunk] = await Promise.race([once(child.stdout!, 'data'), ended])
   return String(chunk).trim()
 }
 
