@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import type { BenchmarkResult, BenchmarkStatus, Collection, EvaluationJob } from '#sdk/models.ts'
 import { formatScore, nextLines, reportLines } from './demo-report.ts'
@@ -119,15 +120,19 @@ describe('reportLines', () => {
 
 describe('nextLines', () => {
   test('say that a toy says nothing about models, and only for the toy', () => {
-    expect(nextLines(true, 'c', PLAIN).join('\n')).toContain('They say nothing about any real model')
-    expect(nextLines(false, 'c', PLAIN).join('\n')).not.toContain('toy')
+    expect(nextLines(undefined, 'c', PLAIN).join('\n')).toContain('They say nothing about any real model')
+    expect(nextLines({ url: 'http://h/v1', name: 'm', apiKey: undefined }, 'c', PLAIN).join('\n')).not.toContain('toy')
   })
 
-  test('hold a request that can be pasted', () => {
-    const line = nextLines(false, 'starter-v1', PLAIN).find((each) => each.includes('curl'))
-    expect(JSON.parse(/-d '(.*)'/.exec(line ?? '')?.[1] ?? '')).toMatchObject({
-      collection: { id: 'starter-v1' },
-      model: { name: 'MODEL' },
-    })
+  test.each([
+    [undefined, { url: 'http://localhost:11434/v1', name: 'MODEL' }],
+    [
+      { url: 'http://h/v1', name: "it's $HOME", apiKey: 'sk-secret' },
+      { url: 'http://h/v1', name: "it's $HOME", auth: { secret_ref: '/FOLDER' } },
+    ],
+  ])('for the model %j hold a request that a shell understands', (model, sent) => {
+    const curl = nextLines(model, 'starter-v1', PLAIN).find((line) => line.includes('curl'))!
+    const printed = execFileSync('sh', ['-c', curl.replace('curl', "printf '%s\\n'")], { encoding: 'utf8' }).split('\n')
+    expect(JSON.parse(printed[3]!)).toEqual({ name: 'first', model: sent, collection: { id: 'starter-v1' } })
   })
 })

@@ -1,5 +1,6 @@
 import { MetricStatistics } from '#sdk/models.ts'
 import type { BenchmarkResult, BenchmarkStatus, BenchmarkTest, Collection, EvaluationJob } from '#sdk/models.ts'
+import type { DemoModel } from './demo-config.ts'
 import { tableLines } from './demo-table.ts'
 import type { Cell, Column } from './demo-table.ts'
 import { harmless } from './terminal.ts'
@@ -93,22 +94,29 @@ export function reportLines(job: EvaluationJob, collection: Collection, columns:
   return ['', ...table, '', overallLine(job, paint), ...(remarks.length > 0 ? ['', ...remarks] : [])]
 }
 
-/** What a reader can do next. */
-export function nextLines(isToy: boolean, collection: string, paint: Paint): string[] {
-  const body = JSON.stringify({ name: 'first', model: { url: 'http://localhost:11434/v1', name: 'MODEL' }, collection: { id: collection } })
+/** As one word of a shell's command line. */
+const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`
+
+/** What a reader can do next. `model` is the one that was evaluated; undefined: the toy. */
+export function nextLines(model: DemoModel | undefined, collection: string, paint: Paint): string[] {
+  const { url, name, apiKey } = model ?? { url: 'http://localhost:11434/v1', name: 'MODEL' }
+  const auth = apiKey === undefined ? {} : { auth: { secret_ref: '/FOLDER' } }
+  const body = JSON.stringify({ name: 'first', model: { url, name, ...auth }, collection: { id: collection } })
   const toy = [
     '',
     `  ${paint('yellow', 'These numbers come from a toy that knows some of the answers. They say nothing about any real model.')}`,
+    '',
+    '  Evaluate a model of your own (Ollama, vLLM, llama.cpp, a hosted one):',
+    `    npm run demo -- --model-url ${url} --model-name ${name}`,
   ]
   return [
-    ...(isToy ? toy : []),
+    ...(model ? [] : toy),
     '',
-    `  ${paint('bold', 'What next')}`,
-    '  Evaluate a model of your own (Ollama, vLLM, llama.cpp, a hosted one):',
-    '    npm run demo -- --model-url http://localhost:11434/v1 --model-name MODEL',
     '  Start a hub that stays, and submit to it; its API is described at http://localhost:8080/docs:',
     '    npm start',
-    `    curl -H 'Content-Type: application/json' -d '${body}' http://localhost:8080/api/v1/evaluations/jobs`,
-    '  Read on in docs/ and README.md.',
+    `    curl -H 'Content-Type: application/json' -d ${quoted(body)} http://localhost:8080/api/v1/evaluations/jobs`,
+    ...(apiKey === undefined ? [] : ['  /FOLDER stands for the folder where you keep the key, in a file named api-key.']),
+    '',
+    '  Read on in README.md and docs/.',
   ]
 }

@@ -9,6 +9,7 @@ import type { DemoConfig, DemoModel } from './demo-config.ts'
 import { changeLines, liveLines } from './demo-progress.ts'
 import { nextLines, reportLines } from './demo-report.ts'
 import { keepModelKey } from './model-key.ts'
+import { removePostgres } from './postgres-home.ts'
 import { harmless, painter } from './terminal.ts'
 import type { Screen } from './terminal.ts'
 import { startToyModel } from './toy-model.ts'
@@ -31,12 +32,12 @@ export type DemoOutcome = 'done' | 'failed' | 'stopped'
 const LOOK_EVERY_MS = 150
 const REACH_MODEL_MS = 5000
 
-type Target = { model: EvaluationJobRequest['model']; isToy: boolean; label: string }
+type Target = { model: EvaluationJobRequest['model']; label: string }
 
 async function toyTarget(cleanUp: AsyncDisposableStack): Promise<Target> {
   const toy = await startToyModel()
   cleanUp.defer(toy.stop)
-  return { model: { url: toy.url, name: toy.name }, isToy: true, label: `a toy, ${toy.name}, in place of a real model` }
+  return { model: { url: toy.url, name: toy.name }, label: `a toy, ${toy.name}, in place of a real model` }
 }
 
 /** Fails in a moment, and in words, where the run would fail after all its retries. Any answer of the endpoint will do. */
@@ -61,18 +62,20 @@ async function realTarget(model: DemoModel, cleanUp: AsyncDisposableStack, signa
   await reachModel(model, signal)
   const { url, name, apiKey } = model
   const label = `${name} at ${url}`
-  if (apiKey === undefined) return { model: { url, name }, isToy: false, label }
+  if (apiKey === undefined) return { model: { url, name }, label }
   const { secretRef, remove } = await keepModelKey(apiKey)
   cleanUp.defer(remove)
-  return { model: { url, name, auth: { secret_ref: secretRef } }, isToy: false, label }
+  return { model: { url, name, auth: { secret_ref: secretRef } }, label }
 }
 
 /** The signal is aborted, with the reason, when `demo.signal` is and when the hub breaks down. */
 async function startTemporaryHub(demo: Demo, cleanUp: AsyncDisposableStack): Promise<{ client: Client; signal: AbortSignal }> {
   const folder = await mkdtemp(join(tmpdir(), 'evalhub-demo-'))
+  const dataDir = join(folder, 'data')
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }))
+  cleanUp.defer(() => removePostgres(dataDir)) // which may lie elsewhere
   const lost = new AbortController()
-  const hub = await demo.startHub({ dataDir: join(folder, 'data'), onLost: (why) => lost.abort(why) })
+  const hub = await demo.startHub({ dataDir, onLost: (why) => lost.abort(why) })
   cleanUp.defer(hub.stop)
   return { client: createClient({ baseUrl: hub.url }), signal: AbortSignal.any([demo.signal, lost.signal]) }
 }
@@ -123,7 +126,7 @@ async function evaluate(config: DemoConfig, demo: Demo, cleanUp: AsyncDisposable
   const ended = await follow(client, job, demo, signal)
   screen.say(...reportLines(ended, collection, columns(), paint))
   if (ended.status.state !== 'completed') return 'failed'
-  screen.say(...nextLines(target.isToy, collection.resource.id, paint), '')
+  screen.say(...nextLines(config.model, collection.resource.id, paint), '')
   return 'done'
 }
 
