@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { connect } from '#db/client.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { migrate } from '#db/migrate.ts'
+import { removePostgres } from '#local/postgres-home.ts'
 import { startPostgres } from '#local/postgres.ts'
 import { ProviderFile } from '#shared/models/provider.ts'
 import type { Task } from './child.ts'
@@ -107,5 +108,6 @@ try {
   })
 } finally {
   await postgres.stop()
+  await removePostgres(folder)
   await rm(folder, { recursive: true, force: true })
 }

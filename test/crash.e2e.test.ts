@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createClient } from '#sdk/index.ts'
 import { isAlive, startHubProcess } from './hub-process.ts'
+import { makeFolder, removeFolder } from './temporary-folder.ts'
 
 const KILLS = 20
 const JOBS_A_LIFE = 3
@@ -14,9 +14,9 @@ type Line = { run: string; what: 'begins' | 'second' | 'acknowledged'; pid: numb
 
 let folder: string
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'evalhub-crash-'))
+  folder = await makeFolder()
 })
-afterEach(() => rm(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 const start = () =>
   startHubProcess({

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,19 +8,20 @@ import { startToyModel, type ToyModel } from '#local/toy-model.ts'
 import { createClient, type Client, type EvaluationJob } from '#sdk/index.ts'
 import type { MetricStatistics } from '#shared/models/benchmark-run.ts'
 import { startHubProcess, type HubProcess } from './hub-process.ts'
+import { makeFolder, removeFolder } from './temporary-folder.ts'
 
 let folder: string
 let hub: HubProcess
 let toy: ToyModel
 let client: Client
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'evalhub-evaluation-'))
-  ;[hub, toy] = await Promise.all([startHubProcess({ dataDir: folder }), startToyModel()])
+  folder = await makeFolder()
+  ;[hub, toy] = await Promise.all([startHubProcess({ dataDir: join(folder, 'data') }), startToyModel()])
   client = createClient({ baseUrl: hub.url })
 })
 afterAll(async () => {
   await Promise.all([hub.stop(), toy.stop()])
-  await rm(folder, { recursive: true, force: true })
+  await removeFolder(folder)
 })
 
 /** What the toy is known to answer to all items of a data set. */
@@ -60,7 +60,7 @@ describe('an evaluation of the toy model', () => {
     for (const result of job.results.benchmarks ?? []) {
       const { planned, scored, right } = known(result.id)
       const metric = result.test?.primary_score_metric ?? ''
-      const statistics = (result.additional_info?.statistics as Record<string, MetricStatistics>)[metric]!
+      const statistics = (result.additional_info!.statistics as Record<string, MetricStatistics>)[metric]!
       const [low, high] = wilson(right, scored)
       const failed = planned - scored
 
@@ -80,7 +80,7 @@ describe('an evaluation of the toy model', () => {
 
   test('keeps every sample, and the log of the adapter', async () => {
     const job = await evaluate({ benchmarks: [{ provider_id: 'builtin', id: 'world_capitals', parameters: { num_examples: 20 } }] })
-    const samples = job.results.benchmarks?.[0]?.artifacts?.samples as { uri: string; bytes: number }
+    const samples = job.results.benchmarks![0]!.artifacts!.samples as { uri: string }
     const rows = (await readFile(fileURLToPath(samples.uri), 'utf8')).trim().split('\n')
     expect(rows).toHaveLength(20)
     expect(Object.keys(JSON.parse(rows[0]!) as object)).toEqual(expect.arrayContaining(['id', 'input', 'output', 'gold', 'score']))

@@ -1,21 +1,21 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createClient } from '#sdk/index.ts'
 import { isAlive, runHubProcess, startHubProcess } from './hub-process.ts'
+import { makeFolder, removeFolder } from './temporary-folder.ts'
 
 const CATALOGUE = join(import.meta.dirname, 'catalogue')
 
 let folder: string
 let dataDir: string
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'evalhub-hub-'))
+  folder = await makeFolder()
   dataDir = join(folder, 'data')
 })
-afterEach(() => rm(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 /** One line for the user, and no stack. */
 const complaint = (text: string | RegExp) => ({ code: 1, stderr: expect.stringMatching(text) })

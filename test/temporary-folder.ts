@@ -1,0 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { removePostgres } from '#local/postgres-home.ts'
+
+/** A new folder for a hub; its data directory is to be `data` below it. */
+export const makeFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'evalhub-test-'))
+
+/** Removes the folder, and the database that a hub kept for it elsewhere. The hub must have ended. */
+export async function removeFolder(folder: string): Promise<void> {
+  await removePostgres(join(folder, 'data'))
+  await rm(folder, { recursive: true, force: true })
+}
