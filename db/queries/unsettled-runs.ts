@@ -31,7 +31,7 @@ export async function listUnsettledRuns(db: Db, present: readonly AttemptKey[], 
     with owed as (
       select evaluation_id, benchmark_index from evalhub.attempts where ended_at is null
       union
-      (select evaluation_id, benchmark_index from evalhub.runs where settled_at is null and state in ('completed', 'failed', 'cancelled')
+      (select evaluation_id, benchmark_index from evalhub.runs where settled_at is null and finished_at is not null
        order by evaluation_id, benchmark_index limit ${limit})
       union
       select "evaluationId", "benchmarkIndex"

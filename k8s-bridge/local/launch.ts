@@ -8,7 +8,7 @@ export function refusalOf(
   { provider_id: provider, runtime, from_catalogue: isShipped }: RunSpec,
   allowProviderCommands: boolean,
 ): RunEnd | undefined {
-  if (!runtime.local?.command) {
+  if (!runtime.local?.command.trim()) {
     return {
       failureClass: 'local_runtime_not_enabled',
       message: `Provider ${provider} cannot run on this machine. Add runtime.local.command, the command line of its adapter, to the provider.`,
