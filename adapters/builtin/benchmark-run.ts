@@ -3,7 +3,7 @@ import type { JobSpec } from '#shared/models/job-spec.ts'
 import type { AdapterHost, AdapterResult } from '#sdk/adapter.ts'
 import type { DataPlaces } from './dataset.ts'
 import type { Evaluated, Outcome } from './evaluate-items.ts'
-import type { Endpoint } from './openai-client.ts'
+import type { Endpoint } from './model-request.ts'
 import { mean, scoreStatistics } from './statistics.ts'
 
 /** One run of one benchmark: what the hub asked for, and where things are. */

@@ -1,33 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import { openConnection } from './http-post.ts'
-import { errorText, readAnswer, readLogprobs, type AnswerPart, type Logprobs, type Tokens } from './model-answer.ts'
-import { routeUrl, shownUrl, type Api } from './model-url.ts'
+import { readAnswer, readLogprobs, type AnswerPart, type Logprobs, type Tokens } from './model-answer.ts'
+import { BODY_MAX_BYTES, createRequester, readBody, type Endpoint } from './model-request.ts'
+import type { Api } from './model-url.ts'
 import type { Prompt } from './prompt.ts'
 import { createRandom, seedFrom } from './random.ts'
-import { connectionError, RequestError, retryAfterMs } from './request-error.ts'
+import { RequestError } from './request-error.ts'
 import { withRetries } from './retry.ts'
 import { serverSentEvents } from './server-sent-events.ts'
-
-const BODY_MAX_BYTES = 16 * 1024 * 1024
-
-/** An OpenAI-compatible endpoint and how patiently it is asked. */
-export type Endpoint = {
-  baseUrl: string
-  model: string
-  /** Sent to the endpoint's own host and nowhere else. */
-  apiKey?: string | undefined
-  /** PEM of one more certificate authority. */
-  ca?: string | undefined
-  /** Added to each request's body as they are; a null removes the field of that name. */
-  extra: Readonly<Record<string, unknown>>
-  maxConcurrency: number
-  timeoutMs: number
-  maxRetries: number
-  /** First pause before a repetition, in milliseconds; it doubles. */
-  firstBackoffMs: number
-  seed: number
-}
 
 export type GenerateOptions = { maxTokens: number; temperature: number; stop?: string[] | undefined; stream: boolean }
 
@@ -52,29 +32,6 @@ export type ModelClient = {
   /** As it may be shown. */
   urlOf: (api: Api) => string
   close: () => void
-}
-
-async function readBody(answer: IncomingMessage): Promise<string> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of answer as AsyncIterable<Uint8Array>) {
-    bytes += part.length
-    if (bytes > BODY_MAX_BYTES) throw new RequestError('malformed', `sent an answer of more than ${BODY_MAX_BYTES} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
-
-async function refusal(answer: IncomingMessage): Promise<RequestError> {
-  const status = answer.statusCode ?? 0
-  const said = errorText(await readBody(answer).catch(() => ''))
-  const busy = status === 408 || status === 429 || status >= 500
-  const redirect = status >= 300 && status < 400 ? ' (redirects are not followed)' : ''
-  const message = `answered ${status}${redirect}${said ? `: ${said}` : ''}`
-  return new RequestError(busy ? 'busy' : 'rejected', message, {
-    status,
-    retryAfterMs: retryAfterMs(answer.headers['retry-after'], Date.now()),
-  })
 }
 
 type Collected = Omit<Answer, 'latencyMs'>
@@ -115,45 +72,10 @@ const promptFields = (prompt: Prompt) => ('text' in prompt ? { prompt: prompt.te
 
 /** A client of one endpoint. It repeats what may be repeated and holds no more than `maxConcurrency` connections. */
 export function createModelClient(endpoint: Endpoint): ModelClient {
-  const { model, apiKey, ca, extra, timeoutMs, maxRetries, firstBackoffMs, seed } = endpoint
-  const urls = { chat: routeUrl(endpoint.baseUrl, 'chat'), completions: routeUrl(endpoint.baseUrl, 'completions') }
-  const connection = openConnection({ maxSockets: endpoint.maxConcurrency, ca })
-  const headers = { 'content-type': 'application/json', accept: 'application/json', ...(apiKey && { authorization: `Bearer ${apiKey}` }) }
+  const { maxRetries, firstBackoffMs, seed } = endpoint
+  const { attempt, urlOf, close } = createRequester(endpoint)
   /** Some servers refuse a field that they do not know; then it is left out from there on. */
   const refused = { streamOptions: false }
-
-  const bodyOf = (fields: Record<string, unknown>) =>
-    JSON.stringify(
-      Object.fromEntries(Object.entries({ model, ...fields, ...extra }).filter(([, value]) => value !== null && value !== undefined)),
-    )
-
-  /** One try within the time-out; every error becomes a `RequestError`, without the key. */
-  async function attempt<Read>(
-    api: Api,
-    fields: Record<string, unknown>,
-    signal: AbortSignal,
-    read: (answer: IncomingMessage) => Promise<Read>,
-  ) {
-    const timeout = AbortSignal.timeout(timeoutMs)
-    let answer: IncomingMessage | undefined
-    try {
-      answer = await connection.post(urls[api], { headers, body: bodyOf(fields), signal: AbortSignal.any([signal, timeout]) })
-      answer.on('error', () => undefined) // A connection that breaks after the answer was read is nobody's error.
-      if (answer.statusCode !== 200) throw await refusal(answer)
-      return await read(answer)
-    } catch (error) {
-      answer?.destroy()
-      if (signal.aborted) throw signal.reason
-      if (timeout.aborted) throw new RequestError('timeout', `did not answer within ${timeoutMs / 1000} s`)
-      const known = error instanceof RequestError ? error : connectionError(error)
-      if (!apiKey || !known.message.includes(apiKey)) throw known
-      const { kind, status, retryAfterMs } = known
-      throw new RequestError(kind, known.message.replaceAll(apiKey, '[redacted]'), {
-        ...(status !== undefined && { status }),
-        retryAfterMs,
-      })
-    }
-  }
 
   const retrying = <Result>({ signal, key }: Ask, once: () => Promise<Result>) =>
     withRetries(once, { maxRetries, firstMs: firstBackoffMs, random: createRandom(seedFrom(`${seed}/${key}`)), signal })
@@ -199,7 +121,7 @@ export function createModelClient(endpoint: Endpoint): ModelClient {
           },
         ),
       ),
-    urlOf: (api) => shownUrl(urls[api]),
-    close: connection.close,
+    urlOf,
+    close,
   }
 }

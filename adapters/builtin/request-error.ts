@@ -16,7 +16,7 @@ export class RequestError extends Error {
   constructor(
     kind: RequestErrorKind,
     message: string,
-    details: { status?: number; retryAfterMs?: number | undefined; cause?: unknown } = {},
+    details: { status?: number | undefined; retryAfterMs?: number | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause: details.cause })
     this.kind = kind

@@ -29,4 +29,5 @@ export async function* serverSentEvents(chunks: AsyncIterable<Uint8Array>): Asyn
       }
     }
   }
+  if (rest === '\r' && data.length > 0) yield data.join('\n')
 }
