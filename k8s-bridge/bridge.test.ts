@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, vi } from 'vitest'
 import { cancelEvaluation, deleteEvaluation } from '#db/commands/cancel-evaluation.ts'
 import { claimLaunches } from '#db/commands/claim-launches.ts'
@@ -256,6 +257,28 @@ describe('a run that was cancelled or deleted', () => {
     expect(await storedRuns(db, id)).toEqual(before.map((run) => ({ ...run, is_settled: true })))
     expect(existsSync(join(directory, 'jobs', id))).toBe(false)
     expect(await keptLog(db, id)).toBe('words\n')
+  })
+
+  // A cancel may meet a run at any moment of its launch.
+  test('is over for good, whenever the cancel came', async ({ db, directory, start }) => {
+    const { errors } = await start({ maxParallel: 20, intervalMs: 20 })
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, async (_, at) => {
+        const id = await submitSpecs(db, [specFor(announced(directory, 'exec sleep 100'))])
+        await signal(db)
+        await delay(at * 4)
+        await cancel(db, id)
+        await signal(db)
+        return id
+      }),
+    )
+
+    for (const id of ids) await runBecomes(db, id, { state: 'cancelled', is_settled: true, queued: 0 })
+
+    const pids = existsSync(`${directory}/pid`) ? (await readFile(`${directory}/pid`, 'utf8')).trim().split('\n') : []
+    await vi.waitFor(async () => expect((await Promise.all(pids.map(isAlive))).includes(true)).toBe(false))
+    expect(await readdir(join(directory, 'jobs')).catch(() => [])).toEqual([])
+    expect(errors).toEqual([])
   })
 
   test('is never launched if it was still waiting', async ({ db, directory, start }) => {

@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { Pool } from '#db/client.ts'
 import { appendLog } from '#db/commands/append-log.ts'
 import type { Claim } from '#db/commands/claim-launches.ts'
+import { clearLog } from '#db/commands/clear-log.ts'
 import { findLogPosition } from '#db/queries/log-position.ts'
 import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import type { LaunchedObject, RunEnd, Runtime } from '../runtime.ts'
@@ -126,6 +127,7 @@ async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise
     const { environment: inherited, hiddenVariables, home } = options
     const environment = environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node: process.execPath, spec })
     const key = { evaluationId, benchmarkIndex, attempt }
+    await clearLog(options.db, key)
     const tail = await tailOf(options, key, log, request.model.auth?.secret_ref)
     const started = await startProcess({ command: spec.runtime.local?.command ?? '', environment, output: log.fd })
     return { key, process: started, launchedAtMs: performance.now(), log, tail }

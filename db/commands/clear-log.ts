@@ -1,0 +1,9 @@
+import type { Db } from '../client.ts'
+import type { AttemptKey } from '../queries/unsettled-runs.ts'
+
+/** Removes what is kept of an attempt's log: of a launch that was not recorded, before the attempt is launched again. */
+export async function clearLog(db: Db, { evaluationId, benchmarkIndex, attempt }: AttemptKey): Promise<void> {
+  await db`
+    delete from evalhub.run_logs
+    where evaluation_id = ${evaluationId} and benchmark_index = ${benchmarkIndex} and attempt = ${attempt}`
+}
