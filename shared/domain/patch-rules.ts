@@ -1,0 +1,64 @@
+import { HubError } from '../errors.ts'
+
+/** One change of a JSON Patch (RFC 6902), of the three kinds that are taken. */
+export type PatchOperation = { op: 'add' | 'remove' | 'replace'; path: string; value?: unknown }
+
+/** What may be done to one path. `below`: also to what lies beneath it. */
+type Rule = { path: string; ops: readonly PatchOperation['op'][]; below: boolean }
+export type PatchRules = readonly Rule[]
+
+const ALL = ['add', 'remove', 'replace'] as const
+const REPLACE = ['replace'] as const
+
+/** Source: section 5.6 of the published contract. */
+export const PROVIDER_RULES: PatchRules = [
+  { path: '/name', ops: REPLACE, below: false },
+  { path: '/title', ops: ALL, below: false },
+  { path: '/description', ops: ALL, below: false },
+  { path: '/tags', ops: ALL, below: true },
+  { path: '/custom', ops: ALL, below: true },
+  { path: '/agent', ops: ALL, below: true },
+  { path: '/runtime', ops: REPLACE, below: true },
+  { path: '/benchmarks', ops: REPLACE, below: true },
+]
+
+const WORDS = ['/domains', '/tasks', '/modalities', '/industries', '/evaluation_targets']
+
+/** Source: sections 6.5 and 19 of the published contract. */
+export const COLLECTION_RULES: PatchRules = [
+  { path: '/name', ops: REPLACE, below: false },
+  { path: '/category', ops: REPLACE, below: false },
+  { path: '/description', ops: ALL, below: false },
+  { path: '/tags', ops: ALL, below: true },
+  { path: '/custom', ops: ALL, below: true },
+  { path: '/benchmarks', ops: REPLACE, below: true },
+  { path: '/pass_criteria', ops: ALL, below: false },
+  ...WORDS.map((path) => ({ path, ops: REPLACE, below: false })),
+]
+
+/**
+ * The operations of a patch, each of which `rules` allow.
+ *
+ * Refuses with the contract's codes, in its order: what is no list of operations (`invalid_json_request`), another kind of operation
+ * (`invalid_patch_operation`), an empty path (`invalid_json_request`), a path that must not be changed so (`unallowed_patch`). Null is no change.
+ */
+export function readPatch(json: unknown, rules: PatchRules): PatchOperation[] {
+  if (json === null) return []
+  if (!Array.isArray(json)) throw HubError.of('invalid_json_request', { Error: 'the body must be a list of patch operations' })
+  return json.map((item: unknown) => readOperation(item, rules))
+}
+
+function readOperation(item: unknown, rules: PatchRules): PatchOperation {
+  const { op, path, value } = typeof item === 'object' && item !== null ? (item as Record<string, unknown>) : {} // keys of any object are text
+  if (op !== 'add' && op !== 'remove' && op !== 'replace') {
+    throw HubError.of('invalid_patch_operation', { Operation: String(op ?? ''), AllowedOperations: 'replace, add, remove' })
+  }
+  if (typeof path !== 'string' || path === '') {
+    throw HubError.of('invalid_json_request', { Error: 'each patch operation needs a path' })
+  }
+  const isAllowed = rules.some((rule) => rule.ops.includes(op) && (path === rule.path || (rule.below && path.startsWith(`${rule.path}/`))))
+  // In a list of paths with `below`, replacing alone is allowed at the path itself, and everything beneath it.
+  const isBelow = rules.some((rule) => rule.below && path.startsWith(`${rule.path}/`))
+  if (!isAllowed && !isBelow) throw HubError.of('unallowed_patch', { Operation: op, Path: path })
+  return { op, path, ...(op !== 'remove' && { value }) }
+}
