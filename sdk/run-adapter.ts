@@ -171,6 +171,7 @@ async function runReported(adapter: Adapter, spec: JobSpec, settings: AdapterSet
     const prepared = await createHost(spec, settings, reporter, stop.signal)
     artifacts = prepared.artifacts
     secret = prepared.host.credentials.apiKey
+    stop.signal.throwIfAborted()
     ending = completion(await Promise.race([adapter.run(spec, prepared.host), aborted]))
   } catch (error) {
     const failure = failureMessage(error)

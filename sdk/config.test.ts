@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { readAdapterSettings } from './config.ts'
+
+test('an adapter without any setting runs locally with the contract’s paths', () => {
+  expect(readAdapterSettings({})).toEqual({
+    mode: 'local',
+    jobSpecPath: '/meta/job.json',
+    serviceAccountDir: '/var/run/secrets/kubernetes.io/serviceaccount',
+    modelSecretDir: '/var/run/secrets/model',
+    podDataDir: '/data',
+    deliverySeconds: 60,
+  })
+})
+
+test('the mode is read whatever its case and blanks, and nothing else is accepted', () => {
+  expect(readAdapterSettings({ EVALHUB_MODE: ' K8S ' }).mode).toBe('k8s')
+  expect(() => readAdapterSettings({ EVALHUB_MODE: 'docker' })).toThrow('EVALHUB_MODE must be k8s or local')
+})
