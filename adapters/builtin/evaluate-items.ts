@@ -97,7 +97,9 @@ async function evaluateAll<Item>(evaluation: Evaluation<Item>, { host, tally, wr
 export async function evaluateItems<Item>(host: AdapterHost, evaluation: Evaluation<Item>): Promise<Outcome> {
   const path = join(host.workdir, 'samples.jsonl')
   const writer = createSampleWriter(path)
-  const tally = emptyTally(evaluation.items.length)
+  const { items, concurrency, url } = evaluation
+  host.log(`Evaluating ${items.length} items, ${concurrency} at once, at ${url}.`)
+  const tally = emptyTally(items.length)
   const evaluated: Evaluated[] = []
   try {
     await evaluateAll(evaluation, { host, tally, writer, evaluated })

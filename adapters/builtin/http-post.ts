@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { getCACertificates } from 'node:tls'
 import { connectionError } from './request-error.ts'
 
 /** Keeps connections open between requests; redirects are never followed, so a key stays with the host it is for. */
@@ -9,7 +10,7 @@ type PostOptions = { headers: Record<string, string>; body: string; signal: Abor
 
 type ConnectionOptions = {
   maxSockets: number
-  /** PEM of one more certificate authority; absent means the system's. */
+  /** PEM of a certificate authority to trust beside the known ones. */
   ca: string | undefined
 }
 
@@ -17,7 +18,7 @@ type ConnectionOptions = {
 export function openConnection({ maxSockets, ca }: ConnectionOptions): Connection {
   const options = { keepAlive: true, maxSockets }
   const http = new HttpAgent(options)
-  const https = new HttpsAgent({ ...options, ...(ca !== undefined && { ca }) })
+  const https = new HttpsAgent({ ...options, ...(ca !== undefined && { ca: [...getCACertificates('default'), ca] }) })
 
   const postOnce = (url: URL, { headers, body, signal }: PostOptions, retryStale: boolean): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
