@@ -200,6 +200,9 @@ export const attempts = evalhub.table(
   },
   (table) => [
     primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt] }),
+    index('attempts_open')
+      .on(table.evaluationId, table.benchmarkIndex)
+      .where(sql`ended_at is null`),
     foreignKey({ columns: [table.evaluationId, table.benchmarkIndex], foreignColumns: [runs.evaluationId, runs.benchmarkIndex] }).onDelete(
       'cascade',
     ),

@@ -78,9 +78,9 @@ async function reconcile(hands: Hands, startedAtMs: number): Promise<void> {
   await apply(hands, plan({ runs, objects, leftovers, holder, startedAtMs, nowMs }))
 }
 
-/** Files before rows: if it is interrupted, the rows are found again. */
-async function purge({ db, runtime }: Hands): Promise<void> {
+/** Files before rows: if it is interrupted, the rows are found again. Files that cannot be removed are told and left. */
+async function purge({ db, runtime, onError }: Hands): Promise<void> {
   const ids = await listPurgeableEvaluations(db, purgedMax)
-  for (const id of ids) await runtime.removeFiles(id)
+  for (const id of ids) await runtime.removeFiles(id).catch(onError)
   await purgeEvaluations(db, ids)
 }

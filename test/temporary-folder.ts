@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { removePostgres } from '#local/postgres-home.ts'
@@ -8,6 +8,8 @@ export const makeFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'evalhub
 
 /** Removes the folder, and the database that a hub kept for it elsewhere. The hub must have ended. */
 export async function removeFolder(folder: string): Promise<void> {
-  await removePostgres(join(folder, 'data'))
+  const dataDir = join(folder, 'data')
+  const info = await stat(dataDir).catch(() => undefined)
+  if (info?.isDirectory()) await removePostgres(dataDir)
   await rm(folder, { recursive: true, force: true })
 }

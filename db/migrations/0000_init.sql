@@ -152,6 +152,7 @@ ALTER TABLE "evalhub"."launch_queue" ADD CONSTRAINT "launch_queue_evaluation_id_
 ALTER TABLE "evalhub"."provider_benchmarks" ADD CONSTRAINT "provider_benchmarks_provider_id_providers_id_fk" FOREIGN KEY ("provider_id") REFERENCES "evalhub"."providers"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "evalhub"."run_logs" ADD CONSTRAINT "run_logs_evaluation_id_evaluations_id_fk" FOREIGN KEY ("evaluation_id") REFERENCES "evalhub"."evaluations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "evalhub"."runs" ADD CONSTRAINT "runs_evaluation_id_evaluations_id_fk" FOREIGN KEY ("evaluation_id") REFERENCES "evalhub"."evaluations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "attempts_open" ON "evalhub"."attempts" USING btree ("evaluation_id","benchmark_index") WHERE ended_at is null;--> statement-breakpoint
 CREATE INDEX "collections_tenant" ON "evalhub"."collections" USING btree ("tenant","id");--> statement-breakpoint
 CREATE INDEX "evaluations_tenant" ON "evalhub"."evaluations" USING btree ("tenant","id" DESC NULLS LAST) WHERE deleted_at is null;--> statement-breakpoint
 CREATE INDEX "evaluations_state" ON "evalhub"."evaluations" USING btree ("tenant","state","id" DESC NULLS LAST) WHERE deleted_at is null;--> statement-breakpoint
