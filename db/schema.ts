@@ -174,9 +174,10 @@ export const runs = evalhub.table(
   },
   (table) => [
     primaryKey({ columns: [table.evaluationId, table.benchmarkIndex] }),
+    // Ended and not settled: runs that only wait in the queue are many, and the bridge does not ask for them.
     index('runs_unsettled')
       .on(table.evaluationId, table.benchmarkIndex)
-      .where(sql`settled_at is null`),
+      .where(sql`settled_at is null and finished_at is not null`),
     check('runs_finished', finishedExactlyWhenTerminal(table.state, table.finishedAt)),
   ],
 )

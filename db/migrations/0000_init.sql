@@ -159,7 +159,7 @@ CREATE INDEX "evaluations_state" ON "evalhub"."evaluations" USING btree ("tenant
 CREATE INDEX "evaluations_deleted" ON "evalhub"."evaluations" USING btree ("deleted_at") WHERE deleted_at is not null;--> statement-breakpoint
 CREATE INDEX "launch_queue_due" ON "evalhub"."launch_queue" USING btree ("tenant","due_at","id");--> statement-breakpoint
 CREATE INDEX "providers_tenant" ON "evalhub"."providers" USING btree ("tenant","id");--> statement-breakpoint
-CREATE INDEX "runs_unsettled" ON "evalhub"."runs" USING btree ("evaluation_id","benchmark_index") WHERE settled_at is null;--> statement-breakpoint
+CREATE INDEX "runs_unsettled" ON "evalhub"."runs" USING btree ("evaluation_id","benchmark_index") WHERE settled_at is null and finished_at is not null;--> statement-breakpoint
 -- From here on written by hand: drizzle has no words for triggers.
 -- One row of evaluation_counts is locked per statement, tenant and state. The slot is the backend's, so writers seldom meet;
 -- the ORDER BY gives all writers one order of locks.
