@@ -1,9 +1,12 @@
+import type { CollectionConfig } from '#shared/models/collection.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { ProviderConfig } from '#shared/models/provider.ts'
 import type { Pool } from './client.ts'
 import { cancelEvaluation, deleteEvaluation } from './commands/cancel-evaluation.ts'
+import { changeCollection, changeProvider, deleteCollection, deleteProvider } from './commands/change-catalogue.ts'
 import { createEvaluations, type NewEvaluation } from './commands/create-evaluation.ts'
 import { recordEvent, recordProgress, type RunEvent } from './commands/record-event.ts'
+import { createCollection } from './commands/save-collection.ts'
 import { createProvider } from './commands/save-provider.ts'
 import { gather } from './gather.ts'
 import { findCollection, findProvider, listCollections, listProviders, resolve } from './queries/catalogue.ts'
@@ -56,8 +59,13 @@ export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => 
   findProvider: (id: string) => findProvider(db, scope, id),
   listProviders: (...args: Rest<typeof listProviders>) => listProviders(db, scope, ...args),
   createProvider: (id: string, config: ProviderConfig) => createProvider(db, scope, id, config),
+  changeProvider: (...args: Rest<typeof changeProvider>) => changeProvider(db, scope, ...args),
+  deleteProvider: (id: string) => deleteProvider(db, scope, id),
   findCollection: (id: string) => findCollection(db, scope, id),
   listCollections: (...args: Rest<typeof listCollections>) => listCollections(db, scope, ...args),
+  createCollection: (id: string, config: CollectionConfig) => createCollection(db, scope, id, config),
+  changeCollection: (...args: Rest<typeof changeCollection>) => changeCollection(db, scope, ...args),
+  deleteCollection: (id: string) => deleteCollection(db, scope, id),
 })
 export type TenantStore = ReturnType<typeof forTenant>
 

@@ -53,7 +53,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.route(JOBS, logs())
   app.route(JOBS, evaluations(options))
   app.route(PROVIDERS, providers(options))
-  app.route(COLLECTIONS, collections())
+  app.route(COLLECTIONS, collections(options))
   for (const path of PATHS) {
     app.all(path, (c) => {
       throw methodNotAllowed(c.req)

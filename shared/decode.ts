@@ -9,9 +9,14 @@ import { HubError } from './errors.ts'
  * `request_validation_failed` (`name` is the type's name in the latter's text).
  */
 export function decode<Schema extends z.ZodType>(schema: Schema, name: string, text: string): z.output<Schema> {
+  return decodeValue(schema, name, parseJson(text))
+}
+
+/** JSON text as it is. Refuses with `invalid_json_request` what is no JSON, or cannot be stored. */
+export function parseJson(text: string): unknown {
   const json = parse(text)
   refuseUnstorable(text, json)
-  return decodeValue(schema, name, json)
+  return json
 }
 
 /** As `decode`, for what has been parsed already, from YAML for instance. */

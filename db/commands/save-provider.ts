@@ -7,8 +7,7 @@ import type { Scope } from '../scope.ts'
 /** Stores a provider of a tenant, with its benchmarks; of several with one id the first counts. `id` is made by the caller. */
 export async function createProvider(db: Pool, scope: Scope, id: string, config: ProviderConfig): Promise<Provider> {
   return db.begin(async (tx) => {
-    const { benchmarks, runtime, ...rest } = config
-    const stored = { ...rest, ...(benchmarks?.length === 0 && { benchmarks }) }
+    const { config: stored, runtime, benchmarks } = splitProvider(config)
     const [row] = await tx<[Omit<ProviderRow, 'benchmarks'>]>`
       insert into evalhub.providers (id, tenant, source, owner, config, runtime)
       values (${id}, ${scope.tenant}, 'api', ${scope.user}, ${json(tx, stored)}, ${runtime ? json(tx, runtime) : null})
@@ -16,6 +15,11 @@ export async function createProvider(db: Pool, scope: Scope, id: string, config:
     await writeBenchmarks(tx, id, benchmarks ?? [])
     return toProvider({ ...row, benchmarks: benchmarks ?? null })
   })
+}
+
+/** A provider in the parts in which it is stored. Its own list stays with it only to tell an empty one from none. */
+export function splitProvider({ benchmarks, runtime, ...rest }: ProviderConfig) {
+  return { config: { ...rest, ...(benchmarks?.length === 0 && { benchmarks }) }, runtime, benchmarks }
 }
 
 /** Makes the benchmarks of a stored provider exactly these. */

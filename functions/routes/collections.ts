@@ -1,15 +1,24 @@
 import { Hono } from 'hono'
-import { notFound } from '#shared/errors.ts'
+import { decode, decodeValue, parseJson } from '#shared/decode.ts'
+import { applyPatch } from '#shared/domain/apply-patch.ts'
+import { COLLECTION_RULES, readPatch } from '#shared/domain/read-patch.ts'
+import { HubError, notFound } from '#shared/errors.ts'
+import { CollectionConfig } from '#shared/models/collection.ts'
 import { answer } from '../answer.ts'
 import { catalogueFilters } from '../catalogue-filters.ts'
-import type { AppEnv } from '../env.ts'
+import type { AppEnv, AppOptions } from '../env.ts'
 import { toPage } from '../page.ts'
 import { filter, refuseUnknown, slice } from '../query.ts'
+import { readBody } from '../read-body.ts'
 
 const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'category']
 
-export const collections = () =>
+export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
   new Hono<AppEnv>()
+    .post('/', async (c) => {
+      const config = decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes))
+      return answer(c, 201, await c.var.tenantStore.createCollection(newRequestId(), config))
+    })
     .get('/', async (c) => {
       const page = slice(c.req)
       const filters = { ...catalogueFilters(c.req), category: filter(c.req, 'category') }
@@ -21,4 +30,21 @@ export const collections = () =>
       const collection = await c.var.tenantStore.findCollection(id)
       if (!collection) throw notFound('collection', id)
       return answer(c, 200, collection)
+    })
+    .put('/:id', async (c) => {
+      const config = decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes))
+      return answer(c, 200, await c.var.tenantStore.changeCollection(c.req.param('id'), () => config))
+    })
+    .patch('/:id', async (c) => {
+      const id = c.req.param('id')
+      const operations = readPatch(parseJson(await readBody(c, maxBodyBytes)), COLLECTION_RULES)
+      const patched = (config: CollectionConfig) => {
+        if (config.curation_order !== undefined) throw HubError.of('read_only_collection', { CollectionID: id })
+        return decodeValue(CollectionConfig, 'CollectionConfig', applyPatch(config, operations))
+      }
+      return answer(c, 200, await c.var.tenantStore.changeCollection(id, patched))
+    })
+    .delete('/:id', async (c) => {
+      await c.var.tenantStore.deleteCollection(c.req.param('id'))
+      return answer(c, 204)
     })

@@ -1,5 +1,7 @@
 import { Hono } from 'hono'
-import { decode } from '#shared/decode.ts'
+import { decode, decodeValue, parseJson } from '#shared/decode.ts'
+import { applyPatch } from '#shared/domain/apply-patch.ts'
+import { PROVIDER_RULES, readPatch } from '#shared/domain/read-patch.ts'
 import { notFound } from '#shared/errors.ts'
 import { ProviderConfig } from '#shared/models/provider.ts'
 import { answer } from '../answer.ts'
@@ -29,4 +31,17 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const provider = await c.var.tenantStore.findProvider(id)
       if (!provider) throw notFound('provider', id)
       return answer(c, 200, provider)
+    })
+    .put('/:id', async (c) => {
+      const config = decode(ProviderConfig, 'ProviderConfig', await readBody(c, maxBodyBytes))
+      return answer(c, 200, await c.var.tenantStore.changeProvider(c.req.param('id'), () => config))
+    })
+    .patch('/:id', async (c) => {
+      const operations = readPatch(parseJson(await readBody(c, maxBodyBytes)), PROVIDER_RULES)
+      const patched = (config: ProviderConfig) => decodeValue(ProviderConfig, 'ProviderConfig', applyPatch(config, operations))
+      return answer(c, 200, await c.var.tenantStore.changeProvider(c.req.param('id'), patched))
+    })
+    .delete('/:id', async (c) => {
+      await c.var.tenantStore.deleteProvider(c.req.param('id'))
+      return answer(c, 204)
     })

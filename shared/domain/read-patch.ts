@@ -3,7 +3,10 @@ import { HubError } from '../errors.ts'
 /** One change of a JSON Patch (RFC 6902), of the three kinds that are taken. */
 export type PatchOperation = { op: 'add' | 'remove' | 'replace'; path: string; value?: unknown }
 
-/** What may be done to one path. `below`: also to what lies beneath it. */
+/** Names that mean something to every object of the language, and nothing to us. */
+const POLLUTING = new Set(['__proto__', 'constructor', 'prototype'])
+
+/** What may be done to one path. `below`: what lies beneath it may be added, removed and replaced. */
 type Rule = { path: string; ops: readonly PatchOperation['op'][]; below: boolean }
 export type PatchRules = readonly Rule[]
 
@@ -56,9 +59,7 @@ function readOperation(item: unknown, rules: PatchRules): PatchOperation {
   if (typeof path !== 'string' || path === '') {
     throw HubError.of('invalid_json_request', { Error: 'each patch operation needs a path' })
   }
-  const isAllowed = rules.some((rule) => rule.ops.includes(op) && (path === rule.path || (rule.below && path.startsWith(`${rule.path}/`))))
-  // In a list of paths with `below`, replacing alone is allowed at the path itself, and everything beneath it.
-  const isBelow = rules.some((rule) => rule.below && path.startsWith(`${rule.path}/`))
-  if (!isAllowed && !isBelow) throw HubError.of('unallowed_patch', { Operation: op, Path: path })
+  const isAllowed = rules.some((rule) => (path === rule.path && rule.ops.includes(op)) || (rule.below && path.startsWith(`${rule.path}/`)))
+  if (!isAllowed || path.split('/').some((part) => POLLUTING.has(part))) throw HubError.of('unallowed_patch', { Operation: op, Path: path })
   return { op, path, ...(op !== 'remove' && { value }) }
 }

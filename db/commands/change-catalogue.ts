@@ -1,0 +1,87 @@
+import { HubError, notFound } from '#shared/errors.ts'
+import type { Collection, CollectionConfig } from '#shared/models/collection.ts'
+import type { Provider, ProviderConfig } from '#shared/models/provider.ts'
+import type { Db, Pool } from '../client.ts'
+import { json } from '../json.ts'
+import { toCollection, toProvider, type CollectionRow, type ProviderRow } from '../queries/catalogue.ts'
+import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
+import { splitProvider, writeBenchmarks } from './save-provider.ts'
+
+type Locked<Row> = Row & { source: 'catalogue' | 'api' }
+
+const columns = (db: Db) => db`id, tenant, owner, source, config, to_json(created_at) as created_at, to_json(updated_at) as updated_at`
+
+/**
+ * Makes a tenant's provider what `change` makes of it, under its lock, so that no change is lost.
+ *
+ * `change` refuses by throwing. One of the catalogue is refused with `read_only_provider`, after `change` has seen it: a bad
+ * change of a system provider is reported as bad. Unknown ones and other tenants' are not found.
+ */
+export async function changeProvider(
+  db: Pool,
+  scope: Scope,
+  id: string,
+  change: (config: ProviderConfig) => ProviderConfig,
+): Promise<Provider> {
+  return db.begin(async (tx) => {
+    const [row] = await tx<Locked<ProviderRow>[]>`
+      select ${columns(tx)}, runtime, (
+        select json_agg(definition order by position) from evalhub.provider_benchmarks where provider_id = providers.id
+      ) as benchmarks
+      from evalhub.providers where id = ${id} ${ofTenantOrCatalogue(tx, scope)} for update of providers`
+    if (!row) throw notFound('provider', id)
+    const { resource: _, benchmarks: had, ...current } = toProvider(row)
+    const changed = change({ ...current, ...(had && { benchmarks: had }) })
+    if (row.source === 'catalogue') throw HubError.of('read_only_provider', { ProviderID: id })
+
+    const { config, runtime, benchmarks } = splitProvider(changed)
+    const [times] = await tx<[Pick<ProviderRow, 'updated_at'>]>`
+      update evalhub.providers set config = ${json(tx, config)}, runtime = ${runtime ? json(tx, runtime) : null}, updated_at = now()
+      where id = ${id} returning to_json(updated_at) as updated_at`
+    await writeBenchmarks(tx, id, benchmarks ?? [])
+    return toProvider({ ...row, ...times, config, runtime: runtime ?? null, benchmarks: benchmarks ?? null })
+  })
+}
+
+/** As `changeProvider`; one of the catalogue, or curated, is refused with `read_only_collection`. */
+export async function changeCollection(
+  db: Pool,
+  scope: Scope,
+  id: string,
+  change: (config: CollectionConfig) => CollectionConfig,
+): Promise<Collection> {
+  return db.begin(async (tx) => {
+    const [row] = await tx<Locked<CollectionRow>[]>`
+      select ${columns(tx)} from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(tx, scope)} for update`
+    if (!row) throw notFound('collection', id)
+    const config = change(row.config)
+    if (row.source === 'catalogue') throw HubError.of('read_only_collection', { CollectionID: id })
+
+    const [times] = await tx<[Pick<CollectionRow, 'updated_at'>]>`
+      update evalhub.collections set config = ${json(tx, config)}, updated_at = now()
+      where id = ${id} returning to_json(updated_at) as updated_at`
+    return toCollection({ ...row, ...times, config })
+  })
+}
+
+/** Submitted jobs have their own copy, so what refers to the provider goes on. */
+export async function deleteProvider(db: Pool, scope: Scope, id: string): Promise<void> {
+  const source = await remove(db, db`evalhub.providers`, scope, id)
+  if (source === undefined) throw notFound('provider', id)
+  if (source === 'catalogue') throw HubError.of('read_only_provider', { ProviderID: id })
+}
+
+export async function deleteCollection(db: Pool, scope: Scope, id: string): Promise<void> {
+  const source = await remove(db, db`evalhub.collections`, scope, id)
+  if (source === undefined) throw notFound('collection', id)
+  if (source === 'catalogue') throw HubError.of('read_only_collection', { CollectionID: id })
+}
+
+/** Deletes a row of the tenant; answers whose the row was, deleted or not. */
+async function remove(db: Db, table: ReturnType<Db>, scope: Scope, id: string): Promise<'catalogue' | 'api' | undefined> {
+  const [row] = await db<{ source: 'catalogue' | 'api' }[]>`
+    with found as (select id, source from ${table} where id = ${id} ${ofTenantOrCatalogue(db, scope)} for update),
+      gone as (delete from ${table} as target using found where target.id = found.id and found.source = 'api')
+    select source from found`
+  return row?.source
+}
