@@ -8,6 +8,7 @@ const endToEnd = ['test/**/*.e2e.test.ts']
 export default defineConfig({
   test: {
     reporters: ['default', closingLine],
+    silent: 'passed-only', // adapters speak to standard output
     maxWorkers: '100%', // tests wait for the database more than they compute
     projects: [
       /** What needs no database: part of `npm run check`. */
