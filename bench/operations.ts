@@ -30,7 +30,14 @@ export function openReference(url: string, ids: readonly string[]) {
     async submit() {
       const { found } = await tenantStore.resolve(request)
       const specs = resolveBenchmarks(request, undefined, found)
-      return tenantStore.createEvaluation({ id: newId(), request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null })
+      return tenantStore.createEvaluation({
+        id: newId(),
+        request,
+        specs,
+        aggregateThreshold: 0.5,
+        collectionUpdatedAt: null,
+        idempotency: undefined,
+      })
     },
     get: () => tenantStore.findEvaluation(id()),
     event: () => store.recordEvent({ evaluationId: id(), event: EVENT }, new Date().toISOString()),

@@ -266,6 +266,24 @@ export const runLogs = evalhub.table(
   (table) => [primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt, table.container, table.seq] })],
 )
 
+/** What was created with which key, for a day: a repeated request finds it instead of creating it again. */
+export const idempotencyKeys = evalhub.table(
+  'idempotency_keys',
+  {
+    tenant: tenant(),
+    /** What is created: `jobs`, `providers` or `collections`. */
+    route: text('route').notNull(),
+    key: text('key').notNull(),
+    /** SHA-256 of the request's body, hexadecimal. */
+    bodyHash: text('body_hash').notNull(),
+    resourceId: text('resource_id').notNull(),
+    expiresAt: at('expires_at')
+      .notNull()
+      .default(sql`now() + interval '24 hours'`),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.route, table.key] }), index('idempotency_keys_expiry').on(table.expiresAt)],
+)
+
 /** Number of visible jobs by tenant and state, spread over 16 rows so that writers do not wait for each other. Kept by a trigger. */
 export const evaluationCounts = evalhub.table(
   'evaluation_counts',

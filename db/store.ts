@@ -1,9 +1,11 @@
 import type { CollectionConfig } from '#shared/models/collection.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { ProviderConfig } from '#shared/models/provider.ts'
-import type { Pool } from './client.ts'
+import { notFound } from '#shared/errors.ts'
+import type { Db, Pool } from './client.ts'
 import { cancelEvaluation, deleteEvaluation } from './commands/cancel-evaluation.ts'
 import { changeCollection, changeProvider, deleteCollection, deleteProvider } from './commands/change-catalogue.ts'
+import { claimKey, findKeyed, removeExpiredKeys, type Idempotency } from './commands/claim-key.ts'
 import { createEvaluations, type NewEvaluation } from './commands/create-evaluation.ts'
 import { recordEvent, recordProgress, type RunEvent } from './commands/record-event.ts'
 import { createCollection } from './commands/save-collection.ts'
@@ -20,7 +22,8 @@ export const BRIDGE_CHANNEL = 'evalhub_bridge'
 /** A database with its writes gathered: one of these for each process, or for each request on Workers. */
 export type Store = {
   db: Pool
-  create: (input: NewEvaluation) => Promise<EvaluationJob>
+  /** Undefined if the input's idempotency key was used before. */
+  create: (input: NewEvaluation) => Promise<EvaluationJob | undefined>
   /** `now` is RFC 3339. Found by run, never by tenant: the row knows its own. */
   recordEvent: (event: RunEvent, now: string) => Promise<void>
   /** Tells the bridge to look, after a commit: calls while one is under way become one. Losing it costs one poll. */
@@ -45,8 +48,9 @@ export function openStore(db: Pool): Store {
 /** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant. */
 export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => ({
   resolve: (request: Parameters<typeof resolve>[2]) => resolve(db, scope, request),
-  createEvaluation: async (input: Omit<NewEvaluation, 'scope'>) => {
-    const job = await create({ ...input, scope })
+  /** With a key that was used before: what was created then, as it is now. */
+  createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
+    const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }))
     notifyBridge()
     return job
   },
@@ -58,15 +62,55 @@ export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => 
   findLogChunks: (...args: Rest<typeof findLogChunks>) => findLogChunks(db, scope, ...args),
   findProvider: (id: string) => findProvider(db, scope, id),
   listProviders: (...args: Rest<typeof listProviders>) => listProviders(db, scope, ...args),
-  createProvider: (id: string, config: ProviderConfig) => createProvider(db, scope, id, config),
+  createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
+    createOnce(db, scope, 'providers', id, idempotency, {
+      create: (tx) => createProvider(tx, scope, id, config),
+      find: (tx, existing) => findProvider(tx, scope, existing),
+    }),
   changeProvider: (...args: Rest<typeof changeProvider>) => changeProvider(db, scope, ...args),
   deleteProvider: (id: string) => deleteProvider(db, scope, id),
   findCollection: (id: string) => findCollection(db, scope, id),
   listCollections: (...args: Rest<typeof listCollections>) => listCollections(db, scope, ...args),
-  createCollection: (id: string, config: CollectionConfig) => createCollection(db, scope, id, config),
+  createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
+    createOnce(db, scope, 'collections', id, idempotency, {
+      create: (tx) => createCollection(tx, scope, id, config),
+      find: (tx, existing) => findCollection(tx, scope, existing),
+    }),
   changeCollection: (...args: Rest<typeof changeCollection>) => changeCollection(db, scope, ...args),
   deleteCollection: (id: string) => deleteCollection(db, scope, id),
 })
+
+/** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
+async function findCreated({ db, create }: Pick<Store, 'db' | 'create'>, input: NewEvaluation): Promise<EvaluationJob> {
+  const { scope, idempotency } = input
+  const id = idempotency && (await findKeyed(db, scope, 'jobs', idempotency))
+  if (id === undefined) await removeExpiredKeys(db, scope, idempotency?.key)
+  const job = id === undefined ? await create(input) : await findEvaluation(db, scope, id)
+  if (!job) throw notFound('evaluation job', id ?? input.id)
+  return job
+}
+
+type Creation<Item> = { create: (tx: Db) => Promise<Item>; find: (tx: Db, id: string) => Promise<Item | undefined> }
+
+/** Creates in one transaction with its key; a key that was used before stands for what was created then, as it is now. */
+async function createOnce<Item>(
+  db: Pool,
+  scope: Scope,
+  route: 'providers' | 'collections',
+  id: string,
+  idempotency: Idempotency | undefined,
+  { create, find }: Creation<Item>,
+): Promise<Item> {
+  const item = await db.begin(async (tx) => {
+    const keyed = idempotency ? await claimKey(tx, scope, route, idempotency, id) : id
+    if (keyed === id) return { item: await create(tx) }
+    const existing = await find(tx, keyed)
+    if (!existing) throw notFound(route === 'providers' ? 'provider' : 'collection', keyed)
+    return { item: existing }
+  })
+  return item.item
+}
+
 export type TenantStore = ReturnType<typeof forTenant>
 
 /** The parameters of a query after the database and the scope. */

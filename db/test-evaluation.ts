@@ -26,7 +26,7 @@ export async function submitSpecs(db: Pool, specs: readonly RunSpec[], { tenant 
   const auth = secretRef === undefined ? {} : { auth: { secret_ref: secretRef } }
   const request = { name: 'test', model: { url: 'http://localhost/v1', name: 'toy', ...auth } }
   const scope = { tenant, user: 'tester', everyTenant: false }
-  await createEvaluations(db, [{ id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null }])
+  await createEvaluations(db, [{ id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null, idempotency: undefined }])
   return id
 }
 

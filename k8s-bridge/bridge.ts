@@ -1,4 +1,5 @@
 import type { Pool } from '#db/client.ts'
+import { removeExpiredKeys } from '#db/commands/claim-key.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
@@ -83,4 +84,5 @@ async function purge({ db, runtime, onError }: Hands): Promise<void> {
   const ids = await listPurgeableEvaluations(db, purgedMax)
   for (const id of ids) await runtime.removeFiles(id).catch(onError)
   await purgeEvaluations(db, ids)
+  await removeExpiredKeys(db)
 }

@@ -5,6 +5,7 @@ import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
 import { toJob, type JobRow } from '../rows.ts'
 import type { Scope } from '../scope.ts'
+import type { Idempotency } from './claim-key.ts'
 
 export type NewEvaluation = {
   /** UUIDv7, made by the caller. */
@@ -15,6 +16,8 @@ export type NewEvaluation = {
   specs: readonly RunSpec[]
   aggregateThreshold: number
   collectionUpdatedAt: string | null
+  /** Creates nothing if the tenant has used the key. */
+  idempotency: Idempotency | undefined
 }
 
 const CREATED: Message = { message: 'Evaluation job created', message_code: 'evaluation_job_created', message_origin: 'server' }
@@ -22,18 +25,26 @@ const CREATED: Message = { message: 'Evaluation job created', message_code: 'eva
 /**
  * Stores jobs, their runs with snapshots, and one queue row a run, in one statement: all of it is kept, or nothing.
  *
- * Answers the jobs as they are now, in the order of the input.
+ * Answers the jobs as they are now, in the order of the input; undefined for one whose idempotency key was used before, which is not stored.
  */
-export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation[]): Promise<EvaluationJob[]> {
+export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation[]): Promise<(EvaluationJob | undefined)[]> {
   const created = await db<{ id: string; created_at: string }[]>`
     with input as (
       select * from jsonb_to_recordset(${json(db, inputs.map(toInput))}) as job (
         id uuid, tenant text, owner text, name text, tags jsonb, message jsonb, request jsonb, experiment text,
-        aggregate_threshold float8, collection_updated_at text, runs jsonb
+        aggregate_threshold float8, collection_updated_at text, runs jsonb, idempotency_key text, body_hash text
       )
+    ), claimed as (
+      insert into evalhub.idempotency_keys (tenant, route, key, body_hash, resource_id)
+      select tenant, 'jobs', idempotency_key, body_hash, id from input where idempotency_key is not null
+      order by tenant, idempotency_key
+      on conflict do nothing
+      returning resource_id
+    ), accepted as (
+      select * from input where idempotency_key is null or id::text in (select resource_id from claimed)
     ), input_runs as (
-      select input.id, input.tenant, run.*
-      from input, jsonb_to_recordset(input.runs) as run (benchmark_index int, provider_id text, benchmark_id text, spec jsonb)
+      select accepted.id, accepted.tenant, run.*
+      from accepted, jsonb_to_recordset(accepted.runs) as run (benchmark_index int, provider_id text, benchmark_id text, spec jsonb)
     ), new_runs as (
       insert into evalhub.runs (evaluation_id, benchmark_index, provider_id, benchmark_id, spec)
       select id, benchmark_index, provider_id, benchmark_id, spec from input_runs
@@ -43,14 +54,17 @@ export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation
     )
     insert into evalhub.evaluations
       (id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at)
-    select id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at from input
+    select id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at from accepted
     returning id, to_json(created_at) as created_at`
 
   const createdAt = new Map(created.map((row) => [row.id, row.created_at]))
-  return inputs.map((input) => answer(input, createdAt.get(input.id) ?? ''))
+  return inputs.map((input) => {
+    const at = createdAt.get(input.id)
+    return at === undefined ? undefined : answer(input, at)
+  })
 }
 
-function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpdatedAt }: NewEvaluation) {
+function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpdatedAt, idempotency }: NewEvaluation) {
   return {
     id,
     tenant: scope.tenant,
@@ -62,6 +76,8 @@ function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpda
     experiment: request.experiment?.name ?? null,
     aggregate_threshold: aggregateThreshold,
     collection_updated_at: collectionUpdatedAt,
+    idempotency_key: idempotency?.key ?? null,
+    body_hash: idempotency?.bodyHash ?? null,
     runs: specs.map((spec, index) => ({ ...identity(spec), benchmark_index: index, spec })),
   }
 }

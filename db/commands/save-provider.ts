@@ -1,20 +1,18 @@
 import type { Provider, ProviderConfig } from '#shared/models/provider.ts'
-import type { Db, Pool } from '../client.ts'
+import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { toProvider, type ProviderRow } from '../queries/catalogue.ts'
 import type { Scope } from '../scope.ts'
 
-/** Stores a provider of a tenant, with its benchmarks; of several with one id the first counts. `id` is made by the caller. */
-export async function createProvider(db: Pool, scope: Scope, id: string, config: ProviderConfig): Promise<Provider> {
-  return db.begin(async (tx) => {
-    const { config: stored, runtime, benchmarks } = splitProvider(config)
-    const [row] = await tx<[Omit<ProviderRow, 'benchmarks'>]>`
-      insert into evalhub.providers (id, tenant, source, owner, config, runtime)
-      values (${id}, ${scope.tenant}, 'api', ${scope.user}, ${json(tx, stored)}, ${runtime ? json(tx, runtime) : null})
-      returning id, tenant, owner, to_json(created_at) as created_at, to_json(updated_at) as updated_at, config, runtime`
-    await writeBenchmarks(tx, id, benchmarks ?? [])
-    return toProvider({ ...row, benchmarks: benchmarks ?? null })
-  })
+/** Stores a provider of a tenant, with its benchmarks; of several with one id the first counts. `id` is made by the caller, who also begins the transaction. */
+export async function createProvider(tx: Db, scope: Scope, id: string, config: ProviderConfig): Promise<Provider> {
+  const { config: stored, runtime, benchmarks } = splitProvider(config)
+  const [row] = await tx<[Omit<ProviderRow, 'benchmarks'>]>`
+    insert into evalhub.providers (id, tenant, source, owner, config, runtime)
+    values (${id}, ${scope.tenant}, 'api', ${scope.user}, ${json(tx, stored)}, ${runtime ? json(tx, runtime) : null})
+    returning id, tenant, owner, to_json(created_at) as created_at, to_json(updated_at) as updated_at, config, runtime`
+  await writeBenchmarks(tx, id, benchmarks ?? [])
+  return toProvider({ ...row, benchmarks: benchmarks ?? null })
 }
 
 /** A provider in the parts in which it is stored. Its own list stays with it only to tell an empty one from none. */

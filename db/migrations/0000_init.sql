@@ -59,6 +59,16 @@ CREATE TABLE "evalhub"."evaluations" (
 	CONSTRAINT "evaluations_finished" CHECK (("evalhub"."evaluations"."state" in ('pending', 'running')) = ("evalhub"."evaluations"."finished_at" is null))
 );
 --> statement-breakpoint
+CREATE TABLE "evalhub"."idempotency_keys" (
+	"tenant" text NOT NULL,
+	"route" text NOT NULL,
+	"key" text NOT NULL,
+	"body_hash" text NOT NULL,
+	"resource_id" text NOT NULL,
+	"expires_at" timestamp (6) with time zone DEFAULT now() + interval '24 hours' NOT NULL,
+	CONSTRAINT "idempotency_keys_tenant_route_key_pk" PRIMARY KEY("tenant","route","key")
+);
+--> statement-breakpoint
 CREATE TABLE "evalhub"."job_events" (
 	"evaluation_id" uuid NOT NULL,
 	"seq" integer NOT NULL,
@@ -157,6 +167,7 @@ CREATE INDEX "collections_tenant" ON "evalhub"."collections" USING btree ("tenan
 CREATE INDEX "evaluations_tenant" ON "evalhub"."evaluations" USING btree ("tenant","id" DESC NULLS LAST) WHERE deleted_at is null;--> statement-breakpoint
 CREATE INDEX "evaluations_state" ON "evalhub"."evaluations" USING btree ("tenant","state","id" DESC NULLS LAST) WHERE deleted_at is null;--> statement-breakpoint
 CREATE INDEX "evaluations_deleted" ON "evalhub"."evaluations" USING btree ("deleted_at") WHERE deleted_at is not null;--> statement-breakpoint
+CREATE INDEX "idempotency_keys_expiry" ON "evalhub"."idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "launch_queue_due" ON "evalhub"."launch_queue" USING btree ("tenant","due_at","id");--> statement-breakpoint
 CREATE INDEX "providers_tenant" ON "evalhub"."providers" USING btree ("tenant","id");--> statement-breakpoint
 CREATE INDEX "runs_unsettled" ON "evalhub"."runs" USING btree ("evaluation_id","benchmark_index") WHERE settled_at is null and finished_at is not null;--> statement-breakpoint

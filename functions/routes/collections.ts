@@ -7,6 +7,7 @@ import { CollectionConfig } from '#shared/models/collection.ts'
 import { answer } from '../answer.ts'
 import { catalogueFilters } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { idempotencyOf } from '../idempotency.ts'
 import { toPage } from '../page.ts'
 import { filter, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
@@ -16,8 +17,9 @@ const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'catego
 export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
   new Hono<AppEnv>()
     .post('/', async (c) => {
-      const config = decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes))
-      return answer(c, 201, await c.var.tenantStore.createCollection(newRequestId(), config))
+      const body = await readBody(c, maxBodyBytes)
+      const config = decode(CollectionConfig, 'CollectionConfig', body)
+      return answer(c, 201, await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body)))
     })
     .get('/', async (c) => {
       const page = slice(c.req)

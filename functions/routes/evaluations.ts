@@ -5,6 +5,7 @@ import { notFound } from '#shared/errors.ts'
 import { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import { answer } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { idempotencyOf } from '../idempotency.ts'
 import { toPage } from '../page.ts'
 import { boolean, filter, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
@@ -17,7 +18,8 @@ const DEFAULT_THRESHOLD = 0.5
 export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
   new Hono<AppEnv>()
     .post('/', async (c) => {
-      const request = decode(EvaluationJobConfig, 'EvaluationJobConfig', await readBody(c, maxBodyBytes))
+      const body = await readBody(c, maxBodyBytes)
+      const request = decode(EvaluationJobConfig, 'EvaluationJobConfig', body)
       const collectionId = request.collection?.id
       const { collection, found } = await c.var.tenantStore.resolve(request)
       if (collectionId !== undefined && !collection) throw notFound('collection', collectionId)
@@ -29,6 +31,7 @@ export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
         specs: resolveBenchmarks(request, named, found),
         aggregateThreshold: request.pass_criteria?.threshold ?? named?.config.pass_criteria?.threshold ?? DEFAULT_THRESHOLD,
         collectionUpdatedAt: collection?.updated_at ?? null,
+        idempotency: await idempotencyOf(c, body),
       })
       return answer(c, 202, job)
     })

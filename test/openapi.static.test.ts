@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createApp } from '#functions/app.ts'
+import { openApiDocument } from '#functions/openapi.ts'
+import { ROUTES } from '#functions/openapi-routes.ts'
+import type { Store } from '#db/store.ts'
+
+const app = createApp({
+  store: {} as Store, // no route is called
+  log: { info: () => undefined, error: () => undefined },
+  now: () => new Date(0),
+  newId: () => '',
+  newRequestId: () => '',
+  maxBodyBytes: 0,
+  findDocsFile: async () => undefined,
+})
+
+/** Not described: the description itself, and the page that shows it. */
+const UNDESCRIBED = ['/openapi.yaml', '/openapi.json', '/docs', '/docs/:file']
+
+const registered = new Set(
+  app.routes.filter(({ method, path }) => method !== 'ALL' && !UNDESCRIBED.includes(path)).map(({ method, path }) => `${method} ${path}`),
+)
+const described = new Set(ROUTES.map(({ method, path }) => `${method.toUpperCase()} ${path}`))
+
+describe('the API description', () => {
+  test('is the committed one: run `npm run gen` after a change', () => {
+    const committed = readFileSync(join(import.meta.dirname, '../docs/openapi.json'), 'utf8')
+    expect(committed).toBe(`${JSON.stringify(openApiDocument(), null, 2)}\n`)
+  })
+
+  test('has every route of the app, and no other', () => {
+    expect([...described].sort()).toEqual([...registered].sort())
+  })
+
+  test('refers only to what it has', () => {
+    const { components } = openApiDocument()
+    const references = JSON.stringify(openApiDocument()).matchAll(/"#\/components\/(\w+)\/(\w+)"/g)
+    const missing = [...references].filter(([, kind, name]) => !(components as Record<string, object>)[kind!]?.hasOwnProperty(name!))
+    expect(missing).toEqual([])
+  })
+
+  test('names each operation once', () => {
+    const ids = Object.values(openApiDocument().paths).flatMap((path) =>
+      Object.values(path).map((operation) => (operation as { operationId: string }).operationId),
+    )
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+})
