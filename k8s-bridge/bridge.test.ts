@@ -78,8 +78,9 @@ describe('launching', () => {
   })
 
   test('runs as many at once as there are slots, and all in the end', async ({ db, directory, start }) => {
-    const count = `echo $EVALHUB_JOB_SPEC_PATH >> ${directory}/begun; echo x >> ${directory}/now; wc -l < ${directory}/now >> ${directory}/counts`
-    const command = `${count}; sleep 0.2; sed -i 1d ${directory}/now; exit 7`
+    // A folder a process: unlike lines of one file, they cannot be lost when two are made or removed at once.
+    const count = `echo $EVALHUB_JOB_SPEC_PATH >> ${directory}/begun; mkdir -p ${directory}/now/$$; ls ${directory}/now | wc -l >> ${directory}/counts`
+    const command = `${count}; sleep 0.2; rmdir ${directory}/now/$$; exit 7`
     const id = await submitSpecs(db, Array(7).fill(specFor(command)))
     await start({ maxParallel: 2 })
 
