@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
+import { openStore } from '#db/store.ts'
+import { test as base } from '#db/test-db.ts'
+import { createLog } from '#shared/log.ts'
+import { CollectionFile } from '#shared/models/collection.ts'
+import { ProviderFile } from '#shared/models/provider.ts'
+import { uuidV7Source } from '#shared/uuid-v7.ts'
+import { createApp } from './app.ts'
+import { findDocsFile } from './docs-files.ts'
+
+export const MAX_BODY_BYTES = 64 * 1024
+
+const provider = ProviderFile.parse({
+  id: 'frame',
+  name: 'Frame',
+  runtime: { local: { command: 'true' } },
+  benchmarks: [
+    { id: 'first', name: 'First', url: 'http://docs/first', primary_score: { metric: 'acc' }, pass_criteria: { threshold: 0.5 } },
+    { id: 'second', name: 'Second', primary_score: { metric: 'loss', lower_is_better: true }, pass_criteria: { threshold: 0.4 } },
+  ],
+})
+const collection = CollectionFile.parse({
+  id: 'pair-v1',
+  name: 'Pair',
+  category: 'general',
+  pass_criteria: { threshold: 0.8 },
+  benchmarks: [
+    { id: 'first', provider_id: 'frame', weight: 3 },
+    { id: 'second', provider_id: 'frame', parameters: { shots: 2 } },
+  ],
+})
+
+export type Answer = { status: number; headers: Headers; text: string; body: any } // oxlint-disable-line typescript/no-explicit-any -- of any route
+
+/** `call(method, path, body?, headers?)` on the real app and database, below `/api/v1/evaluations` unless the path begins with it. */
+export const test = base
+  .extend('app', { scope: 'file' }, async ({ db }) => {
+    await syncCatalogue(db, { providers: [provider], collections: [collection] })
+    return createApp({
+      store: openStore(db),
+      log: createLog({ write: () => undefined, now: () => new Date() }),
+      now: () => new Date('2026-11-23T12:00:00Z'),
+      newId: uuidV7Source({ now: Date.now, random: (bytes) => void crypto.getRandomValues(bytes) }),
+      newRequestId: randomUUID,
+      maxBodyBytes: MAX_BODY_BYTES,
+      findDocsFile,
+    })
+  })
+  .extend('call', async ({ app, tenant }) => {
+    return async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> => {
+      const url = path.startsWith('//') ? path.slice(1) : `/api/v1/evaluations${path}`
+      const response = await app.request(`http://localhost${url}`, {
+        method,
+        headers: { 'X-Tenant': tenant, 'X-User': 'ann', ...headers },
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      const isJson = response.headers.get('content-type') === 'application/json' && text !== ''
+      return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+    }
+  })
+
+export const JOB = {
+  name: 'job',
+  model: { url: 'http://localhost:1/v1', name: 'm' },
+  benchmarks: [{ id: 'first', provider_id: 'frame' }],
+}
+
+/** An event of one run of `JOB` or of the collection. */
+export const event = (status: string, more: object = {}, id = 'first', index = 0) => ({
+  benchmark_status_event: { provider_id: 'frame', id, benchmark_index: index, status, ...more },
+})
