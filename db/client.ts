@@ -30,6 +30,9 @@ const int8 = 20
 export function connect(url: string, { max = 2 * navigator.hardwareConcurrency }: { max?: number } = {}): Pool {
   return postgres(url, {
     max,
+    // While the server is away, each try fails one waiting statement: tries this often let requests know soon.
+    connect_timeout: 5,
+    backoff: (tries: number) => Math.min(0.05 * 2 ** tries, 0.5),
     fetch_types: false,
     onnotice: () => {},
     connection: { application_name: 'evalhub' },

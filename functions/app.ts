@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { HubError } from '#shared/errors.ts'
 import type { AppEnv, AppOptions } from './env.ts'
 import { errorResponse } from './error-response.ts'
+import { answerInTime } from './middleware/answer-in-time.ts'
 import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
 import { requestId } from './middleware/request-id.ts'
@@ -16,6 +17,9 @@ import { providers } from './routes/providers.ts'
 const JOBS = '/api/v1/evaluations/jobs'
 const PROVIDERS = '/api/v1/evaluations/providers'
 const COLLECTIONS = '/api/v1/evaluations/collections'
+
+/** As long as the published server takes to write an answer. */
+const ANSWER_LIMIT_MS = 15_000
 
 /** Paths that answer other methods with 405 instead of 404. */
 const PATHS = [
@@ -40,7 +44,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.onError(errorResponse(options.log))
   app.notFound(() => new Response('404 page not found\n', { status: 404, headers: PLAIN_TEXT }))
 
-  app.use(requestId(options.newRequestId), localOnly)
+  app.use(requestId(options.newRequestId), localOnly, answerInTime(ANSWER_LIMIT_MS))
   // Hono would answer HEAD as GET; the published server does not.
   app.use(async function refuseHead(c, next) {
     if (c.req.method === 'HEAD') throw methodNotAllowed(c.req)

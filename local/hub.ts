@@ -60,7 +60,7 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
   stack.defer(() => lock.release())
 
   const db = connect(databaseUrl)
-  stack.defer(() => db.end())
+  stack.defer(() => db.end({ timeout: 5 }))
   await migrate(db)
   await syncCatalogue(db, catalogue)
 
@@ -98,7 +98,7 @@ function appOf(store: Store, log: Log) {
 async function startLocalBridge(options: HubOptions, databaseUrl: string, callbackUrl: string, stack: AsyncDisposableStack) {
   // A pool of its own, so that a wave of requests cannot keep it from claiming and ending runs.
   const db = connect(databaseUrl, { max: 3 })
-  stack.defer(() => db.end())
+  stack.defer(() => db.end({ timeout: 5 }))
   const { dataDir, maxParallel, allowProviderCommands, log } = options
   const onError = (error: unknown) => log.error('The bridge could not do something and will try again', error)
   const runtime = createLocalRuntime({

@@ -197,7 +197,7 @@ describe('tenants', () => {
       ['GET', `/jobs/${id}/logs`],
       ['GET', `/jobs/${id}/benchmarks/0/logs`],
     ] as const) {
-      expect(await call(method, path, undefined, stranger), `${method} ${path}`).toMatchObject({ status: 404 })
+      expect({ method, path, ...(await call(method, path, undefined, stranger)) }).toMatchObject({ status: 404 })
     }
     expect((await call('GET', '/jobs', undefined, stranger)).body.total_count).toBe(0)
   })

@@ -1,0 +1,160 @@
+import { gzipSync } from 'node:zlib'
+import { describe, expect } from 'vitest'
+import type { Pool } from '#db/client.ts'
+import { event, JOB, test, type Answer } from '../test-app.ts'
+
+type Call = (method: string, path: string, body?: unknown) => Promise<Answer>
+
+const submit = async (call: Call, request: object = JOB): Promise<string> => (await call('POST', '/jobs', request)).body.resource.id
+const PAIR = { ...JOB, benchmarks: undefined, collection: { id: 'pair-v1' } }
+
+describe('POST /jobs/:id/events', () => {
+  test('takes a run through its phases to a scored job', async ({ call }) => {
+    const id = await submit(call, PAIR)
+    const post = (...args: Parameters<typeof event>) => call('POST', `/jobs/${id}/events`, event(...args))
+    expect(await post('running', { phase: 'loading_data', started_at: '2026-11-23T10:00:00Z' })).toMatchObject({ status: 204, text: '' })
+    expect((await call('GET', `/jobs/${id}`)).body.status).toMatchObject({
+      state: 'running',
+      message: { message_code: 'evaluation_job_updated' },
+    })
+    await post('running', { phase: 'running_evaluation', progress: 0.5 })
+    await post('completed', { metrics: { acc: 0.95 }, completed_at: '2026-11-23T11:00:00.123456+00:00' })
+    await post('completed', { metrics: { loss: 0.1 } }, 'second', 1)
+
+    const { body } = await call('GET', `/jobs/${id}`)
+    expect(body.status.state).toBe('completed')
+    expect(body.status.benchmarks[0]).toMatchObject({
+      started_at: '2026-11-23T10:00:00Z',
+      completed_at: '2026-11-23T11:00:00.123456+00:00',
+      progress: 1,
+    })
+    expect(body.results.benchmarks.map(({ test: verdict }: { test: object }) => verdict)).toEqual([
+      { primary_score: 0.95, primary_score_metric: 'acc', threshold: 0.5, pass: true },
+      { primary_score: 0.1, primary_score_metric: 'loss', threshold: 0.4, pass: true },
+    ])
+    expect(body.results.benchmarks[0].metrics_schema).toEqual([{ name: 'acc', type: 'numeric' }])
+    // (3 × 0.95 + 1 × (1 − 0.1)) / 4
+    expect(body.results.test).toEqual({ score: 0.9375, threshold: 0.8, pass: true })
+  })
+
+  test('late, repeated and reordered events change no result and lose nothing', async ({ call }) => {
+    const id = await submit(call, PAIR)
+    const post = (...args: Parameters<typeof event>) => call('POST', `/jobs/${id}/events`, event(...args))
+    await post('running', { phase: 'post_processing', started_at: '2026-11-23T10:00:00Z' })
+    await post('running', { phase: 'initializing' })
+    await post('pending')
+    const during = (await call('GET', `/jobs/${id}`)).body.status.benchmarks[0]
+    expect(during).toMatchObject({ status: 'running', phase: 'post_processing', started_at: '2026-11-23T10:00:00Z' })
+
+    await post('completed', { metrics: { acc: 0.9 } })
+    for (const late of [event('completed', { metrics: { acc: 0.1 } }), event('failed'), event('running', { phase: 'initializing' })]) {
+      expect(await call('POST', `/jobs/${id}/events`, late)).toMatchObject({ status: 204 })
+    }
+    const { body } = await call('GET', `/jobs/${id}`)
+    expect(body.status.benchmarks[0]).toMatchObject({ status: 'completed', started_at: '2026-11-23T10:00:00Z' })
+    expect(body.results.benchmarks[0].metrics).toEqual({ acc: 0.9 })
+  })
+
+  // Guarantee: whoever comes first and last, the job ends once and its score is that of all runs.
+  test('50 final events at once end a job once', async ({ call, db }) => {
+    const benchmarks = Array.from({ length: 50 }, () => ({ id: 'first', provider_id: 'frame' }))
+    const id = await submit(call, { ...JOB, benchmarks })
+    const answers = await Promise.all(
+      benchmarks.map((_, index) =>
+        call('POST', `/jobs/${id}/events`, event('completed', { metrics: { acc: index / 50 } }, 'first', index)),
+      ),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([204]))
+    const ended = await db`select state from evalhub.job_events where evaluation_id = ${id} and benchmark_index is null order by seq`
+    expect(ended.map(({ state }) => state)).toEqual(['running', 'completed'])
+    const { body } = await call('GET', `/jobs/${id}`)
+    expect(body.results.test.score).toBeCloseTo(0.49, 6)
+    expect((await call('POST', `/jobs/${id}/events`, event('running'))).body).toMatchObject({ message_code: 'job_can_not_be_updated' })
+  })
+
+  test('a failed run says why, in the job too', async ({ call }) => {
+    const id = await submit(call, PAIR)
+    await call('POST', `/jobs/${id}/events`, event('completed', { metrics: { acc: 1 } }))
+    await call('POST', `/jobs/${id}/events`, event('failed', { error_message: { message: 'no data', message_code: 'x' } }, 'second', 1))
+    const { status, results } = (await call('GET', `/jobs/${id}`)).body
+    expect(status).toMatchObject({
+      state: 'partially_failed',
+      message: { message: expect.stringContaining('Benchmark second failed with message: no data') },
+    })
+    expect(status.benchmarks[1].error_message).toEqual({ message: 'no data', message_code: 'x', message_origin: 'runtime' })
+    expect(results).not.toHaveProperty('test')
+  })
+
+  test('a missing primary metric is said, and judges nothing', async ({ call }) => {
+    const id = await submit(call)
+    await call('POST', `/jobs/${id}/events`, event('completed', { metrics: { other: 1 } }))
+    const { status, results } = (await call('GET', `/jobs/${id}`)).body
+    expect(status.benchmarks[0].warning_message.message).toMatch(/'acc' is not among .*other/)
+    expect(results.benchmarks[0]).not.toHaveProperty('test')
+  })
+
+  test.for([
+    ['cancelled is the hub’s word', event('cancelled'), 400, 'request_validation_failed'],
+    ['an unknown phase', event('running', { phase: 'thinking' }), 400, 'request_validation_failed'],
+    ['no event', {}, 400, 'request_validation_failed'],
+    ['half a message', event('failed', { error_message: { message: 'x' } }), 400, 'request_validation_failed'],
+    ['a schema for no metric', event('completed', { metrics_schema: [{ name: 'a', type: 'numeric' }] }), 400, 'request_validation_failed'],
+    ['malformed JSON', '{', 400, 'invalid_json_request'],
+    ['another benchmark', event('running', {}, 'second', 0), 404, 'resource_not_found'],
+    ['an index that is not there', event('running', {}, 'first', 7), 404, 'resource_not_found'],
+  ] as const)('refuses %s', async ([, body, status, code], { call }) => {
+    const id = await submit(call)
+    expect(await call('POST', `/jobs/${id}/events`, body)).toMatchObject({ status, body: { message_code: code } })
+    expect((await call('GET', `/jobs/${id}`)).body.status.state).toBe('pending')
+  })
+})
+
+describe('counts', () => {
+  test('of jobs by tenant and state are those of the table, after changes at once', async ({ call, db, tenant }) => {
+    const ids = await Promise.all(Array.from({ length: 40 }, () => submit(call)))
+    await Promise.all(
+      ids.map((id, at) => {
+        if (at % 4 === 0) return call('DELETE', `/jobs/${id}`)
+        if (at % 4 === 1) return call('DELETE', `/jobs/${id}?hard_delete=true`)
+        return call('POST', `/jobs/${id}/events`, event(at % 4 === 2 ? 'running' : 'completed'))
+      }),
+    )
+    const counted =
+      await db`select state, sum(total)::bigint as total from evalhub.evaluation_counts where tenant = ${tenant} group by state having sum(total) <> 0 order by state`
+    const real =
+      await db`select state, count(*) as total from evalhub.evaluations where tenant = ${tenant} and deleted_at is null group by state order by state`
+    expect([...counted]).toEqual([...real])
+    expect((await call('GET', '/jobs')).body.total_count).toBe(30)
+  })
+})
+
+describe('logs', () => {
+  const chunk = (db: Pool, id: string, index: number, seq: number, text: string) =>
+    db`insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
+      values (${id}, ${index}, 1, 'local', ${seq}, ${gzipSync(text)}, ${text.length}, now(), now())`
+
+  test('of a job have a header a run, and of a run none; tail_lines counts from the end', async ({ call, db }) => {
+    const id = await submit(call, PAIR)
+    await chunk(db, id, 0, 0, 'one\ntw')
+    await chunk(db, id, 0, 1, 'o\nthree\n')
+    const whole = await call('GET', `/jobs/${id}/logs?tail_lines=-1`)
+    const header = (index: number, name: string) => `=== pod=${id}-${index} container=local benchmark_id=${name} ===\n`
+    expect(whole.text).toBe(`${header(0, 'first')}one\ntwo\nthree\n\n${header(1, 'second')}`)
+    expect(whole.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('two\nthree')
+    expect((await call('GET', `/jobs/${id}/benchmarks/9/logs`)).text).toBe('')
+  })
+
+  test.for([
+    ['/logs?tail_lines=0', 'integer between 1 and 10000, or -1 for all lines'],
+    ['/logs?tail_lines=x', 'integer between 1 and 10000'],
+    ['/benchmarks/x/logs', 'non-negative integer'],
+    ['/benchmarks/-1/logs', 'non-negative integer'],
+  ] as const)('refuse %s', async ([path, type], { call }) => {
+    const id = await submit(call)
+    expect(await call('GET', `/jobs/${id}${path}`)).toMatchObject({
+      status: 400,
+      body: { message_code: 'query_parameter_invalid', message: expect.stringContaining(type) },
+    })
+  })
+})
