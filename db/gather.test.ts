@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'vitest'
+import { gather } from './gather.ts'
+
+describe('gather', () => {
+  test('a lone row goes at once; those that come meanwhile go together, in order, and each gets its own answer', async () => {
+    const batches: number[][] = []
+    const write = gather<number, string>(async (rows) => {
+      batches.push([...rows])
+      return rows.map(String)
+    }, 3)
+    expect(await Promise.all([1, 2, 3, 4, 5].map(write))).toEqual(['1', '2', '3', '4', '5'])
+    expect(batches).toEqual([[1], [2, 3, 4], [5]])
+  })
+
+  test('a bad row hurts only itself', async () => {
+    const write = gather<number, number>(async (rows) => {
+      if (rows.includes(3)) throw new Error('three')
+      return [...rows]
+    })
+    const settled = await Promise.allSettled([1, 2, 3, 4].map(write))
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+    expect(await write(5)).toBe(5)
+  })
+
+  test('a row without an answer is an error, not undefined', async () => {
+    const write = gather<number, number>(async () => [])
+    await expect(write(1)).rejects.toThrow('1 rows were written and 0 answers came back')
+  })
+})

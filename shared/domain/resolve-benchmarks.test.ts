@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest'
+import { BenchmarkConfig, EvaluationJobConfig } from '../models/evaluation.ts'
+import { CollectionConfig } from '../models/collection.ts'
+import { BenchmarkResource } from '../models/provider.ts'
+import { resolveBenchmarks, type Found } from './resolve-benchmarks.ts'
+
+const found = (id: string, definition: object = {}, more: Partial<Found> = {}): Found => ({
+  provider_id: 'p',
+  benchmark_id: id,
+  provider_known: true,
+  from_catalogue: true,
+  runtime: null,
+  deadline_seconds: null,
+  definition: BenchmarkResource.parse({ id, ...definition }),
+  ...more,
+})
+const request = (...benchmarks: object[]) =>
+  EvaluationJobConfig.parse({
+    name: 'n',
+    model: { url: 'http://h', name: 'm' },
+    benchmarks: benchmarks.map((one) => ({ provider_id: 'p', ...one })),
+  })
+const judged = { primary_score: { metric: 'acc', lower_is_better: true }, pass_criteria: { threshold: 0.3 } }
+
+describe('resolveBenchmarks of a job’s own list', () => {
+  test('takes metric and threshold from the job, else from the provider', () => {
+    const [inherited, metric, threshold] = resolveBenchmarks(
+      request({ id: 'a' }, { id: 'a', primary_score: { metric: 'f1' } }, { id: 'a', pass_criteria: { threshold: 0 } }),
+      undefined,
+      [found('a', judged)],
+    )
+    expect(inherited).toMatchObject({
+      primary_score: { metric: 'acc', lower_is_better: true, source: 'provider' },
+      threshold: { value: 0.3, source: 'provider' },
+    })
+    expect(metric).toMatchObject({ primary_score: { metric: 'f1', source: 'job' } })
+    expect(metric).not.toHaveProperty('threshold') // the provider's belongs to the provider's metric
+    expect(threshold).toMatchObject({ primary_score: { source: 'provider' }, threshold: { value: 0, source: 'job' } })
+  })
+
+  test.each([
+    [
+      { num_examples: 5.9, a: null },
+      { num_examples: 5, parameters: { a: null } },
+    ],
+    [{ timeout_seconds: 60 }, { deadline_seconds: 60 }],
+    [{ timeout_seconds: -1 }, { deadline_seconds: 7 }],
+  ])('reads the parameters %j as %j', (parameters, expected) => {
+    expect(resolveBenchmarks(request({ id: 'a', parameters }), undefined, [found('a', {}, { deadline_seconds: 7 })])[0]).toMatchObject(
+      expected,
+    )
+  })
+
+  test.each([
+    [{ weight: 0 }, 1],
+    [{}, 1],
+    [{ weight: 2.5 }, 2.5],
+  ])('counts %j as weight %d', (more, weight) => {
+    expect(resolveBenchmarks(request({ id: 'a', ...more }), undefined, [found('a')])[0]?.weight).toBe(weight)
+  })
+
+  test('gives a run without hardware of its own the job’s', () => {
+    const job = { ...request({ id: 'a' }, { id: 'a', hardware_config: { cpu: { limit: '1' } } }), hardware_config: { cpu: { limit: '9' } } }
+    expect(resolveBenchmarks(job, undefined, [found('a')]).map((spec) => spec.hardware_config?.cpu?.limit)).toEqual(['9', '1'])
+  })
+
+  test.each([
+    [[], /provider resource 'p' was not found/],
+    [[found('a', {}, { provider_known: false })], /provider/],
+    [[found('a', {}, { definition: null })], /benchmark resource 'a' does not exist/],
+  ])('refuses what the catalogue lacks: %j', (entries, message) => {
+    expect(() => resolveBenchmarks(request({ id: 'a' }), undefined, entries)).toThrow(message)
+  })
+
+  test('needs no model url for recorded data only', () => {
+    const recorded = { id: 'a', test_data_ref: { hf: { repo_id: 'x' }, type: 'pre_recorded_data' } }
+    const without = (...list: object[]) => ({ ...request(...list), model: { url: '', name: 'm' } })
+    expect(resolveBenchmarks(without(recorded), undefined, [found('a')])).toHaveLength(1)
+    expect(() => resolveBenchmarks(without(recorded, { id: 'a' }), undefined, [found('a')])).toThrow(/url/)
+  })
+})
+
+describe('resolveBenchmarks of a collection', () => {
+  const collection = (...benchmarks: object[]) => ({
+    id: 'c',
+    config: CollectionConfig.parse({ name: 'c', category: 'x', benchmarks: benchmarks.map((one) => ({ provider_id: 'p', ...one })) }),
+  })
+  const resolve = (entries: object[], overrides: object[]) => {
+    const benchmarks = overrides.map((one) => BenchmarkConfig.parse({ provider_id: 'p', ...one }))
+    const job = { ...request({ id: 'a' }), benchmarks: undefined, collection: { id: 'c', benchmarks } }
+    const { benchmarks: _, ...rest } = job
+    return resolveBenchmarks(rest, collection(...entries), [found('a', judged), found('b')])
+  }
+
+  test.each([
+    ['the collection’s value wins', { x: 1 }, { x: 2, y: 3 }, { x: 1, y: 3 }],
+    ['its null takes a parameter away', { x: null }, { x: 2 }, {}],
+    ['so does its empty text', { x: '' }, { x: 2 }, {}],
+  ])('%s', (_, own, added, parameters) => {
+    expect(resolve([{ id: 'a', parameters: own }], [{ id: 'a', parameters: added }])[0]?.parameters).toEqual(parameters)
+  })
+
+  test('an override reaches every benchmark of its provider, and its weight and criteria none', () => {
+    const specs = resolve(
+      [{ id: 'a', weight: 2 }, { id: 'b' }],
+      [{ id: 'b', weight: 9, parameters: { x: 1 }, primary_score: { metric: 'f1' } }],
+    )
+    expect(specs).toMatchObject([
+      { weight: 2, parameters: { x: 1 } },
+      { weight: 1, parameters: { x: 1 } },
+    ])
+    expect(specs[1]).not.toHaveProperty('primary_score')
+  })
+
+  test.each([
+    [{ id: 'z' }, /benchmark resource 'z'/],
+    [{ id: 'a', provider_id: 'q' }, /provider resource 'q'/],
+  ])('refuses the override %j of what it does not have', (override, message) => {
+    expect(() => resolve([{ id: 'a' }], [override])).toThrow(message)
+  })
+})

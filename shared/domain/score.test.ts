@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { aggregate, findMetric, missingMetric, testFor } from './score.ts'
+
+describe('findMetric', () => {
+  test.each<[Record<string, unknown>, string, number | undefined]>([
+    [{ acc: 0.5 }, 'acc', 0.5],
+    [{ acc: 0 }, 'acc', 0],
+    [{ acc: '0.5' }, 'acc', undefined],
+    [{ acc: true }, 'acc', undefined],
+    [{ 'arc.acc': 0.5 }, 'acc', 0.5],
+    [{ 'acc,none': 0.5, 'acc_stderr,none': 0.1 }, 'acc', 0.5],
+    [{ 'acc,none': 0.5, 'acc,strict': 0.6 }, 'acc', undefined],
+    [{ acc: 0.1, 'arc.acc': 0.5 }, 'acc', 0.1],
+    [{ bacc: 0.5 }, 'acc', undefined],
+    [{}, 'toString', undefined],
+  ])('in %j finds %s as %s', (metrics, name, value) => {
+    expect(findMetric(metrics, name)).toBe(value)
+  })
+})
+
+describe('testFor', () => {
+  const spec = (threshold: number, lower = false) => ({
+    primary_score: { metric: 'm', lower_is_better: lower, source: 'job' as const },
+    threshold: { value: threshold, source: 'job' as const },
+  })
+  test.each([
+    [spec(0.5), 0.5, true],
+    [spec(0.5), 0.49, false],
+    [spec(0), 0, true],
+    [spec(0.5, true), 0.5, true],
+    [spec(0.5, true), 0.51, false],
+  ])('%j with %d passes: %s', (judged, value, pass) => {
+    expect(testFor(judged, { m: value })).toMatchObject({ primary_score: value, primary_score_metric: 'm', pass })
+  })
+
+  test('has 32-bit numbers, as the wire', () => {
+    expect(testFor(spec(0.5), { m: 1 / 3 })?.primary_score).toBe(0.33333334)
+  })
+
+  test.each([
+    [{}, { m: 1 }],
+    [spec(0.5), undefined],
+    [spec(0.5), { other: 1 }],
+    [{ primary_score: spec(0).primary_score }, { m: 1 }],
+  ])('%j with %j judges nothing', (judged, metrics) => {
+    expect(testFor(judged, metrics)).toBeUndefined()
+  })
+})
+
+test('missingMetric names what was reported, and is silent where nothing is missing', () => {
+  const primary_score = { metric: 'acc', source: 'provider' as const }
+  expect(missingMetric({ primary_score }, { f1: 1 })?.message).toMatch(/'acc'.*\(f1\)/)
+  expect(missingMetric({ primary_score }, { acc: 1 })).toBeUndefined()
+  expect(missingMetric({}, {})).toBeUndefined()
+})
+
+describe('aggregate', () => {
+  const run = (score: number | null, weight = 1, lower = false) => ({
+    spec: { weight, primary_score: { metric: 'm', lower_is_better: lower, source: 'provider' as const } },
+    test: score === null ? null : { primary_score: score, primary_score_metric: 'm', threshold: 0, pass: true },
+  })
+  test.each([
+    [[run(0.9, 3), run(0.7)], 0.5, { score: 0.85, threshold: 0.5, pass: true }],
+    [[run(0.95, 3), run(0.1, 1, true)], 0.5, { score: 0.9375, threshold: 0.5, pass: true }],
+    [[run(0.9), run(0.8)], 0.9, { score: 0.85, threshold: 0.9, pass: false }],
+    [[run(0.4), run(null)], 0.5, { score: 0.4, threshold: 0.5, pass: false }],
+    [[run(0.4), run(250, 5, true)], 0.5, { score: 0.4, threshold: 0.5, pass: false }], // milliseconds are no ratio
+    [[run(null)], 0.5, undefined],
+    [[], 0.5, undefined],
+  ])('of %j against %d is %j', (runs, threshold, expected) => {
+    expect(aggregate(runs, threshold)).toEqual(expected)
+  })
+})
