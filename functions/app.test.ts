@@ -57,6 +57,8 @@ describe('every route', () => {
   test('tells a page of this machine that it may ask', async ({ call }) => {
     const { status, headers } = await call('OPTIONS', '//anywhere', undefined, { Origin: 'http://localhost:3000' })
     expect([status, headers.get('access-control-allow-origin')]).toEqual([204, '*'])
+    const answered = await call('GET', '/jobs', undefined, { Origin: 'http://localhost:3000' })
+    expect(answered.headers.get('access-control-allow-origin')).toBe('*')
   })
 
   test('answers 503 and Retry-After, without detail, while the database is away', async () => {

@@ -46,9 +46,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
 
   app.use(requestId(options.newRequestId), localOnly, answerInTime(ANSWER_LIMIT_MS))
   // Hono would answer HEAD as GET; the published server does not.
-  app.use(async function refuseHead(c, next) {
+  app.use(function refuseHead(c, next) {
     if (c.req.method === 'HEAD') throw methodNotAllowed(c.req)
-    await next()
+    return next()
   })
   app.route('/api/v1/health', health(options))
   app.route('/', docs(options))

@@ -31,6 +31,7 @@ export const localOnly: MiddlewareHandler<AppEnv> = async function localOnly(c, 
   }
   if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: CORS })
   await next()
-  for (const [name, value] of Object.entries(CORS)) c.res.headers.set(name, value)
+  // Only a page asks for these, and every header that is added afterwards costs all others a copy of the answer.
+  if (origin !== undefined) for (const [name, value] of Object.entries(CORS)) c.res.headers.set(name, value)
   return undefined
 }
