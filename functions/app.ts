@@ -50,6 +50,10 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     if (c.req.method === 'HEAD') throw methodNotAllowed(c.req)
     return next()
   })
+  // PostgreSQL takes no U+0000, so nothing has such an id.
+  app.use('/api/v1/*', function refuseNul(c, next) {
+    return c.req.url.includes('%00') && c.req.path.includes('\0') ? Promise.resolve(c.notFound()) : next()
+  })
   app.route('/api/v1/health', health(options))
   app.route('/', docs(options))
   app.route(`${JOBS}/:id/events`, events(options))

@@ -40,10 +40,13 @@ const SCOPE: QueryParameter = {
 }
 const LOGS: readonly QueryParameter[] = [
   { name: 'tail_lines', description: 'Last lines of each run, 1 to 10000; -1 means all.', schema: integer(-1, 1000) },
+  { name: 'timestamps', description: 'Has no effect on a local hub.', schema: { type: 'boolean', default: false } },
+  { name: 'since_seconds', description: 'Has no effect on a local hub.', schema: { type: 'integer', minimum: 1 } },
 ]
 
 const BODY_ERRORS = ['invalid_json_request', 'request_validation_failed', 'request_body_too_large'] as const
 const LIST_ERRORS = ['query_parameter_invalid', 'query_bad_parameter'] as const
+const LOG_ERRORS = ['query_parameter_invalid', 'query_parameter_required', 'resource_not_found'] as const
 const SCOPE_ERRORS = [...LIST_ERRORS, 'query_parameter_value_invalid', 'query_parameter_mismatch'] as const
 const PATCH_ERRORS = [...BODY_ERRORS, 'invalid_patch_operation', 'unallowed_patch', 'resource_not_found'] as const
 
@@ -65,6 +68,7 @@ const jobRoutes: readonly RouteDescription[] = [
       'collection_empty',
       'resolved_sha_read_only',
       'model_url_required',
+      'mlflow_required_for_experiment',
       'idempotency_key_reused',
     ],
     isCreating: true,
@@ -117,7 +121,7 @@ const jobRoutes: readonly RouteDescription[] = [
     tag: 'jobs',
     query: LOGS,
     success: { status: 200, text: 'text/plain' },
-    errors: ['query_parameter_invalid', 'resource_not_found'],
+    errors: LOG_ERRORS,
   },
   {
     method: 'get',
@@ -126,7 +130,7 @@ const jobRoutes: readonly RouteDescription[] = [
     tag: 'jobs',
     query: LOGS,
     success: { status: 200, text: 'text/plain' },
-    errors: ['query_parameter_invalid', 'resource_not_found'],
+    errors: LOG_ERRORS,
   },
 ]
 

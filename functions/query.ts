@@ -32,8 +32,13 @@ export function boolean(req: Request, name: string, fallback: boolean): boolean 
 
 /** A filter parameter; one that is repeated means that all its values must hold. */
 export function filter(req: Request, name: string, canNegate = false): Filter | undefined {
-  const values = req.queries(name)?.filter((value) => value !== '') ?? []
-  return parseFilter(values.join(','), { canNegate })
+  const text =
+    req
+      .queries(name)
+      ?.filter((value) => value !== '')
+      .join(',') ?? ''
+  if (text.includes('\0')) throw invalid(name, 'text without U+0000', text)
+  return parseFilter(text, { canNegate })
 }
 
 export function slice(req: Request): Slice {

@@ -16,8 +16,18 @@ export function decode<Schema extends z.ZodType>(schema: Schema, name: string, t
 export function parseJson(text: string): unknown {
   const json = parse(text)
   refuseUnstorable(text, json)
+  // Each level takes two characters at least, so most bodies need no look.
+  if (text.length > 2 * MAX_DEPTH && isDeeper(json, MAX_DEPTH)) {
+    throw HubError.of('invalid_json_request', { Error: `lists and objects lie in each other more than ${MAX_DEPTH} deep` })
+  }
   return json
 }
+
+/** Levels of lists and objects in each other. PostgreSQL and JSON.stringify both fail at some thousands. */
+const MAX_DEPTH = 1000
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)))
 
 /** As `decode`, for what has been parsed already, from YAML for instance. */
 export function decodeValue<Schema extends z.ZodType>(schema: Schema, name: string, value: unknown): z.output<Schema> {
@@ -37,10 +47,14 @@ function parse(text: string): unknown {
   }
 }
 
-/** PostgreSQL stores neither U+0000 nor half a surrogate pair; both can only come in as escapes, or raw in text that was no UTF-8. */
+/** How text must look to hold what `refuseUnstorable` refuses: such an escape, or a number with many digits or a long exponent. */
+const SUSPECT = /\\u(0000|d[89a-f])|\de\+?\d{3}|\d{300}/i
+
+/** PostgreSQL stores neither U+0000 nor half a surrogate pair, and a number too large for 64 bits is read as Infinity, which no JSON holds. */
 function refuseUnstorable(text: string, json: unknown) {
-  if (!/\\u(0000|d[89a-f])/i.test(text)) return
+  if (!SUSPECT.test(text)) return
   JSON.stringify(json, (key, value: unknown) => {
+    if (value === Infinity || value === -Infinity) throw HubError.of('invalid_json_request', { Error: `${key}: the number is too large` })
     for (const part of [key, value]) {
       if (typeof part === 'string' && (part.includes('\0') || !part.isWellFormed())) {
         throw HubError.of('invalid_json_request', { Error: `${JSON.stringify(part.slice(0, 40))} holds U+0000 or half a surrogate pair` })

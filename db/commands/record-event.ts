@@ -49,7 +49,7 @@ export async function recordProgress(db: Pool, events: readonly RunEvent[]): Pro
   const found = await db<{ evaluation_id: string; benchmark_index: number }[]>`
     with event as (
       select * from jsonb_to_recordset(${json(db, [...rows.values()])}) as event (
-        evaluation_id uuid, benchmark_index int, provider_id text, benchmark_id text, phase evalhub.phase, progress real,
+        evaluation_id uuid, benchmark_index bigint, provider_id text, benchmark_id text, phase evalhub.phase, progress real,
         error_message jsonb, warning_message jsonb
       )
     ), mine as (

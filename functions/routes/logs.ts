@@ -1,17 +1,24 @@
 import { Hono, type Context } from 'hono'
 import type { LogOwner } from '#db/queries/run-logs.ts'
 import { tailLines } from '#shared/domain/tail-lines.ts'
-import { notFound } from '#shared/errors.ts'
+import { HubError, notFound } from '#shared/errors.ts'
 import { REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv } from '../env.ts'
-import { integer, invalid } from '../query.ts'
+import { boolean, integer, invalid } from '../query.ts'
 
-const tailOf = (c: Context<AppEnv>) =>
-  integer(c.req, 'tail_lines', {
+/** How many lines are asked for. The other two parameters are judged, and change nothing on a local hub, as the contract has it (1.8). */
+function tailOf({ req }: Context<AppEnv>): number {
+  const tail = integer(req, 'tail_lines', {
     fallback: 1000,
     isValid: (value) => value === -1 || (value >= 1 && value <= 10_000),
     type: 'integer between 1 and 10000, or -1 for all lines',
   })
+  boolean(req, 'timestamps', false)
+  const since = req.query('since_seconds')
+  if (since === '') throw HubError.of('query_parameter_required', { ParameterName: 'since_seconds' })
+  if (since !== undefined && !/^\+?0*[1-9]\d*$/.test(since)) throw invalid('since_seconds', 'positive integer', since)
+  return tail
+}
 
 /** Logs of a job, or of one of its runs, as text: live and finished runs alike, from what the bridge has stored. */
 export const logs = () =>
@@ -30,7 +37,7 @@ export const logs = () =>
     })
     .get('/:id/benchmarks/:index/logs', async (c) => {
       const { id, index } = c.req.param()
-      if (!/^\d{1,9}$/.test(index)) throw invalid('benchmark_index', 'non-negative integer', index)
+      if (!/^\d+$/.test(index)) throw invalid('benchmark_index', 'non-negative integer', index)
       const tail = tailOf(c)
       const owner = (await ownersOf(c, id)).find((candidate) => candidate.benchmark_index === Number(index))
       return text(c, owner ? await logOf(c, id, owner, tail) : '')

@@ -11,6 +11,7 @@ export function applyPatch(document: object, operations: readonly PatchOperation
   const patched: unknown = structuredClone(document)
   for (const operation of operations) {
     const { parent, key, value } = Pointer.fromJSON(operation.path).evaluate(patched)
+    if (typeof parent !== 'object' || parent === null) throw impossible(operation, 'its parent is no list and no object')
     if (Array.isArray(parent) && !isPlace(parent, key, operation.op)) throw impossible(operation, `${key} is no place in the list`)
     const op = operation.op === 'replace' && value === undefined && !Array.isArray(parent) ? 'add' : operation.op
     const [error] = applyTo(patched, [{ op, path: operation.path, value: operation.value ?? null }])

@@ -25,7 +25,7 @@ const DAY_SECONDS = 24 * 60 * 60
  * The runs of a job: one spec for each benchmark of the request, or of the collection with the request's additions, in order.
  *
  * Refuses what section 1.4 of the contract refuses, in its order: an override that is not in the collection, an empty list,
- * a `resolved_sha`, an unknown provider (404) or benchmark (400), a missing model url.
+ * a `resolved_sha`, an unknown provider (404) or benchmark (400), a missing model url, an experiment (no hub has an MLflow so far).
  */
 export function resolveBenchmarks(request: EvaluationJobConfig, collection: Collection | undefined, found: readonly Found[]): RunSpec[] {
   const overrides = request.collection?.benchmarks ?? []
@@ -46,6 +46,7 @@ export function resolveBenchmarks(request: EvaluationJobConfig, collection: Coll
   if (request.model.url.trim() === '' && specs.some((spec) => spec.test_data_ref?.type !== 'pre_recorded_data')) {
     throw HubError.of('model_url_required', {})
   }
+  if (request.experiment) throw HubError.of('mlflow_required_for_experiment', {})
   return specs
 }
 

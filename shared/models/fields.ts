@@ -29,9 +29,11 @@ export const Description = z.string().max(1024)
 /** An object that EvalHub stores and passes on without reading it. */
 export const Opaque = z.record(z.string(), z.unknown())
 
-/** The nearest 32-bit float, as the shortest decimal that names it: 0.85, not 0.8500000238418579. */
+const FLOAT32_MAX = 3.4028235e38
+
+/** The nearest 32-bit float, as the shortest decimal that names it: 0.85, not 0.8500000238418579. Beyond the range it is the range's end. */
 export function float32(value: number): number {
-  const single = Math.fround(value)
+  const single = Math.fround(Math.max(-FLOAT32_MAX, Math.min(FLOAT32_MAX, value)))
   for (let digits = 6; digits <= 9; digits++) {
     const short = Number(single.toPrecision(digits))
     if (Math.fround(short) === single) return short
@@ -40,7 +42,7 @@ export function float32(value: number): number {
 }
 
 /** A number that the wire keeps with 32 bits. */
-export const Float32 = z.number().overwrite(float32)
+export const Float32 = z.number().min(-FLOAT32_MAX).max(FLOAT32_MAX).overwrite(float32)
 
 /** RFC 3339 with seconds, an offset or `Z`; kept as it was sent. */
 export const Timestamp = z.iso.datetime({ offset: true, local: false })

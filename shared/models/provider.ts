@@ -22,7 +22,8 @@ const BenchmarkAgent = z.object({
 
 /** One benchmark that a provider offers. */
 export const BenchmarkResource = z.object({
-  id: z.string().default(''),
+  /** 512 characters are what an index of the database holds in any script. */
+  id: z.string().max(512).default(''),
   url: z.string().optional(),
   name: z.string().default(''),
   description: Description.default(''),
@@ -88,7 +89,7 @@ export type ProviderConfig = z.infer<typeof ProviderConfig>
 /** A provider in a catalogue file. `deadline_seconds` bounds each attempt of its runs. */
 export const ProviderFile = ProviderConfig.extend({
   id: z.string().min(1).max(36),
-  deadline_seconds: z.int().min(1).optional(),
+  deadline_seconds: z.int32().min(1).optional(),
 })
 export type ProviderFile = z.infer<typeof ProviderFile>
 
