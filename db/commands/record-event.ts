@@ -46,14 +46,14 @@ const isProgress = ({ status, job_meta: meta }: BenchmarkStatusEvent): boolean =
 export async function recordProgress(db: Pool, events: readonly RunEvent[]): Promise<boolean[]> {
   const rows = new Map<string, ProgressRow>()
   for (const event of events) rows.set(keyOf(event), merged(rows.get(keyOf(event)), toRow(event)))
-  const found = await db<{ evaluation_id: string; benchmark_index: number }[]>`
+  const found = await db<{ evaluation_id: string; benchmark_index: number; provider_id: string; benchmark_id: string }[]>`
     with event as (
       select * from jsonb_to_recordset(${json(db, [...rows.values()])}) as event (
         evaluation_id uuid, benchmark_index bigint, provider_id text, benchmark_id text, phase evalhub.phase, progress real,
         error_message jsonb, warning_message jsonb
       )
     ), mine as (
-      select run.evaluation_id, run.benchmark_index
+      select run.evaluation_id, run.benchmark_index, run.provider_id, run.benchmark_id
       from event join evalhub.runs as run using (evaluation_id, benchmark_index, provider_id, benchmark_id)
       where run.state = 'running'
       order by run.evaluation_id, run.benchmark_index
@@ -63,11 +63,12 @@ export async function recordProgress(db: Pool, events: readonly RunEvent[]): Pro
       phase = greatest(runs.phase, event.phase), progress = coalesce(event.progress, runs.progress),
       error_message = coalesce(event.error_message, runs.error_message),
       warning_message = coalesce(event.warning_message, runs.warning_message), updated_at = now()
-    from event join mine using (evaluation_id, benchmark_index)
+    from event join mine using (evaluation_id, benchmark_index, provider_id, benchmark_id)
     where runs.evaluation_id = event.evaluation_id and runs.benchmark_index = event.benchmark_index
-    returning runs.evaluation_id, runs.benchmark_index`
-  const written = new Set(found.map((row) => `${row.evaluation_id}/${row.benchmark_index}`))
-  return events.map(({ evaluationId, event }) => written.has(`${evaluationId.toLowerCase()}/${event.benchmark_index}`))
+    returning runs.evaluation_id, runs.benchmark_index, runs.provider_id, runs.benchmark_id`
+  // An event that names another benchmark at the same index was not written with its neighbour.
+  const written = new Set(found.map((run) => JSON.stringify([run.evaluation_id, run.benchmark_index, run.provider_id, run.benchmark_id])))
+  return events.map((event) => written.has(keyOf(event)))
 }
 
 const keyOf = ({ evaluationId, event }: RunEvent) =>

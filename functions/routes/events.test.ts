@@ -129,7 +129,7 @@ describe('counts', () => {
 })
 
 describe('logs', () => {
-  const chunk = (db: Pool, id: string, index: number, seq: number, text: string) =>
+  const chunk = (db: Pool, id: string, index: number, seq: number, text: string | Buffer) =>
     db`insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
       values (${id}, ${index}, 1, 'local', ${seq}, ${gzipSync(text)}, ${text.length}, now(), now())`
 
@@ -145,11 +145,42 @@ describe('logs', () => {
     expect((await call('GET', `/jobs/${id}/benchmarks/9/logs`)).text).toBe('')
   })
 
+  test('say what they need when since_seconds has no value, and take what they know', async ({ call }) => {
+    const id = await submit(call)
+    const answer = await call('GET', `/jobs/${id}/logs?since_seconds=`)
+    expect(answer).toMatchObject({ status: 400, body: { message_code: 'query_parameter_required' } })
+    expect(await call('GET', `/jobs/${id}/logs?since_seconds=60&timestamps=true&unknown=1`)).toMatchObject({ status: 200 })
+    expect(await call('GET', '/jobs/none/logs')).toMatchObject({ status: 404, body: { message_code: 'resource_not_found' } })
+  })
+
+  test('are the last 1000 lines without tail_lines, whole characters across pieces, and those of the present attempt', async ({
+    call,
+    db,
+  }) => {
+    const id = await submit(call)
+    const bytes = Buffer.from(`${Array.from({ length: 1500 }, (_, at) => `line ${at} ü`).join('\n')}\n`)
+    const half = bytes.indexOf(Buffer.from('ü')) + 1 // between the two bytes of a character
+    await chunk(db, id, 0, 0, bytes.subarray(0, half))
+    await chunk(db, id, 0, 1, bytes.subarray(half))
+    const lines = (await call('GET', `/jobs/${id}/benchmarks/0/logs`)).text.split('\n')
+    expect([lines.length, lines[0], lines.at(-1)]).toEqual([1000, 'line 500 ü', 'line 1499 ü'])
+    expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=-1`)).text).toBe(bytes.toString())
+
+    await db`update evalhub.runs set attempt = 2 where evaluation_id = ${id}`
+    expect((await call('GET', `/jobs/${id}/benchmarks/0/logs`)).text).toBe('')
+  })
+
   test.for([
     ['/logs?tail_lines=0', 'integer between 1 and 10000, or -1 for all lines'],
     ['/logs?tail_lines=x', 'integer between 1 and 10000'],
+    ['/logs?tail_lines=10001', 'integer between 1 and 10000'],
+    ['/logs?tail_lines=-2', 'integer between 1 and 10000'],
+    ['/logs?timestamps=perhaps', 'boolean'],
+    ['/logs?since_seconds=0', 'positive integer'],
+    ['/logs?since_seconds=soon', 'positive integer'],
     ['/benchmarks/x/logs', 'non-negative integer'],
     ['/benchmarks/-1/logs', 'non-negative integer'],
+    ['/benchmarks/0/logs?tail_lines=0', 'integer between 1 and 10000'],
   ] as const)('refuse %s', async ([path, type], { call }) => {
     const id = await submit(call)
     expect(await call('GET', `/jobs/${id}${path}`)).toMatchObject({

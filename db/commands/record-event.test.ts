@@ -1,0 +1,81 @@
+import { describe, expect } from 'vitest'
+import { BenchmarkStatusEvent } from '#shared/models/event.ts'
+import { findEvaluation } from '../queries/evaluations.ts'
+import { openStore } from '../store.ts'
+import { specFor, storedRuns, submitSpecs } from '../test-evaluation.ts'
+import { test } from '../test-db.ts'
+import { recordProgress } from './record-event.ts'
+
+const NOW = '2026-11-23T12:00:00Z'
+const spec = specFor('true')
+const event = (status: string, more: object = {}) =>
+  BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status, ...more })
+
+describe('recordProgress', () => {
+  test('writes several runs in one statement, and says which it found running', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const evaluationId = await submitSpecs(db, [spec, spec], { tenant })
+    await store.recordEvent({ evaluationId, event: event('running') }, NOW)
+
+    const written = await recordProgress(db, [
+      { evaluationId, event: event('running', { phase: 'post_processing', progress: 0.9 }) },
+      { evaluationId: evaluationId.toUpperCase(), event: event('running', { phase: 'loading_data' }) },
+      { evaluationId, event: event('running', { benchmark_index: 1 }) },
+      { evaluationId, event: event('running', { benchmark_index: 2 ** 40 }) },
+      { evaluationId, event: event('running', { id: 'another', phase: 'completed', progress: 0.1 }) },
+    ])
+
+    expect(written).toEqual([true, true, false, false, false])
+    const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
+    expect(job?.status.benchmarks[0]).toMatchObject({ phase: 'post_processing', progress: 0.9 })
+    expect(job?.status.benchmarks[1]?.status).toBe('pending')
+  })
+
+  // Guarantee: an event that was acknowledged is in the database, also when its batch had a bad one.
+  test('of a thousand events at once loses none, and its neighbours’ mistakes stay theirs', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const ids = await Promise.all(Array.from({ length: 20 }, () => submitSpecs(db, [spec], { tenant })))
+    await Promise.all(ids.map((evaluationId) => store.recordEvent({ evaluationId, event: event('running') }, NOW)))
+
+    const answers = await Promise.allSettled(
+      Array.from({ length: 1000 }, (_, at) => {
+        const bad = at % 50 === 7
+        const more = { progress: (at + 1) / 1000, ...(bad && { id: 'another' }) }
+        return store.recordEvent({ evaluationId: ids[at % 20]!, event: event('running', more) }, NOW)
+      }),
+    )
+
+    expect(answers.filter(({ status }) => status === 'rejected')).toHaveLength(20)
+    const rows = await db<{ progress: number }[]>`
+      select progress from evalhub.runs where evaluation_id in (select jsonb_array_elements_text(${db.json(ids)})::uuid)`
+    for (const { progress } of rows) expect(progress).toBeGreaterThan(0.95)
+  })
+
+  test('runs of one job report without waiting for its lock', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const evaluationId = await submitSpecs(db, [spec], { tenant })
+    await store.recordEvent({ evaluationId, event: event('running') }, NOW)
+    await db.begin(async (tx) => {
+      await tx`select from evalhub.evaluations where id = ${evaluationId} for update`
+      await store.recordEvent({ evaluationId, event: event('running', { progress: 0.25 }) }, NOW)
+    })
+    const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
+    expect(job?.status.benchmarks[0]?.progress).toBe(0.25)
+  })
+})
+
+test('events of a job are numbered without gaps, one for each change of a state', async ({ db, tenant }) => {
+  const store = openStore(db)
+  const evaluationId = await submitSpecs(db, Array(10).fill(spec), { tenant })
+  const steps = Array.from({ length: 10 }, (_, benchmark_index) => benchmark_index).flatMap((benchmark_index) =>
+    ['running', 'completed'].map((status) => event(status, { benchmark_index })),
+  )
+  // Those that come after the last run's end are refused.
+  await Promise.allSettled(steps.map((one) => store.recordEvent({ evaluationId, event: one }, NOW)))
+
+  const rows = await db<{ seq: number; state: string }[]>`
+    select seq, state from evalhub.job_events where evaluation_id = ${evaluationId} order by seq`
+  expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, at) => at + 1))
+  expect(rows.filter(({ state }) => state === 'completed')).toHaveLength(11) // ten runs and the job
+  expect((await storedRuns(db, evaluationId)).every(({ state }) => state === 'completed')).toBe(true)
+})

@@ -1,0 +1,124 @@
+import { describe, expect } from 'vitest'
+import { specFor, storedRuns, submitSpecs } from '../test-evaluation.ts'
+import { test } from '../test-db.ts'
+import { findEvaluation } from '../queries/evaluations.ts'
+import { cancelEvaluation, deleteEvaluation } from './cancel-evaluation.ts'
+import { claimLaunches } from './claim-launches.ts'
+import { endRun, type Failure } from './end-run.ts'
+import { recordLaunches } from './record-launch.ts'
+import { recordEvent, recordProgress } from './record-event.ts'
+import { retryRun } from './retry-run.ts'
+import type { Pool } from '../client.ts'
+import { BenchmarkStatusEvent } from '#shared/models/event.ts'
+
+const NOW = '2026-11-23T12:00:00Z'
+const spec = specFor('true')
+const failureOf = (evaluationId: string, attempt = 1): Failure => ({
+  evaluationId,
+  benchmarkIndex: 0,
+  attempt,
+  failureClass: 'exit_code',
+  message: 'The adapter ended with exit code 7.',
+  exitCode: 7,
+})
+const report = (db: Pool, evaluationId: string, status: string, more: object = {}) => {
+  const event = BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status, ...more })
+  return recordEvent(db, async (one) => (await recordProgress(db, [one]))[0] ?? false, { evaluationId, event }, NOW)
+}
+const attemptsOf = (db: Pool, id: string) =>
+  db`select attempt, failure_class, exit_code, ended_at is not null as is_over from evalhub.attempts where evaluation_id = ${id} order by attempt`
+
+describe('retryRun', () => {
+  test('closes the attempt, sends the run back and queues it, and the job stays running', async ({ db, tenant }) => {
+    const id = await submitSpecs(db, [spec], { tenant })
+    const claims = await claimLaunches(db, { holder: 'b', limit: 10, leaseSeconds: 10, since: {} })
+    await recordLaunches(
+      db,
+      'b',
+      claims.map((claim) => ({ ...claim, objectUid: 'pid:1' })),
+    )
+    await report(db, id, 'running', { phase: 'loading_data', progress: 0.5, started_at: '2026-11-23T10:00:00Z' })
+
+    expect(await retryRun(db, failureOf(id))).toBe(true)
+
+    expect(await storedRuns(db, id)).toMatchObject([{ state: 'pending', attempt: 2, queued: 1, message: null }])
+    expect(await attemptsOf(db, id)).toEqual([{ attempt: 1, failure_class: 'exit_code', exit_code: 7, is_over: true }])
+    const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, id)
+    expect(job?.status.state).toBe('running')
+    expect(job?.status.benchmarks[0]).toEqual({
+      provider_id: 'provider',
+      id: 'benchmark',
+      benchmark_index: 0,
+      status: 'pending',
+      started_at: '2026-11-23T10:00:00Z',
+    })
+  })
+
+  test('is done once, however many ask at once', async ({ db, tenant }) => {
+    const id = await submitSpecs(db, [spec], { tenant })
+    const done = await Promise.all(Array.from({ length: 8 }, () => retryRun(db, failureOf(id))))
+    expect(done.filter(Boolean)).toHaveLength(1)
+    expect(await storedRuns(db, id)).toMatchObject([{ attempt: 2, queued: 1 }])
+  })
+
+  test('changes nothing of a run that has ended, of another attempt, or of a deleted job', async ({ db, tenant }) => {
+    const scope = { tenant, user: '', everyTenant: false }
+    const [ended, later, cancelled, deleted] = await Promise.all(Array.from({ length: 4 }, () => submitSpecs(db, [spec], { tenant })))
+    await report(db, ended!, 'completed')
+    await retryRun(db, failureOf(later!))
+    await cancelEvaluation(db, scope, cancelled!, NOW)
+    await deleteEvaluation(db, scope, deleted!, NOW)
+    for (const id of [ended!, later!, cancelled!, deleted!]) {
+      const before = await storedRuns(db, id)
+      expect(await retryRun(db, failureOf(id))).toBe(false)
+      expect(await storedRuns(db, id)).toEqual(before)
+    }
+    expect(await retryRun(db, failureOf('01a20635-8300-7000-8292-c9397fa5a9fa'))).toBe(false)
+  })
+})
+
+describe('endRun', () => {
+  test('ends the run in words, closes the attempt, and derives the job', async ({ db, tenant }) => {
+    const id = await submitSpecs(db, [spec, spec], { tenant })
+    await report(db, id, 'completed', { benchmark_index: 1 })
+
+    expect(await endRun(db, failureOf(id), NOW)).toBe(true)
+
+    expect(await storedRuns(db, id)).toMatchObject([
+      { state: 'failed', message: 'The adapter ended with exit code 7.', queued: 0 },
+      { state: 'completed' },
+    ])
+    const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, id)
+    expect(job?.status).toMatchObject({
+      state: 'partially_failed',
+      message: {
+        message: 'Some of the benchmarks failed. \nBenchmark benchmark failed with message: The adapter ended with exit code 7.\n',
+      },
+    })
+    expect(job?.status.benchmarks[0]?.error_message).toMatchObject({ message_code: 'evaluation_job_failed', message_origin: 'runtime' })
+  })
+
+  // Guarantee: what the adapter reported first is never overwritten by what the bridge concludes.
+  test('and a report at once agree on one end', async ({ db, tenant }) => {
+    for (let round = 0; round < 10; round++) {
+      const id = await submitSpecs(db, [spec], { tenant })
+      const [ended, reported] = await Promise.all([
+        endRun(db, failureOf(id), NOW),
+        report(db, id, 'completed').then(
+          () => true,
+          () => false,
+        ),
+      ])
+      expect(ended).toBe(!reported)
+      expect(await storedRuns(db, id)).toMatchObject([{ state: ended ? 'failed' : 'completed' }])
+    }
+  })
+
+  test('does not touch a later attempt', async ({ db, tenant }) => {
+    const id = await submitSpecs(db, [spec], { tenant })
+    await retryRun(db, failureOf(id))
+    expect(await endRun(db, failureOf(id, 1), NOW)).toBe(false)
+    expect(await storedRuns(db, id)).toMatchObject([{ state: 'pending', attempt: 2 }])
+    expect(await endRun(db, failureOf(id, 2), NOW)).toBe(true)
+  })
+})
