@@ -18,6 +18,7 @@ describe('recordProgress', () => {
     await store.recordEvent({ evaluationId, event: event('running') }, NOW)
 
     const written = await recordProgress(db, [
+      { evaluationId, event: event('running', { id: 'third', phase: 'completed', progress: 0.2 }) },
       { evaluationId, event: event('running', { phase: 'post_processing', progress: 0.9 }) },
       { evaluationId: evaluationId.toUpperCase(), event: event('running', { phase: 'loading_data' }) },
       { evaluationId, event: event('running', { benchmark_index: 1 }) },
@@ -25,7 +26,7 @@ describe('recordProgress', () => {
       { evaluationId, event: event('running', { id: 'another', phase: 'completed', progress: 0.1 }) },
     ])
 
-    expect(written).toEqual([true, true, false, false, false])
+    expect(written).toEqual([false, true, true, false, false, false])
     const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
     expect(job?.status.benchmarks[0]).toMatchObject({ phase: 'post_processing', progress: 0.9 })
     expect(job?.status.benchmarks[1]?.status).toBe('pending')
