@@ -43,6 +43,9 @@ function foreignFolders({ file, text }: Source): string[] {
   return targets.filter((target) => target !== '' && target !== own && !MAY_IMPORT[own]?.includes(target))
 }
 
+/** Turns codes into statuses. */
+const isErrorTable = (file: string) => file === 'functions/error-response.ts'
+
 type Rule = { name: string; offends: (source: Source) => boolean; planted: Source }
 
 const inShared =
@@ -97,6 +100,24 @@ const RULES: Rule[] = [
     offends: ({ file, text }) =>
       folderOf(file) !== 'db' && /\b(select|insert into|delete from|update)\s[^'\n]*\bevalhub\./i.test(codeOf(text)),
     planted: { file: 'functions/a.ts', text: 'sql`select id from evalhub.runs`' },
+  },
+  {
+    name: 'the schema gives types and migrations, and is not loaded',
+    offends: ({ file, text }) =>
+      file !== 'db/schema.ts' && /(?<!import type [^'\n]*)from '(drizzle-orm[^']*|[^']*\/schema\.ts)'/.test(codeOf(text)),
+    planted: { file: 'db/a.ts', text: "import { runs } from './schema.ts'" },
+  },
+  {
+    name: 'the status of an error comes from its code',
+    // But for the plain-text 404 of a path that is none, which app.ts answers.
+    offends: ({ file, text }) =>
+      folderOf(file) === 'functions' && /\b[45]\d\d\b/.test(codeOf(text).replace(/notFound\(.*status: 404/, '')) && !isErrorTable(file),
+    planted: { file: 'functions/routes/a.ts', text: 'return answer(c, 409, body)' },
+  },
+  {
+    name: 'types vanish when they are stripped: no enum, no namespace',
+    offends: ({ text }) => /^\s*(export\s+)?(const\s+enum|enum|namespace)\s+\w+/m.test(codeOf(text)),
+    planted: { file: 'shared/a.ts', text: 'export enum State { A }' },
   },
   {
     name: 'nothing is left to do later',
