@@ -1,10 +1,15 @@
 import { z } from 'zod'
 import { statusOf, type ErrorCode } from '#shared/errors.ts'
-import { Collection, CollectionConfig } from '#shared/models/collection.ts'
-import { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
-import { StatusEvent } from '#shared/models/event.ts'
+import { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
+import { Collection, CollectionBenchmark, CollectionConfig } from '#shared/models/collection.ts'
+import { BenchmarkConfig, EvaluationJob, EvaluationJobConfig, ModelRef } from '#shared/models/evaluation.ts'
+import { BenchmarkStatusEvent, StatusEvent } from '#shared/models/event.ts'
+import { PassCriteria, PrimaryScore } from '#shared/models/fields.ts'
+import { HardwareConfig } from '#shared/models/hardware.ts'
+import { Message } from '#shared/models/message.ts'
 import { pageOf } from '#shared/models/page.ts'
-import { Provider, ProviderConfig } from '#shared/models/provider.ts'
+import { BenchmarkResource, CatalogueResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
+import { TestDataRef } from '#shared/models/test-data.ts'
 import { REQUEST_ID_HEADER } from './answer.ts'
 import { ROUTES, type RouteDescription } from './openapi-routes.ts'
 
@@ -12,6 +17,7 @@ import { ROUTES, type RouteDescription } from './openapi-routes.ts'
 const REQUESTS: Record<string, z.ZodType> = {
   EvaluationJobConfig,
   StatusEvent,
+  BenchmarkStatusEvent,
   ProviderConfig,
   CollectionConfig,
   Patch: z.array(z.object({ op: z.enum(['add', 'remove', 'replace']), path: z.string().min(1), value: z.unknown().optional() })).nullable(),
@@ -20,7 +26,10 @@ const REQUESTS: Record<string, z.ZodType> = {
 /** What comes out: as the hub answers it. */
 const ANSWERS: Record<string, z.ZodType> = {
   EvaluationJob,
+  BenchmarkStatus,
+  BenchmarkResult,
   EvaluationJobPage: pageOf(EvaluationJob),
+  CatalogueResource,
   Provider,
   ProviderPage: pageOf(Provider),
   Collection,
@@ -29,15 +38,37 @@ const ANSWERS: Record<string, z.ZodType> = {
   Error: z.object({ message_code: z.string(), message: z.string(), trace: z.string() }),
 }
 
-const schemasOf = (models: Record<string, z.ZodType>, io: 'input' | 'output') =>
-  Object.fromEntries(
-    Object.entries(models).map(([name, model]) => {
-      const { $schema: _, ...schema } = z.toJSONSchema(model, { io, unrepresentable: 'any' })
-      return [name, schema]
-    }),
-  )
+/** Parts of both. What may be left out of a request is there in an answer, so each part has two schemas. */
+const PARTS: Record<string, z.ZodType> = {
+  BenchmarkConfig,
+  BenchmarkResource,
+  CollectionBenchmark,
+  HardwareConfig,
+  Message,
+  ModelRef,
+  PassCriteria,
+  PrimaryScore,
+  ProviderRuntime,
+  TestDataRef,
+}
 
-const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+const locationOf = (name: string) => `#/components/schemas/${name}`
+const reference = (name: string) => ({ $ref: locationOf(name) })
+
+/** The models and their parts, which refer to each other by name. Parts of a request end in `Input`. */
+function schemasOf(models: Record<string, z.ZodType>, io: 'input' | 'output'): Record<string, object> {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, model] of Object.entries(models)) registry.add(model, { id })
+  for (const [name, part] of Object.entries(PARTS)) registry.add(part, { id: io === 'input' ? `${name}Input` : name })
+  const { schemas } = z.toJSONSchema(registry, { io, uri: locationOf, unrepresentable: 'any', override: leaveOpen })
+  return Object.fromEntries(Object.entries(schemas).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]))
+}
+
+/** Answers gain members in time; clients must not refuse those that they do not know. */
+function leaveOpen({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) {
+  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+}
+
 const jsonOf = (name: string) => ({ 'application/json': { schema: reference(name) } })
 
 const header = (name: string, description: string) => ({ name, in: 'header', description, schema: { type: 'string' } })
@@ -52,14 +83,19 @@ function parametersOf({ path, query = [], isCreating }: RouteDescription) {
   ]
 }
 
+/** Every answer carries the id of its request. */
+const HEADERS = { [REQUEST_ID_HEADER]: { $ref: '#/components/headers/TransactionId' } }
+
 /** The error answers of a route, by status, with their codes. */
-function errorsOf(codes: readonly ErrorCode[]) {
-  const all: readonly ErrorCode[] = [...codes, 'foreign_request', 'method_not_allowed', 'internal_server_error', 'unavailable']
-  const byStatus = Object.groupBy(all, (code) => String(statusOf(code)))
+function errorsOf({ errors, tag }: RouteDescription) {
+  const ofIdentity = tag === 'service' ? [] : (['request_validation_failed'] as const)
+  const ofAll = ['foreign_request', 'method_not_allowed', 'internal_server_error', 'unavailable'] as const
+  const codes = new Set<ErrorCode>([...errors, ...ofIdentity, ...ofAll])
+  const byStatus = Object.groupBy(codes, (code) => String(statusOf(code)))
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, same = []]) => [
       status,
-      { description: same.map((code) => `\`${code}\``).join(', '), content: jsonOf('Error') },
+      { description: same.map((code) => `\`${code}\``).join(', '), headers: HEADERS, content: jsonOf('Error') },
     ]),
   )
 }
@@ -73,7 +109,7 @@ function operationOf(route: RouteDescription) {
     operationId: `${route.method}${route.path.replace('/api/v1', '').replace(/[^a-z]+([a-z])/g, (_, letter: string) => letter.toUpperCase())}`,
     parameters: parametersOf(route),
     ...(route.body && { requestBody: { required: true, content: jsonOf(route.body) } }),
-    responses: { [status]: { description: route.summary, ...(content && { content }) }, ...errorsOf(route.errors) },
+    responses: { [status]: { description: route.summary, headers: HEADERS, ...(content && { content }) }, ...errorsOf(route) },
   }
 }
 
@@ -90,6 +126,7 @@ function build() {
     paths,
     components: {
       schemas: { ...schemasOf(REQUESTS, 'input'), ...schemasOf(ANSWERS, 'output') },
+      headers: { TransactionId: { description: 'Id of the request; `trace` in errors.', schema: { type: 'string' } } },
       parameters: {
         TransactionId: header(
           REQUEST_ID_HEADER,

@@ -41,6 +41,30 @@ describe('the API description', () => {
     expect(missing).toEqual([])
   })
 
+  test('has a schema for every model that it could repeat', () => {
+    const { schemas } = openApiDocument().components
+    expect(schemas).toMatchObject({
+      EvaluationJobPage: { properties: { items: { items: { $ref: '#/components/schemas/EvaluationJob' } } } },
+      EvaluationJobConfig: { properties: { model: { $ref: '#/components/schemas/ModelRefInput' } } },
+      EvaluationJob: { properties: { model: { $ref: '#/components/schemas/ModelRef' } } },
+    })
+    // What may be left out of a request is there in an answer.
+    expect(schemas).toMatchObject({ ModelRefInput: { required: ['name'] }, ModelRef: { required: ['url', 'name'] } })
+    expect(JSON.stringify(schemas)).not.toContain('"additionalProperties":false')
+  })
+
+  test('says of every answer that it carries the request’s id, and begins as the published one', () => {
+    const answers = Object.values(openApiDocument().paths).flatMap((path) =>
+      Object.values(path).flatMap((operation) =>
+        Object.values((operation as { responses: Record<string, { headers: object }> }).responses),
+      ),
+    )
+    expect(answers.length).toBeGreaterThan(100)
+    for (const { headers } of answers) expect(headers).toHaveProperty('X-Global-Transaction-Id')
+    expect(Object.keys(openApiDocument())[0]).toBe('openapi')
+    expect(openApiDocument()).toBe(openApiDocument())
+  })
+
   test('names each operation once', () => {
     const ids = Object.values(openApiDocument().paths).flatMap((path) =>
       Object.values(path).map((operation) => (operation as { operationId: string }).operationId),
