@@ -24,7 +24,7 @@ const REQUESTS: Record<string, z.ZodType> = {
 }
 
 /** What comes out: as the hub answers it. */
-const ANSWERS: Record<string, z.ZodType> = {
+export const ANSWERS: Record<string, z.ZodType> = {
   EvaluationJob,
   BenchmarkStatus,
   BenchmarkResult,

@@ -8,6 +8,7 @@ import { ProviderFile } from '#shared/models/provider.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
 import { findDocsFile } from './docs-files.ts'
+import { expectDocumented } from './test-documented.ts'
 
 export const MAX_BODY_BYTES = 64 * 1024
 
@@ -33,7 +34,7 @@ const collection = CollectionFile.parse({
 
 export type Answer = { status: number; headers: Headers; text: string; body: any } // oxlint-disable-line typescript/no-explicit-any -- of any route
 
-/** `call(method, path, body?, headers?)` on the real app and database, below `/api/v1/evaluations` unless the path begins with it. */
+/** `call(method, path, body?, headers?)` on the real app and database, below `/api/v1/evaluations` unless the path begins with `//`. The answer is one that the API's description has. */
 export const test = base
   .extend('app', { scope: 'file' }, async ({ db }) => {
     await syncCatalogue(db, { providers: [provider], collections: [collection] })
@@ -57,7 +58,13 @@ export const test = base
       })
       const text = await response.text()
       const isJson = response.headers.get('content-type') === 'application/json' && text !== ''
-      return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+      const answer: Answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+      expectDocumented(method, new URL(url, 'http://localhost').pathname, {
+        status: answer.status,
+        type: response.headers.get('content-type') ?? '',
+        body: answer.body,
+      })
+      return answer
     }
   })
 
