@@ -20,6 +20,7 @@ const JOBS = '/api/v1/evaluations/jobs'
 async function serve({ databaseUrl }: { databaseUrl: string }): Promise<{ url: string }> {
   const app = createApp({
     store: openStore(connect(databaseUrl)),
+    identity: { mode: 'none' },
     log: createLog({ write: (line) => process.stderr.write(`${line}\n`), now: () => new Date() }),
     now: () => new Date(),
     newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),

@@ -66,6 +66,7 @@ describe('every route', () => {
     const errors: string[] = []
     const app = createApp({
       store: openStore(db),
+      identity: { mode: 'none' },
       log: { info: () => undefined, error: (message) => errors.push(message) },
       now: () => new Date(0),
       newId: () => '',

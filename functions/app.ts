@@ -2,9 +2,11 @@ import { Hono } from 'hono'
 import { HubError } from '#shared/errors.ts'
 import type { AppEnv, AppOptions } from './env.ts'
 import { errorResponse } from './error-response.ts'
+import { identifier } from './identity/identify.ts'
 import { answerInTime } from './middleware/answer-in-time.ts'
 import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
+import { reporter } from './middleware/reporter.ts'
 import { requestId } from './middleware/request-id.ts'
 import { collections } from './routes/collections.ts'
 import { docs } from './routes/docs.ts'
@@ -21,22 +23,22 @@ const COLLECTIONS = '/api/v1/evaluations/collections'
 /** As long as the published server takes to write an answer. */
 const ANSWER_LIMIT_MS = 15_000
 
-/** Paths that answer other methods with 405 instead of 404. */
-const PATHS = [
-  '/api/v1/health',
+const EVENTS = `${JOBS}/:id/events`
+
+/** Paths on which a caller sees what is its tenant's. */
+const TENANT_PATHS = [
   JOBS,
   `${JOBS}/:id`,
-  `${JOBS}/:id/events`,
   `${JOBS}/:id/logs`,
   `${JOBS}/:id/benchmarks/:index/logs`,
   PROVIDERS,
   `${PROVIDERS}/:id`,
   COLLECTIONS,
   `${COLLECTIONS}/:id`,
-  '/openapi.yaml',
-  '/openapi.json',
-  '/docs',
 ]
+
+/** Paths that answer other methods with 405 instead of 404. */
+const PATHS = [...TENANT_PATHS, EVENTS, '/api/v1/health', '/openapi.yaml', '/openapi.json', '/docs']
 
 /** The HTTP application, the same on every runtime. It does nothing between requests. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -44,7 +46,14 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.onError(errorResponse(options.log))
   app.notFound(() => new Response('404 page not found\n', { status: 404, headers: PLAIN_TEXT }))
 
-  app.use(requestId(options.newRequestId), localOnly, answerInTime(ANSWER_LIMIT_MS))
+  app.use(requestId(options.newRequestId))
+  // A hub with identities is for other machines too, and no page may ask it in its reader's name.
+  if (options.identity.mode === 'none') app.use(localOnly)
+  app.use(answerInTime(ANSWER_LIMIT_MS))
+  const identify = identifier(options.identity, options.now)
+  const isTenants = identity(options.store, identify)
+  for (const path of TENANT_PATHS) app.use(path, isTenants)
+  app.use(EVENTS, reporter(options.identity, identify))
   // Hono would answer HEAD as GET; the published server does not.
   app.use(function refuseHead(c, next) {
     if (c.req.method === 'HEAD') throw methodNotAllowed(c.req)
@@ -56,8 +65,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   })
   app.route('/api/v1/health', health(options))
   app.route('/', docs(options))
-  app.route(`${JOBS}/:id/events`, events(options))
-  app.use('/api/v1/evaluations/*', identity(options.store))
+  app.route(EVENTS, events(options))
   app.route(JOBS, logs())
   app.route(JOBS, evaluations(options))
   app.route(PROVIDERS, providers(options))

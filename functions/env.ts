@@ -1,9 +1,12 @@
 import type { Store, TenantStore } from '#db/store.ts'
 import type { Log } from '#shared/log.ts'
+import type { RunAttempt } from '#shared/run-token.ts'
+import type { Identity } from './identity/identity.ts'
 
 /** What the app is made of; the entries hand it in. */
 export type AppOptions = {
   store: Store
+  identity: Identity
   log: Log
   now: () => Date
   /** A new UUIDv7. */
@@ -22,5 +25,7 @@ export type AppEnv = {
     /** From `X-Global-Transaction-Id`, else made here. Errors carry it as `trace`. */
     requestId: string
     tenantStore: TenantStore
+    /** Who posts an event: the adapter of an attempt, or a caller for the runs of its tenant; empty where no identity is required. */
+    reporter: { run?: RunAttempt; tenant?: string }
   }
 }

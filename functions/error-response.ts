@@ -15,6 +15,9 @@ function toHubError(thrown: unknown): HubError {
   return HubError.of('internal_server_error', {}, thrown)
 }
 
+/** What a client of HTTP needs to know with a status. */
+const HEADERS: Readonly<Record<number, Record<string, string>>> = { 401: { 'WWW-Authenticate': 'Bearer' }, 503: { 'Retry-After': '2' } }
+
 /** The one place where an error becomes HTTP. What is not the caller's doing is logged whole and answered without detail. */
 export const errorResponse =
   (log: Log): ErrorHandler<AppEnv> =>
@@ -24,5 +27,5 @@ export const errorResponse =
     const status = statusOf(error.code)
     if (status >= 500) log.error(error.message, error.cause, { trace, method: c.req.method, path: c.req.path })
     const body = { message_code: error.code, message: error.message, trace }
-    return answer(c, status, body, { 'X-Content-Type-Options': 'nosniff', ...(status === 503 && { 'Retry-After': '2' }) })
+    return answer(c, status, body, { 'X-Content-Type-Options': 'nosniff', ...HEADERS[status] })
   }

@@ -40,6 +40,7 @@ export const test = base
     await syncCatalogue(db, { providers: [provider], collections: [collection] })
     return createApp({
       store: openStore(db),
+      identity: { mode: 'none' },
       log: createLog({ write: () => undefined, now: () => new Date() }),
       now: () => new Date('2026-11-23T12:00:00Z'),
       newId: uuidV7Source({ now: Date.now, random: (bytes) => void crypto.getRandomValues(bytes) }),

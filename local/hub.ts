@@ -86,6 +86,7 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
 function appOf(store: Store, log: Log) {
   return createApp({
     store,
+    identity: { mode: 'none' },
     log,
     now: () => new Date(),
     newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),

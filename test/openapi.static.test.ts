@@ -8,6 +8,7 @@ import type { Store } from '#db/store.ts'
 
 const app = createApp({
   store: {} as Store, // no route is called
+  identity: { mode: 'none' },
   log: { info: () => undefined, error: () => undefined },
   now: () => new Date(0),
   newId: () => '',

@@ -33,9 +33,8 @@ type Decide = (evaluation: LockedEvaluation, runs: readonly LockedRun[]) => Deci
 
 async function changeOwn(db: Pool, scope: Scope, id: string, decide: Decide): Promise<void> {
   if (!isUuid(id)) throw notFound('evaluation job', id)
-  const result = await changeRuns(db, id, (evaluation, runs) => {
-    const isOwn = scope.everyTenant || evaluation.tenant === scope.tenant
-    if (!isOwn || evaluation.deleted_at !== null) throw notFound('evaluation job', id)
+  const result = await changeRuns(db, scope, id, (evaluation, runs) => {
+    if (evaluation.deleted_at !== null) throw notFound('evaluation job', id)
     return decide(evaluation, runs)
   })
   if (result === undefined) throw notFound('evaluation job', id)

@@ -7,6 +7,7 @@ import { isTerminal, type EvaluationState } from '#shared/models/states.ts'
 import type { Db, Pool } from '../client.ts'
 import { json } from '../json.ts'
 import type { EvaluationRow, RunRow } from '../rows.ts'
+import { ofTenant, type TenantScope } from '../scope.ts'
 
 /** The evaluation, locked, as a decision sees it. */
 export type LockedEvaluation = Pick<
@@ -45,16 +46,18 @@ export type EndedAttempt = {
  * The one way in which runs change state: locks the evaluation, then its runs by index, asks `decide`, derives the job's state, scores it
  * once all is over, and writes everything in one transaction.
  *
- * `decide` is pure: it refuses by throwing, and undefined means that nothing shall change. Undefined comes back if there is no such evaluation.
+ * `decide` is pure: it refuses by throwing, and undefined means that nothing shall change. Undefined comes back if `scope` has no such evaluation:
+ * of another tenant's nothing is read or locked.
  */
 export async function changeRuns(
   db: Pool,
+  scope: TenantScope,
   evaluationId: string,
   decide: (evaluation: LockedEvaluation, runs: readonly LockedRun[]) => Decision | undefined,
 ): Promise<Decision | 'unchanged' | undefined> {
   return db.begin(async (tx) => {
     // Sent together and carried out in this order, so everybody locks the evaluation first.
-    const [[evaluation], runs] = await Promise.all([lockEvaluation(tx, evaluationId), lockRuns(tx, evaluationId)])
+    const [[evaluation], runs] = await Promise.all([lockEvaluation(tx, scope, evaluationId), lockRuns(tx, scope, evaluationId)])
     if (!evaluation) return undefined
     const decision = decide(evaluation, runs)
     if (!decision) return 'unchanged'
@@ -63,14 +66,16 @@ export async function changeRuns(
   })
 }
 
-const lockEvaluation = (tx: Db, id: string) => tx<LockedEvaluation[]>`
+const lockEvaluation = (tx: Db, scope: TenantScope, id: string) => tx<LockedEvaluation[]>`
   select id, tenant, state, aggregate_threshold, to_json(cancelled_at) as cancelled_at, to_json(deleted_at) as deleted_at, last_seq
-  from evalhub.evaluations where id = ${id} for update`
+  from evalhub.evaluations where id = ${id} ${ofTenant(tx, scope)} for update`
 
-const lockRuns = (tx: Db, id: string) => tx<LockedRun[]>`
+const lockRuns = (tx: Db, scope: TenantScope, id: string) => tx<LockedRun[]>`
   select benchmark_index, provider_id, benchmark_id, spec, attempt, state, phase, progress, error_message, warning_message, started_at,
     completed_at, metrics, metrics_schema, additional_info, artifacts, test, mlflow_run_id, logs_path, resolved_sha
-  from evalhub.runs where evaluation_id = ${id} order by benchmark_index for update`
+  from evalhub.runs
+  where evaluation_id = (select id from evalhub.evaluations where id = ${id} ${ofTenant(tx, scope)})
+  order by benchmark_index for update`
 
 type Outcome = { state: EvaluationState; message: Message; test: AggregateTest | undefined }
 

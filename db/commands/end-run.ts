@@ -1,5 +1,6 @@
 import type { Pool } from '../client.ts'
 import { isTerminal } from '#shared/models/states.ts'
+import { EVERY_TENANT } from '../scope.ts'
 import { changeRuns, type LockedRun } from './change-runs.ts'
 
 export type Failure = {
@@ -21,7 +22,7 @@ export type Failure = {
  */
 export async function endRun(db: Pool, failure: Failure, now: string): Promise<boolean> {
   const { evaluationId, benchmarkIndex, attempt } = failure
-  const result = await changeRuns(db, evaluationId, (_, runs) => {
+  const result = await changeRuns(db, EVERY_TENANT, evaluationId, (_, runs) => {
     const run = runs.find((candidate) => candidate.benchmark_index === benchmarkIndex)
     if (!run || isTerminal(run.state) || run.attempt !== attempt) return undefined
     return { runs: [failed(run, failure, now)], endedAttempts: [endedAttempt(failure)] }

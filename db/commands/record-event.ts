@@ -5,9 +5,17 @@ import { isTerminal } from '#shared/models/states.ts'
 import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
 import { isUuid } from '../queries/evaluations.ts'
+import { EVERY_TENANT } from '../scope.ts'
 import { changeRuns } from './change-runs.ts'
 
-export type RunEvent = { evaluationId: string; event: BenchmarkStatusEvent }
+export type RunEvent = {
+  evaluationId: string
+  event: BenchmarkStatusEvent
+  /** The only attempt that may report it; any may, if absent. */
+  attempt?: number
+  /** The only tenant whose job may be meant; any, if absent: the row knows its own. */
+  tenant?: string
+}
 
 /** Writes progress of running runs; true for each that it found. Made from `recordProgress` by `gather`. */
 export type WriteProgress = (event: RunEvent) => Promise<boolean>
@@ -16,20 +24,24 @@ export type WriteProgress = (event: RunEvent) => Promise<boolean>
  * Records what an adapter reports. `now` is RFC 3339.
  *
  * Progress of a running run is one guarded UPDATE; anything else locks the job and decides. The caller may repeat an event without harm.
- * Refuses an unknown job or benchmark (404) and a job that has ended (409).
+ * Refuses an unknown job or benchmark (404), a job that has ended (409) and an attempt that is not the run's present one (403).
  */
 export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEvent: RunEvent, now: string): Promise<void> {
-  const { evaluationId, event } = runEvent
+  const { evaluationId, event, attempt, tenant } = runEvent
   if (!isUuid(evaluationId)) throw notFound('evaluation job', evaluationId)
   if (isProgress(event) && (await writeProgress(runEvent))) return
 
-  const result = await changeRuns(db, evaluationId, (evaluation, runs) => {
+  const scope = tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }
+  const result = await changeRuns(db, scope, evaluationId, (evaluation, runs) => {
     if (evaluation.deleted_at !== null) throw notFound('evaluation job', evaluationId)
     if (isTerminal(evaluation.state)) {
       throw HubError.of('job_can_not_be_updated', { Id: evaluationId, NewStatus: 'running', Status: evaluation.state })
     }
     const run = runs.find((candidate) => candidate.benchmark_index === event.benchmark_index)
     if (!run || run.provider_id !== event.provider_id || run.benchmark_id !== event.id) throw notFound('benchmark', event.id)
+    if (attempt !== undefined && attempt !== run.attempt) {
+      throw HubError.of('forbidden', { Error: `Attempt ${attempt} of this run is over; it is at attempt ${run.attempt} now.` })
+    }
     const after = applyEvent(run, event, now)
     return after && { runs: [{ ...run, ...after }] }
   })
@@ -46,16 +58,21 @@ const isProgress = ({ status, job_meta: meta }: BenchmarkStatusEvent): boolean =
 export async function recordProgress(db: Pool, events: readonly RunEvent[]): Promise<boolean[]> {
   const rows = new Map<string, ProgressRow>()
   for (const event of events) rows.set(keyOf(event), merged(rows.get(keyOf(event)), toRow(event)))
-  const found = await db<{ evaluation_id: string; benchmark_index: number; provider_id: string; benchmark_id: string }[]>`
+  const keys = [...rows.keys()]
+  const written = await db<{ at: number }[]>`
     with event as (
-      select * from jsonb_to_recordset(${json(db, [...rows.values()])}) as event (
-        evaluation_id uuid, benchmark_index bigint, provider_id text, benchmark_id text, phase evalhub.phase, progress real,
-        error_message jsonb, warning_message jsonb
+      select * from jsonb_to_recordset(${json(
+        db,
+        [...rows.values()].map((row, at) => ({ at, ...row })),
+      )}) as event (
+        at int, evaluation_id uuid, benchmark_index bigint, provider_id text, benchmark_id text, attempt int, tenant text,
+        phase evalhub.phase, progress real, error_message jsonb, warning_message jsonb
       )
     ), mine as (
-      select run.evaluation_id, run.benchmark_index, run.provider_id, run.benchmark_id
+      select event.at
       from event join evalhub.runs as run using (evaluation_id, benchmark_index, provider_id, benchmark_id)
-      where run.state = 'running'
+      where run.state = 'running' and (event.attempt is null or event.attempt = run.attempt)
+        and (event.tenant is null or event.tenant = (select tenant from evalhub.evaluations where id = run.evaluation_id))
       order by run.evaluation_id, run.benchmark_index
       for update of run
     )
@@ -63,25 +80,27 @@ export async function recordProgress(db: Pool, events: readonly RunEvent[]): Pro
       phase = greatest(runs.phase, event.phase), progress = coalesce(event.progress, runs.progress),
       error_message = coalesce(event.error_message, runs.error_message),
       warning_message = coalesce(event.warning_message, runs.warning_message), updated_at = now()
-    from event join mine using (evaluation_id, benchmark_index, provider_id, benchmark_id)
+    from event join mine using (at)
     where runs.evaluation_id = event.evaluation_id and runs.benchmark_index = event.benchmark_index
-    returning runs.evaluation_id, runs.benchmark_index, runs.provider_id, runs.benchmark_id`
-  // An event that names another benchmark at the same index was not written with its neighbour.
-  const written = new Set(found.map((run) => JSON.stringify([run.evaluation_id, run.benchmark_index, run.provider_id, run.benchmark_id])))
-  return events.map((event) => written.has(keyOf(event)))
+    returning event.at`
+  // Of events that differ in whose they are, or name another benchmark at the same index, one is written at most.
+  const writtenKeys = new Set(written.map(({ at }) => keys[at]))
+  return events.map((event) => writtenKeys.has(keyOf(event)))
 }
 
-const keyOf = ({ evaluationId, event }: RunEvent) =>
-  JSON.stringify([evaluationId.toLowerCase(), event.benchmark_index, event.provider_id, event.id])
+const keyOf = ({ evaluationId, event, attempt, tenant }: RunEvent) =>
+  JSON.stringify([evaluationId.toLowerCase(), event.benchmark_index, event.provider_id, event.id, attempt, tenant])
 
 type ProgressRow = ReturnType<typeof toRow>
 
-function toRow({ evaluationId, event }: RunEvent) {
+function toRow({ evaluationId, event, attempt, tenant }: RunEvent) {
   return {
     evaluation_id: evaluationId,
     benchmark_index: event.benchmark_index,
     provider_id: event.provider_id,
     benchmark_id: event.id,
+    attempt: attempt ?? null,
+    tenant: tenant ?? null,
     phase: event.phase ?? null,
     progress: event.progress ?? null,
     error_message: withOrigin(event.error_message) ?? null,

@@ -1,5 +1,6 @@
 import { isTerminal } from '#shared/models/states.ts'
 import type { Pool } from '../client.ts'
+import { EVERY_TENANT } from '../scope.ts'
 import { changeRuns } from './change-runs.ts'
 import { endedAttempt, type Failure } from './end-run.ts'
 
@@ -10,7 +11,7 @@ import { endedAttempt, type Failure } from './end-run.ts'
  */
 export async function retryRun(db: Pool, failure: Failure): Promise<boolean> {
   const { evaluationId, benchmarkIndex, attempt } = failure
-  const result = await changeRuns(db, evaluationId, (evaluation, runs) => {
+  const result = await changeRuns(db, EVERY_TENANT, evaluationId, (evaluation, runs) => {
     const run = runs.find((candidate) => candidate.benchmark_index === benchmarkIndex)
     if (!run || isTerminal(run.state) || run.attempt !== attempt || evaluation.deleted_at !== null) return undefined
     const next = { ...run, state: 'pending' as const, attempt: attempt + 1, phase: null, progress: null }

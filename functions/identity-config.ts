@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import type { Identity } from './identity/identity.ts'
+
+/** A comma-separated list; empty without names. */
+const List = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== ''),
+)
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** Keys come over it, so it is encrypted or stays on this machine. */
+const SafeUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => url.startsWith('https:') || LOOPBACK.has(new URL(url).hostname), 'must be an https URL, or one of this machine')
+
+const RunTokenKey = z.string().min(32, 'must have 32 characters or more')
+
+/** The environment of mode `none` reads no other setting. */
+const None = z
+  .object({ IDENTITY_MODE: z.literal('none'), RUN_TOKEN_KEY: RunTokenKey.optional() })
+  .transform(({ RUN_TOKEN_KEY: key }): Identity => ({ mode: 'none', ...(key !== undefined && { runTokenKey: key }) }))
+
+const Headers = z
+  .object({ IDENTITY_MODE: z.literal('headers'), RUN_TOKEN_KEY: RunTokenKey, IDENTITY_REPORTERS: List.default([]) })
+  .transform((env): Identity => ({ mode: 'headers', runTokenKey: env.RUN_TOKEN_KEY, reporters: env.IDENTITY_REPORTERS }))
+
+const Oidc = z
+  .object({
+    IDENTITY_MODE: z.literal('oidc'),
+    RUN_TOKEN_KEY: RunTokenKey,
+    OIDC_ISSUER: SafeUrl,
+    OIDC_AUDIENCE: z.string().min(1),
+    OIDC_JWKS_URL: SafeUrl.optional(),
+    OIDC_USER_CLAIM: z.string().min(1).default('sub'),
+    OIDC_TENANT_CLAIM: z.string().min(1).default('tenants'),
+    OIDC_SCOPE_CLAIM: z.string().min(1).optional(),
+  })
+  .transform((env): Identity => ({
+    mode: 'oidc',
+    runTokenKey: env.RUN_TOKEN_KEY,
+    oidc: {
+      issuer: env.OIDC_ISSUER,
+      audience: env.OIDC_AUDIENCE,
+      ...(env.OIDC_JWKS_URL !== undefined && { jwksUrl: env.OIDC_JWKS_URL }),
+      userClaim: env.OIDC_USER_CLAIM,
+      tenantClaim: env.OIDC_TENANT_CLAIM,
+      scopeClaims: env.OIDC_SCOPE_CLAIM === undefined ? ['scope', 'scp'] : [env.OIDC_SCOPE_CLAIM],
+    },
+  }))
+
+/** Environment → `Identity`. The mode has no default: a hub that nobody guards must be asked for by name. */
+export const IdentityConfig = z.discriminatedUnion('IDENTITY_MODE', [None, Headers, Oidc])

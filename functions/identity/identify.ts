@@ -1,0 +1,34 @@
+import { HubError } from '#shared/errors.ts'
+import { callerOf, type Caller, type Identify, type Identity } from './identity.ts'
+import { identifyByToken } from './oidc.ts'
+
+/** How a hub of this identity finds out who asks. */
+export function identifier(identity: Identity, now: () => Date): Identify {
+  switch (identity.mode) {
+    case 'none':
+      return anybody
+    case 'headers':
+      return byHeaders(new Set(identity.reporters))
+    case 'oidc':
+      return identifyByToken(identity.oidc, now)
+  }
+}
+
+/** Identity headers are used when they are sent. Without a tenant the caller is the operator, who sees all jobs. */
+function anybody(headers: Headers): Caller {
+  const tenant = headers.get('X-Tenant') ?? ''
+  return { scope: { tenant, user: headers.get('X-User') ?? '', everyTenant: tenant === '' }, permissions: ALL }
+}
+
+const ALL = new Set(['read', 'write', 'report'] as const)
+
+/** `reporters` are users that may report for the runs of their tenant without a run token. */
+const byHeaders =
+  (reporters: ReadonlySet<string>): Identify =>
+  (headers) => {
+    const tenant = headers.get('X-Tenant')
+    if (!tenant) throw HubError.of('missing_tenant_header', { Header: 'X-Tenant' })
+    const user = headers.get('X-User')
+    if (!user) throw HubError.of('missing_user_header', { Header: 'X-User' })
+    return callerOf(tenant, user, ['read', 'write', ...(reporters.has(user) ? (['report'] as const) : [])])
+  }

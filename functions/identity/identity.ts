@@ -1,0 +1,46 @@
+import type { Scope } from '#db/scope.ts'
+import { HubError } from '#shared/errors.ts'
+
+/** How the hub knows who asks. */
+export type Identity =
+  /** Whoever reaches the hub may do everything; it answers on its own machine only. A run token that is sent is checked if there is a key. */
+  | { mode: 'none'; runTokenKey?: string }
+  /** A proxy in front has authenticated the caller and says who it is in `X-Tenant` and `X-User`. */
+  | { mode: 'headers'; runTokenKey: string; reporters: readonly string[] }
+  /** Callers bring a token that an OpenID Connect issuer has signed. */
+  | { mode: 'oidc'; runTokenKey: string; oidc: OidcSettings }
+
+export type OidcSettings = {
+  /** The token's `iss`, exactly. */
+  issuer: string
+  /** One of the token's `aud`. */
+  audience: string
+  /** Where the issuer's keys are; without it, where the issuer's discovery document says. */
+  jwksUrl?: string
+  /** The claim that names the user. */
+  userClaim: string
+  /** The claim that names the user's tenants: a list, or one name. */
+  tenantClaim: string
+  /** The claim with the scopes: a list, or names with spaces between them. */
+  scopeClaims: readonly string[]
+}
+
+/** What a caller may do: read and write for its tenant, and report for its tenant's runs without a run token. */
+export type Permission = 'read' | 'write' | 'report'
+
+/** Who asks, and what it may do. */
+export type Caller = { scope: Scope; permissions: ReadonlySet<Permission> }
+
+/** Finds out who asks. Refuses by throwing. */
+export type Identify = (headers: Headers) => Caller | Promise<Caller>
+
+/** Names that stand for the hub itself: nobody may come under one, as user or as tenant. */
+const RESERVED = new Set(['system'])
+
+/** The caller of a hub with identities. Refuses reserved names with `forbidden`. */
+export function callerOf(tenant: string, user: string, permissions: Iterable<Permission>): Caller {
+  for (const name of [tenant, user]) {
+    if (RESERVED.has(name.toLowerCase())) throw HubError.of('forbidden', { Error: `The identity '${name}' is reserved.` })
+  }
+  return { scope: { tenant, user, everyTenant: false }, permissions: new Set(permissions) }
+}
