@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Pool } from '#db/client.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { openStore } from '#db/store.ts'
 import { test as base } from '#db/test-db.ts'
@@ -8,6 +9,7 @@ import { ProviderFile } from '#shared/models/provider.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
 import { findDocsFile } from './docs-files.ts'
+import type { Identity } from './identity/identity.ts'
 import { expectDocumented } from './test-documented.ts'
 
 export const MAX_BODY_BYTES = 64 * 1024
@@ -34,40 +36,50 @@ const collection = CollectionFile.parse({
 
 export type Answer = { status: number; headers: Headers; text: string; body: any } // oxlint-disable-line typescript/no-explicit-any -- of any route
 
+type App = ReturnType<typeof createApp>
+
+/** The real app, on a database that then has the catalogue of these tests. */
+export async function appOn(db: Pool, identity: Identity): Promise<App> {
+  await syncCatalogue(db, { providers: [provider], collections: [collection] })
+  return createApp({
+    store: openStore(db),
+    identity,
+    log: createLog({ write: () => undefined, now: () => new Date() }),
+    now: () => new Date('2026-11-23T12:00:00Z'),
+    newId: uuidV7Source({ now: Date.now, random: (bytes) => void crypto.getRandomValues(bytes) }),
+    newRequestId: randomUUID,
+    maxBodyBytes: MAX_BODY_BYTES,
+    findDocsFile,
+  })
+}
+
+/** How a caller with these headers asks `app`. */
+export function callOn(app: App, caller: Record<string, string>) {
+  return async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> => {
+    const url = path.startsWith('//') ? path.slice(1) : `/api/v1/evaluations${path}`
+    const response = await app.request(`http://localhost${url}`, {
+      method,
+      headers: { ...caller, ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type') === 'application/json' && text !== ''
+    const answer: Answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+    expectDocumented(method, new URL(url, 'http://localhost').pathname, {
+      status: answer.status,
+      type: response.headers.get('content-type') ?? '',
+      body: answer.body,
+    })
+    return answer
+  }
+}
+
+export type Call = ReturnType<typeof callOn>
+
 /** `call(method, path, body?, headers?)` on the real app and database, below `/api/v1/evaluations` unless the path begins with `//`. The answer is one that the API's description has. */
 export const test = base
-  .extend('app', { scope: 'file' }, async ({ db }) => {
-    await syncCatalogue(db, { providers: [provider], collections: [collection] })
-    return createApp({
-      store: openStore(db),
-      identity: { mode: 'none' },
-      log: createLog({ write: () => undefined, now: () => new Date() }),
-      now: () => new Date('2026-11-23T12:00:00Z'),
-      newId: uuidV7Source({ now: Date.now, random: (bytes) => void crypto.getRandomValues(bytes) }),
-      newRequestId: randomUUID,
-      maxBodyBytes: MAX_BODY_BYTES,
-      findDocsFile,
-    })
-  })
-  .extend('call', async ({ app, tenant }) => {
-    return async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> => {
-      const url = path.startsWith('//') ? path.slice(1) : `/api/v1/evaluations${path}`
-      const response = await app.request(`http://localhost${url}`, {
-        method,
-        headers: { 'X-Tenant': tenant, 'X-User': 'ann', ...headers },
-        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      })
-      const text = await response.text()
-      const isJson = response.headers.get('content-type') === 'application/json' && text !== ''
-      const answer: Answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
-      expectDocumented(method, new URL(url, 'http://localhost').pathname, {
-        status: answer.status,
-        type: response.headers.get('content-type') ?? '',
-        body: answer.body,
-      })
-      return answer
-    }
-  })
+  .extend('app', { scope: 'file' }, async ({ db }) => appOn(db, { mode: 'none' }))
+  .extend('call', async ({ app, tenant }) => callOn(app, { 'X-Tenant': tenant, 'X-User': 'ann' }))
 
 export const JOB = {
   name: 'job',
