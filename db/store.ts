@@ -24,7 +24,7 @@ export type Store = {
   db: Pool
   /** Undefined if the input's idempotency key was used before. */
   create: (input: NewEvaluation) => Promise<EvaluationJob | undefined>
-  /** `now` is RFC 3339. Found by run, never by tenant: the row knows its own. */
+  /** `now` is RFC 3339. Found by run: the row knows its tenant, which the event may say that it must be. */
   recordEvent: (event: RunEvent, now: string) => Promise<void>
   /** Tells the bridge to look, after a commit: calls while one is under way become one. Losing it costs one poll. */
   notifyBridge: () => void

@@ -51,8 +51,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (options.identity.mode === 'none') app.use(localOnly)
   app.use(answerInTime(ANSWER_LIMIT_MS))
   const identify = identifier(options.identity, options.now)
-  const isTenants = identity(options.store, identify)
-  for (const path of TENANT_PATHS) app.use(path, isTenants)
+  const ofTenant = identity(options.store, identify)
+  for (const path of TENANT_PATHS) app.use(path, ofTenant)
   app.use(EVENTS, reporter(options.identity, identify))
   // Hono would answer HEAD as GET; the published server does not.
   app.use(function refuseHead(c, next) {

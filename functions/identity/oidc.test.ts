@@ -117,11 +117,22 @@ describe('the issuer’s keys', () => {
     expect(issuer.fetched()).toBe(1)
   })
 
-  test('are found through the discovery document if their address is not given', async ({ issuer }) => {
+  test('are found through the discovery document if their address is not given, once for many tokens', async ({ issuer }) => {
     const { jwksUrl: _, ...settings } = settingsOf(issuer)
     const identify = identifyByToken(settings, () => NOW)
     const headers = new Headers({ Authorization: `Bearer ${await issuer.sign(rsa)}` })
-    expect(await identify(headers)).toMatchObject({ scope: { tenant: 'red' } })
+    const callers = await Promise.all(Array.from({ length: 20 }, () => identify(headers)))
+    expect(callers[19]).toMatchObject({ scope: { tenant: 'red' } })
+    expect(issuer.fetched()).toBe(1)
+  })
+
+  test('are not taken from the document of another issuer', async ({ issuer }) => {
+    const { jwksUrl: _, ...settings } = settingsOf(issuer)
+    // The same server under another name, as a redirected or mistyped issuer would be.
+    const identify = identifyByToken({ ...settings, issuer: `${issuer.url}/` }, () => NOW)
+    const token = await issuer.sign(rsa, { iss: `${issuer.url}/` })
+    await expect(identify(new Headers({ Authorization: `Bearer ${token}` }))).rejects.toMatchObject({ code: 'unavailable' })
+    expect(issuer.fetched()).toBe(0)
   })
 
   test.for([

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { createRemoteJWKSet, customFetch, errors, jwtVerify, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
 import { z } from 'zod'
 import { HubError } from '#shared/errors.ts'
 import { bearerOf } from './bearer.ts'
@@ -61,26 +61,23 @@ const isTokensFault = (error: unknown): boolean =>
     errors.JWTInvalid,
   ].some((fault) => error instanceof fault)
 
-/** The issuer's keys, from where they are said to be. Nothing is asked before the first token. */
-function keysOf(settings: OidcSettings): JWTVerifyGetKey {
-  let keys = settings.jwksUrl === undefined ? undefined : remoteKeys(settings.jwksUrl)
-  return async (header, token) => {
-    // Only what was found is kept, never the question: on Workers no request may wait for another's.
-    keys ??= remoteKeys(await discover(settings.issuer))
-    return keys(header, token)
-  }
+/** The issuer's keys, from where they are said to be. Nothing is asked before the first token, and many tokens at once ask once. */
+function keysOf({ issuer, jwksUrl }: OidcSettings): JWTVerifyGetKey {
+  const timeout = { timeoutDuration: ISSUER_LIMIT_MS }
+  if (jwksUrl !== undefined) return createRemoteJWKSet(new URL(jwksUrl), timeout)
+  const discoveryUrl = new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
+  return createRemoteJWKSet(discoveryUrl, { ...timeout, [customFetch]: fetchDiscovered(issuer) })
 }
-
-const remoteKeys = (url: string) => createRemoteJWKSet(new URL(url), { timeoutDuration: ISSUER_LIMIT_MS })
 
 const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) })
 
-/** Where an issuer's discovery document says that its keys are. Throws if the document is another issuer's. */
-async function discover(issuer: string): Promise<string> {
-  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-  const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(ISSUER_LIMIT_MS) })
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`)
-  const document = Discovery.parse(await response.json())
-  if (document.issuer !== issuer) throw new Error(`${url} describes another issuer, '${document.issuer}'`)
-  return document.jwks_uri
-}
+/** Fetches the keys that an issuer's discovery document names. Throws if the document is another issuer's. */
+const fetchDiscovered =
+  (issuer: string): FetchImplementation =>
+  async (url, options) => {
+    const response = await fetch(url, options)
+    if (!response.ok) throw new Error(`${url} answered ${response.status}`)
+    const document = Discovery.parse(await response.json())
+    if (document.issuer !== issuer) throw new Error(`${url} describes another issuer, '${document.issuer}'`)
+    return fetch(document.jwks_uri, options)
+  }
