@@ -18,8 +18,9 @@ export type Task =
 const JOBS = '/api/v1/evaluations/jobs'
 
 async function serve({ databaseUrl }: { databaseUrl: string }): Promise<{ url: string }> {
+  const store = openStore(connect(databaseUrl))
   const app = createApp({
-    store: openStore(connect(databaseUrl)),
+    storeOf: () => store,
     identity: { mode: 'none' },
     log: createLog({ write: (line) => process.stderr.write(`${line}\n`), now: () => new Date() }),
     now: () => new Date(),

@@ -63,9 +63,10 @@ describe('every route', () => {
 
   test('answers 503 and Retry-After, without detail, while the database is away', async () => {
     const db = connect('postgres://nobody:secret@127.0.0.1:1/none')
+    const store = openStore(db)
     const errors: string[] = []
     const app = createApp({
-      store: openStore(db),
+      storeOf: () => store,
       identity: { mode: 'none' },
       log: { info: () => undefined, error: (message) => errors.push(message) },
       now: () => new Date(0),

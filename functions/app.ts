@@ -51,7 +51,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (options.identity.mode === 'none') app.use(localOnly)
   app.use(answerInTime(ANSWER_LIMIT_MS))
   const identify = identifier(options.identity, options.now)
-  const ofTenant = identity(options.store, identify)
+  const ofTenant = identity(options.storeOf, identify)
   for (const path of TENANT_PATHS) app.use(path, ofTenant)
   app.use(EVENTS, reporter(options.identity, identify))
   // Hono would answer HEAD as GET; the published server does not.

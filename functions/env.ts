@@ -5,7 +5,8 @@ import type { Identity } from './identity/identity.ts'
 
 /** What the app is made of; the entries hand it in. */
 export type AppOptions = {
-  store: Store
+  /** The database as this request may use it: on Node the same for all, on Workers one for each. */
+  storeOf: (request: Request) => Store
   identity: Identity
   log: Log
   now: () => Date

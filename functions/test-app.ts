@@ -41,8 +41,9 @@ type App = ReturnType<typeof createApp>
 /** The real app, on a database that then has the catalogue of these tests. */
 export async function appOn(db: Pool, identity: Identity): Promise<App> {
   await syncCatalogue(db, { providers: [provider], collections: [collection] })
+  const store = openStore(db)
   return createApp({
-    store: openStore(db),
+    storeOf: () => store,
     identity,
     log: createLog({ write: () => undefined, now: () => new Date() }),
     now: () => new Date('2026-11-23T12:00:00Z'),

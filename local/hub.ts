@@ -85,7 +85,7 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
 
 function appOf(store: Store, log: Log) {
   return createApp({
-    store,
+    storeOf: () => store,
     identity: { mode: 'none' },
     log,
     now: () => new Date(),

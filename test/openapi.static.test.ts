@@ -7,7 +7,7 @@ import { ROUTES } from '#functions/openapi-routes.ts'
 import type { Store } from '#db/store.ts'
 
 const app = createApp({
-  store: {} as Store, // no route is called
+  storeOf: () => ({}) as Store, // no route is called
   identity: { mode: 'none' },
   log: { info: () => undefined, error: () => undefined },
   now: () => new Date(0),

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
-import { forTenant, type Store } from '#db/store.ts'
+import { forTenant } from '#db/store.ts'
 import { HubError } from '#shared/errors.ts'
-import type { AppEnv } from '../env.ts'
+import type { AppEnv, AppOptions } from '../env.ts'
 import type { Caller, Identify } from '../identity/identity.ts'
 
 /** Far above the 63 characters of a Kubernetes namespace, and below what an index of the database can hold. */
@@ -10,14 +10,14 @@ const MAX_TENANT_LENGTH = 253
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** Gives the route what its caller may see. Refuses who is nobody, and with `forbidden` who may not read, or not write. */
-export const identity = (store: Store, identify: Identify): MiddlewareHandler<AppEnv> =>
+export const identity = (storeOf: AppOptions['storeOf'], identify: Identify): MiddlewareHandler<AppEnv> =>
   async function identity(c, next) {
     const caller = await identify(c.req.raw.headers)
     requirePermission(caller, READING.has(c.req.method) ? 'read' : 'write')
     if (caller.scope.tenant.length > MAX_TENANT_LENGTH) {
       throw HubError.of('request_validation_failed', { Error: `X-Tenant must have at most ${MAX_TENANT_LENGTH} characters` })
     }
-    c.set('tenantStore', forTenant(store, caller.scope))
+    c.set('tenantStore', forTenant(storeOf(c.req.raw), caller.scope))
     return next()
   }
 

@@ -6,7 +6,7 @@ import { answer } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { readBody } from '../read-body.ts'
 
-export const events = ({ store, maxBodyBytes, now }: AppOptions) =>
+export const events = ({ storeOf, maxBodyBytes, now }: AppOptions) =>
   new Hono<AppEnv>().post('/', async (c) => {
     const { benchmark_status_event: event } = decode(StatusEvent, 'StatusEvent', await readBody(c, maxBodyBytes))
     const { run, tenant } = c.var.reporter
@@ -17,6 +17,6 @@ export const events = ({ store, maxBodyBytes, now }: AppOptions) =>
     }
     const reporter = { ...(run && { attempt: run.attempt }), ...(tenant !== undefined && { tenant }) }
     // Mounted below a path that has this parameter.
-    await store.recordEvent({ evaluationId: c.req.param('id') ?? '', event, ...reporter }, now().toISOString())
+    await storeOf(c.req.raw).recordEvent({ evaluationId: c.req.param('id') ?? '', event, ...reporter }, now().toISOString())
     return answer(c, 204)
   })
