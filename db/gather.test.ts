@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gather } from './gather.ts'
 
@@ -25,5 +26,33 @@ describe('gather', () => {
   test('a row without an answer is an error, not undefined', async () => {
     const write = gather<number, number>(async () => [])
     await expect(write(1)).rejects.toThrow('1 rows were written and 0 answers came back')
+  })
+
+  test('keeps the order of the rows and answers each once, whatever fails and however they come', async () => {
+    const turns = fc.array(fc.array(fc.boolean(), { maxLength: 8 }), { maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(turns, fc.integer({ min: 1, max: 4 }), async (waves, maxRows) => {
+        const written: number[] = []
+        const write = gather<{ id: number; isBad: boolean }, number>(async (rows) => {
+          expect(rows.length).toBeLessThanOrEqual(maxRows)
+          await Promise.resolve()
+          if (rows.some(({ isBad }) => isBad)) throw new Error(`with ${rows.map(({ id }) => id).join()}`)
+          written.push(...rows.map(({ id }) => id))
+          return rows.map(({ id }) => id)
+        }, maxRows)
+        const answers: Promise<number | string>[] = []
+        const expected: (number | string)[] = []
+        for (const wave of waves) {
+          for (const isBad of wave) {
+            const id = expected.length
+            expected.push(isBad ? `with ${id}` : id)
+            answers.push(write({ id, isBad }).catch((error: Error) => error.message))
+          }
+          await Promise.resolve()
+        }
+        expect(await Promise.all(answers)).toEqual(expected)
+        expect(written).toEqual(expected.filter((answer) => typeof answer === 'number'))
+      }),
+    )
   })
 })

@@ -68,6 +68,7 @@ describe('decode', () => {
     ['a number beyond 64 bits', '{"name":"a","opaque":{"big":1e999}}', /big: the number is too large/],
     ['the same in digits', `{"name":"a","opaque":{"big":-1${'0'.repeat(400)}}}`, /too large/],
     ['what lies too deep', `{"name":"a","opaque":{"a":${'['.repeat(2000)}${']'.repeat(2000)}}}`, /1000 deep/],
+    ['what lies one level too deep', `{"name":"a","opaque":{"a":${'['.repeat(999)}${']'.repeat(999)}}}`, /1000 deep/],
   ])('refuses %s as no JSON of this route', (_, text, message) => {
     expect(refusal(() => decode(Thing, 'Thing', text))).toMatchObject({
       code: 'invalid_json_request',
@@ -127,6 +128,7 @@ describe('a job', () => {
     [job({ experiment: { name: 'e', tags: Array.from({ length: 21 }, () => ({ key: 'k', value: 'v' })) } }), /'max' tag/],
     [job({ experiment: { name: 'e', tags: [{ key: long(251), value: 'v' }] } }), /key' .*'max' tag/],
     [job({ experiment: { name: 'e', tags: [{ key: 'k', value: '' }] } }), /value' .*'required' tag/],
+    [job({ experiment: { name: 'e', tags: [{ key: 'k', value: long(5001) }] } }), /value' .*'max' tag/],
     [job({ exports: { oci: {} } }), /exports\.oci\.coordinates' .*'required'/],
     [job({ exports: { oci: { coordinates: { oci_repository: 'r' } } } }), /oci_host' .*'required'/],
     [job({ queue: { kind: 'slurm', name: 'q' } }), /not valid: kind must be one of: kueue$/],
@@ -167,6 +169,7 @@ describe('a job', () => {
     ['a queue without a kind', job({ queue: { kind: ' ', name: ' q ' } }), { queue: { kind: 'kueue', name: 'q' } }],
     ['any scheme of a url', job({ model: { ...model, url: 'grpc://h:1' } }), { model: { url: 'grpc://h:1' } }],
     ['the same benchmark twice', job({ benchmarks: [benchmark, benchmark] }), { benchmarks: [benchmark, benchmark] }],
+    ['keys of two words in any case', job({ benchmarks: [{ ID: 'b', Provider_ID: 'p' }] }), { benchmarks: [benchmark] }],
     ['null in parameters', job({ benchmarks: [{ ...benchmark, parameters: { a: null } }] }), { benchmarks: [{ parameters: { a: null } }] }],
   ])('with %s is taken', (_, body, value) => {
     expect(decodeValue(EvaluationJobConfig, 'EvaluationJobConfig', body)).toMatchObject(value)

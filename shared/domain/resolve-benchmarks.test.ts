@@ -72,6 +72,15 @@ describe('resolveBenchmarks of a job’s own list', () => {
     expect(() => resolveBenchmarks(request({ id: 'a' }), undefined, entries)).toThrow(message)
   })
 
+  test('refuses a commit that a caller sets, and an experiment without an MLflow', () => {
+    const git = { url: 'https://github.com/a/b', ref: 'main' }
+    const withCommit = request({ id: 'a', test_data_ref: { git, resolved_sha: 'abcdef1' } })
+    expect(() => resolveBenchmarks(withCommit, undefined, [])).toThrow(/resolved_sha/) // said before the catalogue is asked
+    const experiment = { ...request({ id: 'a' }), experiment: { name: 'e' } }
+    expect(() => resolveBenchmarks(experiment, undefined, [found('a')])).toThrow(/MLflow/)
+    expect(() => resolveBenchmarks(experiment, undefined, [])).toThrow(/provider/)
+  })
+
   test('needs no model url for recorded data only', () => {
     const recorded = { id: 'a', test_data_ref: { hf: { repo_id: 'x' }, type: 'pre_recorded_data' } }
     const without = (...list: object[]) => ({ ...request(...list), model: { url: '', name: 'm' } })
@@ -110,6 +119,30 @@ describe('resolveBenchmarks of a collection', () => {
       { weight: 1, parameters: { x: 1 } },
     ])
     expect(specs[1]).not.toHaveProperty('primary_score')
+  })
+
+  test('data and hardware of an override reach its own benchmark only; the collection’s data stay where none are given', () => {
+    const [own, other] = [{ hf: { repo_id: 'own' } }, { hf: { repo_id: 'other' } }]
+    const specs = resolve(
+      [
+        { id: 'a', test_data_ref: own },
+        { id: 'b', test_data_ref: own },
+      ],
+      [{ id: 'b', test_data_ref: other, hardware_config: { cpu: { limit: '1' } } }],
+    )
+    expect(specs.map((spec) => spec.test_data_ref)).toEqual([own, other])
+    expect(specs.map((spec) => spec.hardware_config?.cpu?.limit)).toEqual([undefined, '1'])
+  })
+
+  test('metric and threshold are said to be the collection’s', () => {
+    const [spec] = resolve([{ id: 'a', primary_score: { metric: 'f1' }, pass_criteria: { threshold: 0 } }], [])
+    expect(spec).toMatchObject({ primary_score: { metric: 'f1', source: 'collection' }, threshold: { value: 0, source: 'collection' } })
+  })
+
+  test('refuses one without benchmarks', () => {
+    const empty = { id: 'c', config: { ...collection({ id: 'a' }).config, benchmarks: [] } }
+    const { benchmarks: _, ...job } = request({ id: 'a' })
+    expect(() => resolveBenchmarks(job, empty, [])).toThrow("The collection 'c' has no benchmarks.")
   })
 
   test.each([

@@ -12,3 +12,15 @@ test('is what splitting into lines would give', () => {
     }),
   )
 })
+
+test.each([
+  ['', 3, ''],
+  ['a\nb\n', 0, ''],
+  ['a\nb\n', 1, 'b'],
+  ['a\nb', 1, 'b'],
+  ['a\n\n', 1, ''],
+  ['\na\n', 2, '\na'],
+  ['a\nb\n', 9, 'a\nb'],
+])('of %j the last %i are %j', (text, count, lines) => {
+  expect(tailLines(text, count)).toBe(lines)
+})
