@@ -73,7 +73,7 @@ describe('every route', () => {
       newId: () => '',
       newRequestId: () => 'id',
       maxBodyBytes: 1000,
-      findDocsFile: async () => undefined,
+      findDocsFile: async () => new Uint8Array(),
     })
     const response = await app.request('http://localhost/api/v1/evaluations/jobs')
     expect(response.status).toBe(503)

@@ -16,8 +16,8 @@ export type AppOptions = {
   newRequestId: () => string
   /** Bytes of a request body at most. */
   maxBodyBytes: number
-  /** A file of the API's documentation page; undefined for a name that it does not have. */
-  findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** A file of the package `swagger-ui-dist`, which the documentation page is made with. Asked for what the page loads only. */
+  findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer>>
 }
 
 /** What middleware puts on the context of a request. */

@@ -4,14 +4,20 @@ import type { Log } from '#shared/log.ts'
 import { answer } from './answer.ts'
 import type { AppEnv } from './env.ts'
 
-/** PostgreSQL's own words for "not now": it shuts down, starts up, or has no connection left. */
-const UNAVAILABLE = /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|CONNECT|CONNECTION_|57P0|53300|08)/
+/** PostgreSQL's own words for "not now": it shuts down, starts up, or has no connection left. 58000 is Hyperdrive's, when it has none. */
+const UNAVAILABLE = /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|CONNECT|CONNECTION_|57P0|53300|58000|08)/
 
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
+/** What workerd says of a socket; its errors have no codes. */
+const SOCKET_LOST = /^(connection attempt failed|proxy request failed|network connection lost)/i
+
+function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return 'code' in error ? UNAVAILABLE.test(String(error.code)) : SOCKET_LOST.test(error.message)
+}
 
 function toHubError(thrown: unknown): HubError {
   if (thrown instanceof HubError) return thrown
-  if (UNAVAILABLE.test(codeOf(thrown))) return HubError.of('unavailable', { Error: 'its database is not reachable.' }, thrown)
+  if (isUnavailable(thrown)) return HubError.of('unavailable', { Error: 'its database is not reachable.' }, thrown)
   return HubError.of('internal_server_error', {}, thrown)
 }
 

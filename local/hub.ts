@@ -1,20 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { connect } from '#db/client.ts'
-import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
-import { lockHub } from '#db/hub-lock.ts'
-import { migrate } from '#db/migrate.ts'
 import { openStore, type Store } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
 import { findDocsFile } from '#functions/docs-files.ts'
 import { startBridge } from '#k8s-bridge/bridge.ts'
-import { readCatalogue } from '#k8s-bridge/catalogue-sync.ts'
 import { createLocalRuntime } from '#k8s-bridge/local/runtime.ts'
 import type { Log } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { HUB_VARIABLES, type HubConfig } from './config.ts'
+import { openHubDatabase } from './hub-database.ts'
 import { listen } from './listen.ts'
-import { startPostgres } from './postgres.ts'
 
 export type Hub = {
   /** Base of the API, without a path. */
@@ -31,7 +27,6 @@ export type HubOptions = HubConfig & {
 
 /** Where this project lies: adapters of the catalogue are started from there. */
 export const HOME = fileURLToPath(new URL('..', import.meta.url))
-const SHIPPED_CATALOGUE = fileURLToPath(new URL('../catalogue', import.meta.url))
 const MAX_BODY_BYTES = 10 * 1024 * 1024
 
 /**
@@ -50,19 +45,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 async function startParts(options: HubOptions, stack: AsyncDisposableStack): Promise<Hub> {
-  const { dataDir, log, onLockLost } = options
-  const catalogue = await readCatalogue([SHIPPED_CATALOGUE, ...options.catalogues])
-  const postgres = options.databaseUrl === undefined ? await startPostgres({ dataDir, log: (message) => log.info(message) }) : undefined
-  const databaseUrl = options.databaseUrl ?? postgres?.url ?? ''
-  const lock = await lockHub(databaseUrl, onLockLost)
-  // Only the holder of the lock may stop the server: without it, another hub is using it.
-  stack.defer(() => postgres?.stop())
-  stack.defer(() => lock.release())
-
-  const db = connect(databaseUrl)
-  stack.defer(() => db.end({ timeout: 5 }))
-  await migrate(db)
-  await syncCatalogue(db, catalogue)
+  const { log } = options
+  const { url: databaseUrl, db } = await openHubDatabase({ ...options, log: (message) => log.info(message) }, stack)
 
   const listening = await listen(appOf(openStore(db), log).fetch, options)
   stack.defer(() => listening.close())

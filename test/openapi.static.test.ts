@@ -14,7 +14,7 @@ const app = createApp({
   newId: () => '',
   newRequestId: () => '',
   maxBodyBytes: 0,
-  findDocsFile: async () => undefined,
+  findDocsFile: async () => new Uint8Array(),
 })
 
 /** Not described: the description itself, and the page that shows it. */

@@ -5,7 +5,12 @@ import { openApiDocument } from '../openapi.ts'
 
 const NEVER_CACHED = { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache', Expires: '0' }
 
-const TYPES: Record<string, string> = { html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/javascript', png: 'image/png' }
+/** What the page loads, and its types; nothing else of the package is served. */
+const FILES = new Map([
+  ['swagger-ui.css', 'text/css'],
+  ['swagger-ui-bundle.js', 'text/javascript'],
+  ['favicon-32x32.png', 'image/png'],
+])
 
 const page = `<!doctype html>
 <html lang="en">
@@ -33,12 +38,11 @@ export const docs = ({ findDocsFile }: AppOptions) =>
         : new Response(stringify(openApiDocument()), { headers: { 'Content-Type': 'application/yaml', ...NEVER_CACHED } })
     })
     .get('/openapi.json', json)
-    .get('/docs', () => new Response(page, { headers: { 'Content-Type': TYPES.html ?? '', ...NEVER_CACHED } }))
+    .get('/docs', () => new Response(page, { headers: { 'Content-Type': 'text/html; charset=utf-8', ...NEVER_CACHED } }))
     .get('/docs/:file', async (c) => {
       const name = c.req.param('file')
-      const file = await findDocsFile(name)
-      if (!file) return c.notFound()
-      return new Response(file, { headers: { 'Content-Type': TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream' } })
+      const type = FILES.get(name)
+      return type === undefined ? c.notFound() : new Response(await findDocsFile(name), { headers: { 'Content-Type': type } })
     })
 
 const json = () => Response.json(openApiDocument(), { headers: NEVER_CACHED })

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { readWorkerConfig } from './worker-config.ts'
+
+const ASSETS = { fetch: () => Promise.resolve(new Response()) }
+
+describe('readWorkerConfig', () => {
+  test('takes Hyperdrive’s address, as it is at each request, before that of DATABASE_URL', () => {
+    const hyperdrive = { connectionString: 'postgres://first' }
+    const { databaseUrl } = readWorkerConfig({
+      IDENTITY_MODE: 'none',
+      HYPERDRIVE: hyperdrive,
+      DATABASE_URL: 'postgres://own',
+      ASSETS,
+    })
+    expect(databaseUrl()).toBe('postgres://first')
+    hyperdrive.connectionString = 'postgres://second'
+    expect(databaseUrl()).toBe('postgres://second')
+    expect(readWorkerConfig({ IDENTITY_MODE: 'none', DATABASE_URL: 'postgres://own', ASSETS }).databaseUrl()).toBe('postgres://own')
+  })
+
+  test('knows who asks by the variables of every hub', () => {
+    const RUN_TOKEN_KEY = 'the key of run tokens in this test'
+    const env = { IDENTITY_MODE: 'headers', RUN_TOKEN_KEY, DATABASE_URL: 'postgres://own', ASSETS }
+    expect(readWorkerConfig(env).identity).toEqual({ mode: 'headers', runTokenKey: RUN_TOKEN_KEY, reporters: [] })
+  })
+
+  test('names all that is wrong in one line, and repeats no secret', () => {
+    const read = () => readWorkerConfig({ IDENTITY_MODE: 'headers', RUN_TOKEN_KEY: 'short', HYPERDRIVE: 'postgres://secret' })
+    expect(read).toThrow(/HYPERDRIVE .*; ASSETS .*; RUN_TOKEN_KEY /)
+    expect(read).not.toThrow(/secret|short|\n/)
+  })
+
+  test.each([
+    [{ IDENTITY_MODE: 'none', ASSETS }, /HYPERDRIVE must be bound, or DATABASE_URL set/],
+    [{ IDENTITY_MODE: 'none', DATABASE_URL: '', ASSETS }, /DATABASE_URL /],
+    [{ DATABASE_URL: 'postgres://own', ASSETS }, /IDENTITY_MODE /],
+    [undefined, /bindings are wrong/],
+  ])('refuses %j', (env, complaint) => {
+    expect(() => readWorkerConfig(env)).toThrow(complaint)
+  })
+})

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { IdentityConfig } from './identity-config.ts'
+import type { Identity } from './identity/identity.ts'
+
+/** Static files of the deployment, as Workers bind them. */
+type Assets = { fetch: (url: string) => Promise<Response> }
+
+const Bindings = z
+  .object({
+    /** Read at each request: what it names is the runtime's, not ours. */
+    HYPERDRIVE: z.custom<{ connectionString: string }>((value) => typeof value === 'object' && value !== null).optional(),
+    /** A pooler or a server that Workers reach without Hyperdrive. */
+    DATABASE_URL: z.string().min(1).optional(),
+    ASSETS: z.custom<Assets>((value) => typeof value === 'object' && value !== null, 'must be bound to the files of swagger-ui-dist'),
+  })
+  .refine(({ HYPERDRIVE, DATABASE_URL }) => HYPERDRIVE ?? DATABASE_URL, {
+    path: ['HYPERDRIVE'],
+    message: 'must be bound, or DATABASE_URL set',
+  })
+
+export type WorkerConfig = {
+  identity: Identity
+  /** Hyperdrive's address if it is bound, else `DATABASE_URL`. */
+  databaseUrl: () => string
+  assets: Assets
+}
+
+/** What a Worker is bound to. Throws one line that names every mistake, and no value. */
+export function readWorkerConfig(env: unknown): WorkerConfig {
+  const bindings = Bindings.safeParse(env)
+  const identity = IdentityConfig.safeParse(env)
+  if (!bindings.success || !identity.success) {
+    const issues = [bindings, identity].flatMap(({ error }) => error?.issues ?? [])
+    throw new Error(`The Worker's bindings are wrong: ${issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')}`)
+  }
+  const { HYPERDRIVE, DATABASE_URL = '', ASSETS } = bindings.data
+  return { identity: identity.data, databaseUrl: () => HYPERDRIVE?.connectionString ?? DATABASE_URL, assets: ASSETS }
+}

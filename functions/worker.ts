@@ -1,0 +1,61 @@
+import { connect } from '#db/client.ts'
+import { openStore, type Store } from '#db/store.ts'
+import { createLog } from '#shared/log.ts'
+import { uuidV7Source } from '#shared/uuid-v7.ts'
+import { createApp } from './app.ts'
+import { readWorkerConfig, type WorkerConfig } from './worker-config.ts'
+
+/** The Cloudflare Worker: the same app as on Node, each request with a connection of its own. */
+
+/** What the runtime gives with a request. */
+type ExecutionContext = { waitUntil: (work: Promise<unknown>) => void }
+
+const MAX_BODY_BYTES = 10 * 1024 * 1024
+
+/** For what is still under way when a request was answered because it took too long. */
+const END_LIMIT_SECONDS = 5
+
+/** Of the requests under way. A Worker may use a connection only in the request that opened it, so nothing longer-lived has one. */
+const stores = new WeakMap<Request, Store>()
+
+function storeOf(request: Request): Store {
+  const store = stores.get(request)
+  if (!store) throw new Error('a request without a database')
+  return store
+}
+
+function start(config: WorkerConfig) {
+  const app = createApp({
+    storeOf,
+    identity: config.identity,
+    log: createLog({ write: (line) => console.log(line), now: () => new Date() }),
+    now: () => new Date(),
+    newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),
+    newRequestId: () => crypto.randomUUID(),
+    maxBodyBytes: MAX_BODY_BYTES,
+    findDocsFile: async (name) => {
+      // The host is of no account to the binding.
+      const response = await config.assets.fetch(`https://assets/${name}`)
+      if (!response.ok) throw new Error(`the assets of this deployment have no ${name}: ${response.status}`)
+      return new Uint8Array(await response.arrayBuffer())
+    },
+  })
+  return { app, databaseUrl: config.databaseUrl }
+}
+
+/** What this isolate keeps from request to request: the app, and in it the keys of the issuer of tokens. */
+let started: ReturnType<typeof start> | undefined
+
+export default {
+  async fetch(request: Request, env: unknown, context: ExecutionContext): Promise<Response> {
+    started ??= start(readWorkerConfig(env))
+    const db = connect(started.databaseUrl(), { max: 1 })
+    stores.set(request, openStore(db))
+    try {
+      return await started.app.fetch(request)
+    } finally {
+      // Nobody waits for it, but the bridge's notification, which may still be under way, is waited for.
+      context.waitUntil(db.end({ timeout: END_LIMIT_SECONDS }))
+    }
+  },
+}
