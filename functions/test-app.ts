@@ -36,11 +36,15 @@ const collection = CollectionFile.parse({
 
 export type Answer = { status: number; headers: Headers; text: string; body: any } // oxlint-disable-line typescript/no-explicit-any -- of any route
 
-type App = ReturnType<typeof createApp>
+/** The app, or whatever serves it. */
+type App = { request: (url: string, init: RequestInit) => Response | Promise<Response> }
+
+/** The catalogue of the tests of routes. */
+export const syncTestCatalogue = (db: Pool): Promise<void> => syncCatalogue(db, { providers: [provider], collections: [collection] })
 
 /** The real app, on a database that then has the catalogue of these tests. */
-export async function appOn(db: Pool, identity: Identity): Promise<App> {
-  await syncCatalogue(db, { providers: [provider], collections: [collection] })
+export async function appOn(db: Pool, identity: Identity): Promise<ReturnType<typeof createApp>> {
+  await syncTestCatalogue(db)
   const store = openStore(db)
   return createApp({
     storeOf: () => store,

@@ -50,7 +50,8 @@ export async function startWorker({ databaseUrl, port, onLog, vars = {} }: Optio
     cf: false, // else it asks a host of Cloudflare where this machine is
     telemetry: { enabled: false },
     log: new Log(LogLevel.ERROR),
-    handleStructuredLogs: ({ message }: { message: string }) => onLog(message),
+    // Miniflare refuses one that answers anything.
+    handleStructuredLogs: ({ message }: { message: string }) => void onLog(message),
     modules: true,
     script: text,
     compatibilityDate: settings.compatibility_date,

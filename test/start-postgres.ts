@@ -31,7 +31,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
-async function startTemporary(): Promise<Postgres> {
+/** A server of the embedded PostgreSQL in a directory of its own, which its `stop` removes. */
+export async function startTemporary(): Promise<Postgres> {
   const dataDir = await mkdtemp(join(tmpdir(), 'evalhub-test-'))
   // Open to the uid that the server runs as when the tests run as root: otherwise it needs a copy of its programs.
   await chmod(dataDir, 0o711)
