@@ -52,7 +52,10 @@ export default {
     const db = connect(started.databaseUrl(), { max: 1 })
     stores.set(request, openStore(db))
     try {
-      return await started.app.fetch(request)
+      const response = await started.app.fetch(request)
+      // A body that a refusal left unread would cost the client its connection, perhaps before it has seen the answer.
+      if (request.body && !request.bodyUsed) await request.body.pipeTo(new WritableStream())
+      return response
     } finally {
       // Nobody waits for it, but the bridge's notification, which may still be under way, is waited for.
       context.waitUntil(db.end({ timeout: END_LIMIT_SECONDS }))

@@ -19,9 +19,9 @@ async function start(config: DevWorkerConfig, stack: AsyncDisposableStack): Prom
   return worker.url
 }
 
-function stopOnSignals(starting: Promise<string>, stack: AsyncDisposableStack): void {
+function stopOnce(starting: Promise<string>, stack: AsyncDisposableStack): () => void {
   let isStopping = false
-  const stop = () => {
+  return () => {
     if (isStopping) process.exit(1)
     isStopping = true
     say('\nStopping …')
@@ -30,8 +30,10 @@ function stopOnSignals(starting: Promise<string>, stack: AsyncDisposableStack): 
       .then(() => process.exit(0))
       .catch(fail)
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+}
+
+function onSignals(stop: () => void): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal).on(signal, stop)
 }
 
 try {
@@ -40,11 +42,14 @@ try {
   else {
     const stack = new AsyncDisposableStack()
     const starting = start(config, stack)
-    stopOnSignals(starting, stack)
+    const stop = stopOnce(starting, stack)
+    onSignals(stop)
     const url = await starting.catch(async (error: unknown) => {
       await stack.disposeAsync()
       throw error
     })
+    // Miniflare has meanwhile added listeners that end this process at once, and leave the database running.
+    onSignals(stop)
     process.stdout.write(`EvalHub (Worker) is ready at ${url}\n`)
   }
 } catch (error) {

@@ -38,12 +38,12 @@ type Options = {
 /**
  * Serves the Worker of `wrangler.toml` on workerd, on 127.0.0.1, with identity mode `none`. Resolves when it answers.
  *
- * No other host is asked for anything, and nothing is reported to anybody.
+ * No other host is asked for anything, and nothing is reported to anybody. Miniflare ends this process at a SIGINT or SIGTERM, unless its
+ * listeners are taken away; at an exit it ends workerd.
  */
 export async function startWorker({ databaseUrl, port, onLog, vars = {} }: Options): Promise<WorkerServer> {
   const { main, assets, hyperdrive, ...settings } = readSettings()
   const { text } = await bundleWorker(main)
-  const signals = signalListeners()
   const miniflare = new Miniflare({
     host: '127.0.0.1',
     port,
@@ -64,13 +64,6 @@ export async function startWorker({ databaseUrl, port, onLog, vars = {} }: Optio
       routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: assets.run_worker_first },
     },
   })
-  // Miniflare would end this process at a signal, before anything else that runs in it is ended. At an exit it still ends workerd.
-  for (const { signal, listener } of signalListeners()) {
-    if (!signals.some((earlier) => earlier.listener === listener)) process.off(signal, listener)
-  }
   const { port: bound } = await miniflare.ready
   return { url: `http://localhost:${bound}`, stop: () => miniflare.dispose() }
 }
-
-const signalListeners = () =>
-  (['SIGINT', 'SIGTERM'] as const).flatMap((signal) => process.listeners(signal).map((listener) => ({ signal, listener })))

@@ -2,22 +2,28 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../local/main.ts', import.meta.url))
+const entryOf = (name: string) => fileURLToPath(new URL(`../local/${name}.ts`, import.meta.url))
 
 export type HubProcess = {
   url: string
   child: ChildProcess
   /** Ends it in good order. */
-  stop(): Promise<void>
+  stop(): Promise<Ended>
   /** `kill -9`: the hub gets no chance to tidy up. */
-  kill(): Promise<void>
+  kill(): Promise<Ended>
 }
 
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
-type Options = { dataDir: string; args?: string[]; env?: Record<string, string> }
+type Options = {
+  dataDir: string
+  args?: string[]
+  env?: Record<string, string>
+  /** Of `local/`, without its ending. By default that of `npm start`. */
+  entry?: 'main' | 'dev-worker'
+}
 
-/** The real `npm start` on a free port, once it says that it is ready. Rejects with what it printed if it ends before. */
+/** The real `npm start`, or another entry, on a free port, once it says that it is ready. Rejects with what it printed if it ends before. */
 export async function startHubProcess(options: Options): Promise<HubProcess> {
   const { child, ended, ready } = launch(options)
   const url = await Promise.race([
@@ -26,18 +32,18 @@ export async function startHubProcess(options: Options): Promise<HubProcess> {
       throw new Error(`the hub ended with ${code}: ${stderr}`)
     }),
   ])
-  const endBy = (signal: 'SIGINT' | 'SIGKILL') => async () => {
+  const endBy = (signal: 'SIGINT' | 'SIGKILL') => () => {
     child.kill(signal)
-    await ended
+    return ended
   }
   return { url, child, stop: endBy('SIGINT'), kill: endBy('SIGKILL') }
 }
 
-/** The real `npm start`, for a start that is to fail: what it printed, and its exit code. */
+/** The same for a start that is to fail: what it printed, and its exit code. */
 export const runHubProcess = (options: Options): Promise<Ended> => launch(options).ended
 
-function launch({ dataDir, args = [], env = {} }: Options) {
-  const child = spawn(process.execPath, [MAIN, '--port', '0', '--data-dir', dataDir, ...args], {
+function launch({ dataDir, args = [], env = {}, entry = 'main' }: Options) {
+  const child = spawn(process.execPath, [entryOf(entry), '--port', '0', '--data-dir', dataDir, ...args], {
     env: { ...process.env, DATABASE_URL: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -45,7 +51,7 @@ function launch({ dataDir, args = [], env = {} }: Options) {
   const ready = new Promise<string>((resolve) => {
     child.stdout.on('data', (data: Buffer) => {
       stdout += data
-      const url = /EvalHub is ready at (\S+)/.exec(stdout)?.[1]
+      const url = /EvalHub (?:\(Worker\) )?is ready at (\S+)/.exec(stdout)?.[1]
       if (url) resolve(url)
     })
   })

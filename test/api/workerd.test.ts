@@ -1,4 +1,4 @@
-import { describe, expect, vi } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import { connect } from '#db/client.ts'
 import { BRIDGE_CHANNEL } from '#db/store.ts'
 import { test as onRunsServer } from '#db/test-db.ts'
@@ -10,10 +10,14 @@ import { apiOf, overHttp } from './served.ts'
 
 const RUN_TOKEN_KEY = 'the key of run tokens in these tests'
 
-const serve = (databaseUrl: string, vars: Record<string, string> = {}, onLog: (line: string) => void = () => undefined) =>
-  startWorker({ databaseUrl, port: 0, vars, onLog })
+const onWorkerd = apiOf(onRunsServer, (databaseUrl) => startWorker({ databaseUrl, port: 0, onLog: () => undefined }))
 
-const onWorkerd = apiOf(onRunsServer, (databaseUrl) => serve(databaseUrl))
+/** Another Worker, for one test. */
+async function startOther(databaseUrl: string, vars: Record<string, string> = {}, onLog: (line: string) => void = () => undefined) {
+  const { url, stop } = await startWorker({ databaseUrl, port: 0, vars, onLog })
+  onTestFinished(stop)
+  return url
+}
 
 describe('the API on workerd', () => {
   describeApi(onWorkerd)
@@ -49,8 +53,8 @@ describe('the Worker', () => {
 
   onWorkerd('answers 503 and Retry-After, without detail, while the database is away', async () => {
     const lines: string[] = []
-    const worker = await serve('postgres://nobody:secret@127.0.0.1:1/none', {}, (line) => lines.push(line))
-    const call = callOn(overHttp(worker.url), {})
+    const url = await startOther('postgres://nobody:secret@127.0.0.1:1/none', {}, (line) => lines.push(line))
+    const call = callOn(overHttp(url), {})
     const answer = await call('GET', '/jobs')
     expect(answer).toMatchObject({ status: 503, body: { message_code: 'unavailable' } })
     expect(answer.headers.get('retry-after')).toBe('2')
@@ -60,7 +64,6 @@ describe('the Worker', () => {
     const logged = () => lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
     const line = { level: 'error', trace: answer.body.trace, path: '/api/v1/evaluations/jobs' }
     await vi.waitFor(() => expect(logged()).toMatchObject([line]))
-    await worker.stop()
     expect(lines.join('')).not.toContain('secret')
   })
 
@@ -70,24 +73,22 @@ describe('the Worker', () => {
     const key = await newKey('ES256', 'first')
     issuer.publish(key)
     const vars = { IDENTITY_MODE: 'oidc', RUN_TOKEN_KEY, OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: AUDIENCE }
-    const worker = await serve(databaseUrl, vars)
+    const url = await startOther(databaseUrl, vars)
     const now = Math.floor(Date.now() / 1000)
     const token = await issuer.sign(key, { iat: now, exp: now + 300 })
-    const call = callOn(overHttp(worker.url), { Authorization: `Bearer ${token}` })
+    const call = callOn(overHttp(url), { Authorization: `Bearer ${token}` })
     expect(await call('POST', '/jobs', JOB)).toMatchObject({ status: 202, body: { resource: { tenant: 'red', owner: 'ann' } } })
     const answers = await Promise.all(Array.from({ length: 10 }, () => call('GET', '/jobs')))
     expect(answers.map(({ status, body }) => [status, body.total_count])).toEqual(answers.map(() => [200, 1]))
     expect(issuer.fetched()).toBe(1)
-    expect(await callOn(overHttp(worker.url), {})('GET', '/jobs')).toMatchObject({ status: 401 })
-    await worker.stop()
+    expect(await callOn(overHttp(url), {})('GET', '/jobs')).toMatchObject({ status: 401 })
     await issuer.close()
   })
 
   onWorkerd('says what it lacks, and answers nobody until it has it', async ({ databaseUrl }) => {
-    const worker = await serve(databaseUrl, { IDENTITY_MODE: 'headers' })
-    const response = await fetch(`${worker.url}/api/v1/evaluations/jobs`, { headers: { 'X-Tenant': 'red', 'X-User': 'ann' } })
+    const url = await startOther(databaseUrl, { IDENTITY_MODE: 'headers' })
+    const response = await fetch(`${url}/api/v1/evaluations/jobs`, { headers: { 'X-Tenant': 'red', 'X-User': 'ann' } })
     expect(response.status).toBe(500)
     expect(await response.text()).toContain('RUN_TOKEN_KEY')
-    await worker.stop()
   })
 })
