@@ -230,7 +230,9 @@ export const hub = evalhub.table(
   'hub',
   {
     /** Marks what is this hub's on a cluster that it shares with others. */
-    id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
+    id: uuid('id')
+      .primaryKey()
+      .default(sql`gen_random_uuid()`),
     /** When a bridge last made a pass; null before the first. */
     bridgeSeenAt: at('bridge_seen_at'),
     one: boolean('one').notNull().default(true).unique(),
@@ -256,6 +258,7 @@ export const launchQueue = evalhub.table(
   (table) => [
     unique('launch_queue_run').on(table.evaluationId, table.benchmarkIndex),
     index('launch_queue_due').on(table.tenant, table.dueAt, table.id),
+    index('launch_queue_leased').on(table.leaseExpiresAt, table.tenant),
   ],
 )
 

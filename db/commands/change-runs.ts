@@ -54,7 +54,7 @@ export type EndedAttempt = {
   message: string | null
 }
 
-/** `tx` is for what a decision must know beside its runs. */
+/** Its transaction is for what a decision must know beside its runs. */
 export type Decide = (
   evaluation: LockedEvaluation,
   runs: readonly LockedRun[],

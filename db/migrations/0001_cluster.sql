@@ -12,5 +12,7 @@ ALTER TABLE "evalhub"."attempts" ADD COLUMN "resources" jsonb;--> statement-brea
 ALTER TABLE "evalhub"."attempts" ADD COLUMN "report" jsonb;--> statement-breakpoint
 ALTER TABLE "evalhub"."runs" ADD COLUMN "waiting" jsonb;--> statement-breakpoint
 ALTER TABLE "evalhub"."runs" ADD COLUMN "waiting_since" timestamp (6) with time zone;--> statement-breakpoint
-ALTER TABLE "evalhub"."runs" ADD CONSTRAINT "runs_waiting" CHECK ("evalhub"."runs"."waiting" is null or "evalhub"."runs"."state" = 'pending');--> statement-breakpoint
+CREATE INDEX "launch_queue_leased" ON "evalhub"."launch_queue" USING btree ("lease_expires_at","tenant");--> statement-breakpoint
+ALTER TABLE "evalhub"."runs" ADD CONSTRAINT "runs_waiting" CHECK ("evalhub"."runs"."waiting" is null or "evalhub"."runs"."state" = 'pending');
+--> statement-breakpoint
 INSERT INTO "evalhub"."hub" DEFAULT VALUES;

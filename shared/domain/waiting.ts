@@ -15,8 +15,8 @@ const BRIDGE_SILENT_SECONDS = 60
 
 type Pending = {
   waiting: Waiting | null
-  /** Age of the job. */
-  pendingSeconds: number
+  /** Since the submit. */
+  ageSeconds: number
   /** Seconds since a bridge last made a pass; null if none ever did. */
   bridgeSeenSecondsAgo: number | null
 }
@@ -25,12 +25,12 @@ type Pending = {
  * What a client reads about a run that has not started: the reason that the bridge found, or, a while after the submit, what the queue
  * itself tells. Undefined while it is early.
  */
-export function waitingMessage({ waiting, pendingSeconds, bridgeSeenSecondsAgo }: Pending): Message | undefined {
+export function waitingMessage({ waiting, ageSeconds, bridgeSeenSecondsAgo }: Pending): Message | undefined {
   if (bridgeSeenSecondsAgo === null || bridgeSeenSecondsAgo > BRIDGE_SILENT_SECONDS) {
-    return pendingSeconds < REASON_AFTER_SECONDS ? undefined : asMessage(NO_BRIDGE)
+    return ageSeconds < REASON_AFTER_SECONDS ? undefined : asMessage(NO_BRIDGE)
   }
   if (waiting) return asMessage(waiting.message)
-  return pendingSeconds < REASON_AFTER_SECONDS ? undefined : asMessage(ITS_TURN)
+  return ageSeconds < REASON_AFTER_SECONDS ? undefined : asMessage(ITS_TURN)
 }
 
 const NO_BRIDGE =
