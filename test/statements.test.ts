@@ -187,7 +187,7 @@ test('every statement and every part of one runs against the migrated schema', a
     await store.recordEvent({ evaluationId: id, event: event('running') }, NOW)
     await store.recordEvent({ evaluationId: id, event: event('running', { phase: 'loading_data', progress: 0.5 }) }, NOW)
     await useBridge(noted, id)
-    await store.recordEvent({ evaluationId: id, event: event('failed'), attempt: 2 }, NOW)
+    await store.recordEvent({ evaluationId: id, event: event('failed', { benchmark_index: 1 }), attempt: 1 }, NOW)
     await store.recordEvent({ evaluationId: id, event: event('completed', { benchmark_index: 1, metrics: { a: 1 } }) }, NOW)
   }
 
