@@ -2,7 +2,7 @@ import type { WaitingRun } from '#db/commands/note-waiting.ts'
 import type { StartedAttempt } from '#db/commands/note-start.ts'
 import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import { isTerminal } from '#shared/models/states.ts'
-import type { LaunchedObject, Mark, RunEnd, Runtime } from './runtime.ts'
+import type { EndedObject, LaunchedObject, Mark, RunEnd, Runtime } from './runtime.ts'
 
 export type Picture = {
   runs: readonly UnsettledRun[]
@@ -15,7 +15,7 @@ export type Picture = {
 
 export type Action =
   /** The attempt is over, for this reason if its adapter gave none. */
-  | { do: 'conclude'; run: UnsettledRun; end: RunEnd; isDisrupted: boolean; object: LaunchedObject | undefined }
+  | { do: 'conclude'; run: UnsettledRun; end: RunEnd; isDisrupted: boolean; object: EndedObject | undefined }
   /** The user is told why the run has not started. */
   | { do: 'note waiting'; waiting: WaitingRun }
   /** The attempt is on a machine. */
@@ -63,25 +63,24 @@ const isOther = ({ launch }: UnsettledRun, { objectUid }: LaunchedObject) =>
 const discard = (object: LaunchedObject, isEarlierAttempt: boolean): Action =>
   object.end ? { do: 'release', object, isKept: isEarlierAttempt } : { do: 'end', attempt: object }
 
-const conclude = (run: UnsettledRun, end: RunEnd, object?: LaunchedObject): Action => ({
+const conclude = (run: UnsettledRun, end: RunEnd, object?: EndedObject): Action => ({
   do: 'conclude',
   run,
   end,
-  isDisrupted: object?.end?.isDisrupted ?? true,
+  isDisrupted: object?.end.isDisrupted ?? true,
   object,
 })
 
 function underWay(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
-  if (object.end) {
+  if (hasEnded(object)) {
     const { atMs, reportGraceMs, outcome } = object.end
     return picture.nowMs - atMs < reportGraceMs ? [] : [conclude(run, outcome, object)]
   }
   // First the words; the next pass sends the signal. What the adapter says about being ended comes too late.
   if (isOverdue(run, object, picture)) return [conclude(run, deadlineOf(run))]
-  const { obstacle } = object
-  if (obstacle && run.waiting?.kind === obstacle.failureClass && run.waiting.sinceSecondsAgo >= obstacle.limitSeconds) {
-    const { failureClass, message, limitSeconds } = obstacle
-    return [conclude(run, { failureClass, message: `${message} ${patienceOf(limitSeconds)}` })]
+  const { kind, message, limitSeconds } = object.waiting ?? STARTING
+  if (kind !== 'starting' && run.waiting?.kind === kind && run.waiting.sinceSecondsAgo >= limitSeconds) {
+    return [conclude(run, { failureClass: kind, message: `${message} ${patienceOf(limitSeconds)}` })]
   }
   return [...noteStart(run, object, picture), ...noteWaiting(run, object), ...mark(run, object)]
 }
@@ -102,15 +101,16 @@ function noteStart(run: UnsettledRun, { started }: LaunchedObject, { nowMs }: Pi
   ]
 }
 
-const STARTING = { kind: 'starting', message: 'The adapter has been started and has not reported yet.' }
+const STARTING = { kind: 'starting', message: 'The adapter has been started and has not reported yet.', limitSeconds: Infinity } as const
 
-function noteWaiting(run: UnsettledRun, { obstacle, started }: LaunchedObject): Action[] {
-  if (run.state !== 'pending') return []
-  const found = obstacle ? { kind: obstacle.failureClass, message: obstacle.message } : started ? STARTING : null
-  if (found?.kind === run.waiting?.kind && found?.message === run.waiting?.message) return []
+function noteWaiting(run: UnsettledRun, object: LaunchedObject): Action[] {
+  const { kind, message } = object.waiting ?? STARTING
+  if (run.state !== 'pending' || (kind === run.waiting?.kind && message === run.waiting.message)) return []
   const { evaluationId, benchmarkIndex, attempt } = run
-  return [{ do: 'note waiting', waiting: { evaluationId, benchmarkIndex, attempt, waiting: found } }]
+  return [{ do: 'note waiting', waiting: { evaluationId, benchmarkIndex, attempt, waiting: { kind, message } } }]
 }
+
+const hasEnded = (object: LaunchedObject): object is EndedObject => object.end !== undefined
 
 const MARKS = { pending: 'Pending', running: 'Running', completed: 'Completed', failed: 'Failed', cancelled: undefined } as const
 
