@@ -19,6 +19,9 @@ type Identity = {
 
 export type SeenJob = Identity &
   AttemptKey & {
+    benchmarkId: string
+    /** All that is evidence was kept: it stays for people to look at, and needs nothing more. */
+    isSealed: boolean
     /** The label that tells tools which phase the run is in. */
     phase?: string
     isSuspended: boolean

@@ -2,6 +2,8 @@ import type { CoreV1Event, V1ContainerStatus, V1Job, V1ObjectMeta, V1Pod } from 
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
 import type { ContainerEnd, SeenCondition, SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
 
+/** Set once the evidence of an ended Job is kept. */
+export const SEALED_LABEL = 'eval-hub.github.io/sealed'
 const phaseLabel = 'trustyai.opendatahub.io/evaluation-phase'
 const attemptLabel = 'eval-hub.github.io/attempt'
 const queueLabel = 'kueue.x-k8s.io/queue-name'
@@ -20,6 +22,8 @@ export function trimJob({ metadata = {}, spec, status }: V1Job): SeenJob | undef
   return {
     ...identity,
     ...key,
+    benchmarkId: metadata.annotations?.['eval-hub.github.io/benchmark_id'] ?? '',
+    isSealed: metadata.labels?.[SEALED_LABEL] === 'true',
     ...(phase !== undefined && { phase }),
     isSuspended: spec?.suspend ?? false,
     ...(queue !== undefined && { queue }),
