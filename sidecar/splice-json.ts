@@ -11,23 +11,10 @@ export function setMember(text: string, path: readonly string[], value: string):
   return text.slice(0, place.start) + place.before + nested + text.slice(place.end)
 }
 
-/** What the member at `path` holds; undefined if there is none. */
-export function readMember(text: string, path: readonly string[]): unknown {
-  const { start, end, isThere } = placeOf(text, path)
-  return isThere ? JSON.parse(text.slice(start, end)) : undefined
-}
-
-/** Names of the members of the object at `path`, in lower case. */
-export function memberNames(text: string, path: readonly string[]): string[] {
-  const { start, isThere } = placeOf(text, path)
-  return isThere && text[start] === '{' ? membersOf(text, start).members.map(({ name }) => name) : []
-}
-
 type Place = {
   /** Span that a new value replaces. */
   start: number
   end: number
-  isThere: boolean
   /** What a new value must be written behind. */
   before: string
   /** Names of the objects that a new value must be put into. */
@@ -40,12 +27,11 @@ function placeOf(text: string, path: readonly string[]): Place {
     const { members, close } = membersOf(text, start)
     const member = members.findLast((each) => each.name === name.toLowerCase())
     const missing = path.slice(depth + 1)
-    if (!member)
-      return { start: close, end: close, isThere: false, before: `${members.length > 0 ? ',' : ''}${JSON.stringify(name)}:`, missing }
+    if (!member) return { start: close, end: close, before: `${members.length > 0 ? ',' : ''}${JSON.stringify(name)}:`, missing }
     start = member.start
-    if (missing.length > 0 && text[start] !== '{') return { start, end: member.end, isThere: false, before: '', missing }
+    if (missing.length > 0 && text[start] !== '{') return { start, end: member.end, before: '', missing }
   }
-  return { start, end: endOfValue(text, start), isThere: true, before: '', missing: [] }
+  return { start, end: endOfValue(text, start), before: '', missing: [] }
 }
 
 type Member = { name: string; start: number; end: number }
