@@ -24,6 +24,8 @@ export type Relay = {
   flush: () => Promise<void>
   /** Terminal events that the hub has not acknowledged. */
   undelivered: () => string[]
+  /** Sends nothing more; what waits stays in the spool. */
+  stop: () => void
 }
 
 type Settings = {
@@ -90,6 +92,7 @@ export function createRelay({ run, retryMs, spool, left, complete, post, log, ra
       await sender.done()
     },
     undelivered: () => ends().map(({ text }) => text),
+    stop: sender.stop,
   }
 }
 

@@ -24,14 +24,17 @@ export type Sender = {
   start: () => void
   /** Ends the pause before the next try. */
   hurry: () => void
-  /** Resolves when nothing waits. */
+  /** Resolves when nothing waits, or after a stop. */
   done: () => Promise<void>
+  /** Sends nothing more. */
+  stop: () => void
 }
 
 /** Sends events in their order, each until it is answered. */
 export function createSender({ waiting, post, settle, retryMs, log, random }: Settings): Sender {
   let sending: Promise<void> | undefined
   let endPause = () => {}
+  let isStopped = false
 
   const pause = async (ms: number) => {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -41,7 +44,7 @@ export function createSender({ waiting, post, settle, retryMs, log, random }: Se
     clearTimeout(timer)
   }
   const send = async () => {
-    for (let tries = 0; ;) {
+    for (let tries = 0; !isStopped;) {
       const [event] = waiting
       if (!event) return
       event.isUnderWay = true
@@ -62,6 +65,10 @@ export function createSender({ waiting, post, settle, retryMs, log, random }: Se
     },
     hurry: () => endPause(),
     done: async () => sending,
+    stop() {
+      isStopped = true
+      endPause()
+    },
   }
 }
 

@@ -56,13 +56,17 @@ export async function startSidecar(settings: SidecarSettings, { log, write, rand
     log,
     random,
   })
-  const { port, close } = await serve({
+  const server = await serve({
     port: settings.port,
     routeOf: (target) => routeOf(target, oci?.repository),
     handlers: handlersOf(settings, relay, usage),
     log,
   })
-  return { port, close, finish: (bounds) => finish(relay, write, bounds) }
+  const close = () => {
+    server.close()
+    relay.stop()
+  }
+  return { port: server.port, close, finish: (bounds) => finish(relay, write, bounds) }
 }
 
 function handlersOf(settings: SidecarSettings, relay: Relay, usage: ModelUsage): Parameters<typeof serve>[0]['handlers'] {
