@@ -31,14 +31,12 @@ export default defineConfig({
           include: cluster,
           exclude,
           globalSetup: ['test/start-postgres.ts', 'test/start-cluster.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       /** Whole hubs, each with a database of its own. */
       { test: { name: 'e2e', include: endToEnd, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
-      /** With a real Kubernetes API server; skipped where there is none. */
-      { test: { name: 'cluster', include: cluster, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })

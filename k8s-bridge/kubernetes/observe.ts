@@ -1,42 +1,19 @@
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
 import type { LaunchedObject, Mark } from '../runtime.ts'
 import { seenOf, type Ended, type SeenAttempt, type Shown, type Wait, type WaitLimits } from './outcome.ts'
-import type { SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
+import type { ShownAttempt } from './cluster-view.ts'
+import type { SeenJob, SeenPod } from './seen-objects.ts'
 
-/** The copies that the reflectors keep. */
-export type Copies = {
-  jobs: Iterable<SeenJob>
-  pods: Iterable<SeenPod>
-  /** Pods that are no more there. */
-  gonePods: Iterable<SeenPod>
-  events: Iterable<SeenEvent>
-  workloads: Iterable<SeenWorkload>
-}
-
-/** A Job of ours with all that belongs to it. */
+/** An attempt whose Job is there. */
 export type ObservedJob = Shown & { job: SeenJob }
-
-/** The Jobs that are there, by `nameOf` their attempt. */
-export function joinCopies({ jobs, pods, gonePods, events, workloads }: Copies): Map<string, ObservedJob> {
-  const podsOf = Map.groupBy(pods, attemptNameOf)
-  const goneOf = Map.groupBy(gonePods, attemptNameOf)
-  const eventsOf = Map.groupBy(events, ({ namespace, about }) => `${namespace}/${about.name}`)
-  const workloadOf = new Map(Array.from(workloads, (workload) => [workload.jobUid, workload]))
-  const about = (namespace: string, name: string) => eventsOf.get(`${namespace}/${name}`) ?? []
-  return new Map(
-    Array.from(jobs, (job) => {
-      const own = podsOf.get(attemptNameOf(job)) ?? []
-      const gone = goneOf.get(attemptNameOf(job)) ?? []
-      const told = [job.name, ...[...own, ...gone].map(({ name }) => name)].flatMap((name) => about(job.namespace, name))
-      return [nameOf(job), { job, pods: own, gone, events: told, workload: workloadOf.get(job.uid) }]
-    }),
-  )
-}
 
 /** Names an attempt in this process. */
 export const nameOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey): string => `${evaluationId}/${benchmarkIndex}/${attempt}`
 
-const attemptNameOf = (object: SeenJob | SeenPod) => `${object.namespace}/${nameOf(object)}`
+/** The Jobs that are there, by `nameOf` their attempt. What a Job has left behind goes with it, and is nobody's. */
+export function jobsOf(attempts: Iterable<ShownAttempt>): Map<string, ObservedJob> {
+  return new Map(Array.from(attempts).flatMap(({ shown, ...key }) => (shown.job ? [[nameOf(key), { ...shown, job: shown.job }]] : [])))
+}
 
 const MARKS: ReadonlySet<string> = new Set<Mark>(['Pending', 'Running', 'Completed', 'Failed', 'ThresholdViolated'])
 
@@ -64,7 +41,11 @@ function startOf({ node, onNodeSinceMs }: SeenAttempt, pods: readonly SeenPod[])
   return { atMs: onNodeSinceMs, node, resources: { ...adapter?.resources } }
 }
 
-const waitOf = ({ kind, message, limitSeconds = Infinity }: Wait): LaunchedObject['waiting'] => ({ kind, message, limitSeconds })
+const waitOf = ({ kind, message, limitSeconds = Infinity }: Wait): NonNullable<LaunchedObject['waiting']> => ({
+  kind,
+  message,
+  limitSeconds,
+})
 
 /** What was reported is told by the sidecar before its pod ends, or stands in its log: nothing is on its way any more. */
 const endOf = ({ atMs, isDisrupted, end }: Ended, toMonotonicMs: (ms: number) => number): NonNullable<LaunchedObject['end']> => ({

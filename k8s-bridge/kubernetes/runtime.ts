@@ -1,5 +1,5 @@
 import { setHeaderOptions } from '@kubernetes/client-node'
-import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
 import type { FailureClass } from '#shared/domain/failure-class.ts'
 import { decode } from '#shared/decode.ts'
 import { readLastWords } from '#shared/domain/last-words.ts'
@@ -11,16 +11,15 @@ import { answerOf } from './api-answer.ts'
 import type { KubernetesApi } from './api.ts'
 import { jobName, namespaceOf } from './attempt.ts'
 import type { OpenStream } from './api-stream.ts'
-import { HUB_LABEL } from './labels.ts'
+import { viewCluster, type ClusterView } from './cluster-view.ts'
 import { launch } from './launch.ts'
-import type { AttemptLogs } from './logs.ts'
-import { joinCopies, launchedObject, nameOf, type ObservedJob } from './observe.ts'
+import type { AttemptLogs } from './attempt-logs.ts'
+import { jobsOf, launchedObject, nameOf, type ObservedJob } from './observe.ts'
 import type { SeenEnd, WaitLimits } from './outcome.ts'
 import { refusalOf } from './refusal.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { markEvent, markPatch } from './signals.ts'
 import { SEALED_LABEL } from './trim.ts'
-import { startWatching, type Watching } from './watching.ts'
 
 export type KubernetesRuntimeOptions = {
   api: KubernetesApi
@@ -32,8 +31,8 @@ export type KubernetesRuntimeOptions = {
   waitLimits: WaitLimits
   /** Told what went wrong and is tried again. */
   onError: (error: unknown) => void
-  /** Told of every watch that began anew, for the metrics. */
-  onWatchRestart: (kind: string, why: string) => void
+  /** Told of every watch that began anew: which kind, and why. */
+  onRestart: (kind: string, why: string) => void
 }
 
 /** Once its evidence is kept, a Job stays so long for people to look at. */
@@ -48,7 +47,7 @@ const MERGE_PATCH = setHeaderOptions('Content-Type', 'application/merge-patch+js
 /** Runs are Jobs, one an attempt, in the namespace of their tenant. What it launched goes on without it. */
 export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runtime {
   const { api, settings, logs, limits, waitLimits, onError } = options
-  let watching: Watching | undefined
+  let view: ClusterView | undefined
   /** Of the last look, by `nameOf` their attempt. */
   let seen = new Map<string, ObservedJob>()
   const ending = new Set<string>()
@@ -61,7 +60,11 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       .catch(unlessGone)
     for (const pod of pods) {
       await api.core
-        .deleteNamespacedPod({ namespace, name: pod.name, body: { gracePeriodSeconds: cancelGraceSeconds, preconditions: { uid: pod.uid } } })
+        .deleteNamespacedPod({
+          namespace,
+          name: pod.name,
+          body: { gracePeriodSeconds: cancelGraceSeconds, preconditions: { uid: pod.uid } },
+        })
         .catch(unlessGone)
     }
   }
@@ -72,11 +75,12 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     leaveMs: 60_000,
     deadlineSlackMs: 15 * 60_000,
     watch(onChange) {
-      watching = startWatching({ ...options, selector: `${HUB_LABEL}=${settings.hubId}`, onChange })
+      const { open, onRestart } = options
+      view = viewCluster({ open, hubId: settings.hubId, onChange, onRestart, onError })
     },
     unwatch() {
-      void watching?.close().catch(onError)
-      watching = undefined
+      void view?.close().catch(onError)
+      view = undefined
       logs.follow([])
     },
     freeSlots: () => Infinity,
@@ -87,8 +91,8 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       return 'waiting' in launched ? { obstacle: obstacleOf(launched.waiting, waitLimits) } : launched
     },
     observe() {
-      if (!watching?.isSynced()) return undefined
-      seen = joinCopies(watching.copies())
+      if (!view?.isSynced()) return undefined
+      seen = jobsOf(view.attempts())
       logs.follow([...seen.values()])
       // What was launched is told by wall clocks; one that jumps moves no deadline, which the database keeps.
       const offsetMs = performance.now() - Date.now()
@@ -140,7 +144,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       await Promise.all(jobs.map(remove))
     },
     async close() {
-      await watching?.close()
+      await view?.close()
       await logs.close()
     },
   }

@@ -42,6 +42,8 @@ export type SeenPod = Identity &
     /** Its `activeDeadlineSeconds`. */
     deadlineSeconds?: number
     conditions: readonly SeenCondition[]
+    /** Of its volumes: what is in them must stand in no log. */
+    secretNames: readonly string[]
     /** Init containers and sidecars first, each in the order of the pod. */
     containers: readonly SeenContainer[]
   }

@@ -56,12 +56,21 @@ export function trimPod({ metadata = {}, spec, status = {} }: V1Pod): SeenPod | 
     ...(startTime && { onNodeSinceMs: msOf(startTime) }),
     ...(spec?.activeDeadlineSeconds !== undefined && { deadlineSeconds: spec.activeDeadlineSeconds }),
     conditions: conditions.map(trimCondition),
+    secretNames: secretNamesOf(spec),
     containers: specs.map(({ name, image = '', resources: { requests, limits } = {} }) => ({
       ...trimContainer(name, statuses.get(name)),
       image,
       ...((requests || limits) && { resources: { ...(requests && { requests }), ...(limits && { limits }) } }),
     })),
   }
+}
+
+function secretNamesOf(spec: V1Pod['spec']): string[] {
+  const names = (spec?.volumes ?? []).flatMap(({ secret, projected }) => [
+    secret?.secretName,
+    ...(projected?.sources ?? []).map((source) => source.secret?.name),
+  ])
+  return [...new Set(names.filter((name) => name !== undefined))]
 }
 
 /** Undefined: it is about no object that may be ours. */
