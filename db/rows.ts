@@ -1,4 +1,5 @@
 import type { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
+import { waitingMessage } from '#shared/domain/waiting.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { evaluations, runs } from './schema.ts'
 
@@ -34,14 +35,19 @@ export type JobRow = Pick<
   | 'passed'
   | 'aggregate_threshold'
   | 'collection_updated_at'
-> & { runs: Omit<RunRow, 'spec'>[] }
+> & {
+  runs: Omit<RunRow, 'spec'>[]
+  age_seconds: number
+  /** Null if no bridge was ever at work. */
+  bridge_seen_seconds_ago: number | null
+}
 
 /** `value` without the members that are null: the wire omits what is not there. */
 type Present<Members> = { [Key in keyof Members]?: NonNullable<Members[Key]> }
 
 function present<Members extends object>(members: Members): Present<Members> {
   // Object.entries forgets which key goes with which type; nothing but nulls is taken away.
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null)) as Present<Members>
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null && value !== undefined)) as Present<Members>
 }
 
 /** A job as every route answers it. */
@@ -54,7 +60,7 @@ export function toJob(row: JobRow): EvaluationJob {
       updated_at: row.updated_at,
       ...(row.owner && { owner: row.owner }),
     },
-    status: { state: row.state, message: row.message, benchmarks: row.runs.map(toStatus) },
+    status: { state: row.state, message: row.message, benchmarks: row.runs.map((run) => toStatus(run, row)) },
     results: toResults(row),
     ...row.request,
     ...(row.request.collection &&
@@ -62,8 +68,10 @@ export function toJob(row: JobRow): EvaluationJob {
   }
 }
 
-function toStatus(run: JobRow['runs'][number]): BenchmarkStatus {
-  const { phase, progress, error_message, warning_message, started_at, completed_at } = run
+function toStatus(run: JobRow['runs'][number], { age_seconds: ageSeconds, bridge_seen_seconds_ago }: JobRow): BenchmarkStatus {
+  const { phase, progress, error_message, started_at, completed_at } = run
+  const waiting = { waiting: run.waiting, ageSeconds, bridgeSeenSecondsAgo: bridge_seen_seconds_ago }
+  const warning_message = run.warning_message ?? (run.state === 'pending' ? waitingMessage(waiting) : null)
   return {
     provider_id: run.provider_id,
     id: run.benchmark_id,

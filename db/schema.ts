@@ -20,8 +20,10 @@ import {
   type AnyPgColumn,
 } from 'drizzle-orm/pg-core'
 import type { RunSpec } from '../shared/domain/run-spec.ts'
+import type { Waiting } from '../shared/domain/waiting.ts'
 import type { BenchmarkTest, MetricSchema } from '../shared/models/benchmark-run.ts'
 import type { EvaluationJobConfig } from '../shared/models/evaluation.ts'
+import type { BenchmarkStatusEvent } from '../shared/models/event.ts'
 import type { Message } from '../shared/models/message.ts'
 import type { BenchmarkResource, ProviderRuntime } from '../shared/models/provider.ts'
 import { EVALUATION_STATES, PHASES, RUN_STATES } from '../shared/models/states.ts'
@@ -167,6 +169,10 @@ export const runs = evalhub.table(
     mlflowRunId: text('mlflow_run_id'),
     logsPath: text('logs_path'),
     resolvedSha: text('resolved_sha'),
+    /** Why a pending run has not started, as a client may read it; null where nothing is known but the queue, and in other states. */
+    waiting: jsonb('waiting').$type<Waiting>(),
+    /** When that reason, by its class, began. */
+    waitingSince: at('waiting_since'),
     updatedAt: at('updated_at').notNull().default(now),
     finishedAt: at('finished_at'),
     /** Null while the bridge owes the run something: a process to end, logs to keep. */
@@ -179,6 +185,7 @@ export const runs = evalhub.table(
       .on(table.evaluationId, table.benchmarkIndex)
       .where(sql`settled_at is null and finished_at is not null`),
     check('runs_finished', finishedExactlyWhenTerminal(table.state, table.finishedAt)),
+    check('runs_waiting', sql`${table.waiting} is null or ${table.state} = 'pending'`),
   ],
 )
 
@@ -194,6 +201,14 @@ export const attempts = evalhub.table(
     holder: text('holder').notNull(),
     /** What the runtime calls the launched thing: the Job's uid, or the process's identity. */
     objectUid: text('object_uid'),
+    /** The machine that it runs on; null until it is there. */
+    node: text('node'),
+    /** When it was on that machine: its deadline counts from here. */
+    startedAt: at('started_at'),
+    /** What the adapter's container was given: `{ requests, limits }` of Kubernetes. */
+    resources: jsonb('resources').$type<Record<string, unknown>>(),
+    /** A `failed` event with a run token, kept until the end of the attempt shows whether the words are the adapter's own. */
+    report: jsonb('report').$type<BenchmarkStatusEvent>(),
     failureClass: text('failure_class'),
     exitCode: integer('exit_code'),
     message: text('message'),
@@ -208,6 +223,21 @@ export const attempts = evalhub.table(
       'cascade',
     ),
   ],
+)
+
+/** This hub, in one row. */
+export const hub = evalhub.table(
+  'hub',
+  {
+    /** Marks what is this hub's on a cluster that it shares with others. */
+    id: uuid('id')
+      .primaryKey()
+      .default(sql`gen_random_uuid()`),
+    /** When a bridge last made a pass; null before the first. */
+    bridgeSeenAt: at('bridge_seen_at'),
+    one: boolean('one').notNull().default(true).unique(),
+  },
+  (table) => [check('hub_one', sql`${table.one}`)],
 )
 
 /** Runs that wait to be launched. A row lives from submit to launch. */
@@ -228,6 +258,7 @@ export const launchQueue = evalhub.table(
   (table) => [
     unique('launch_queue_run').on(table.evaluationId, table.benchmarkIndex),
     index('launch_queue_due').on(table.tenant, table.dueAt, table.id),
+    index('launch_queue_leased').on(table.leaseExpiresAt, table.tenant),
   ],
 )
 

@@ -1,8 +1,11 @@
-import { endRun } from '#db/commands/end-run.ts'
-import { retryRun } from '#db/commands/retry-run.ts'
+import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
+import { noteStart } from '#db/commands/note-start.ts'
+import { noteWaiting } from '#db/commands/note-waiting.ts'
+import { recordEvent, recordProgress } from '#db/commands/record-event.ts'
 import { settleRuns, type SettledRun } from '#db/commands/settle-run.ts'
 import type { Pool } from '#db/client.ts'
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import { HubError } from '#shared/errors.ts'
 import type { Action } from './plan.ts'
 import type { LaunchedObject, Runtime } from './runtime.ts'
 
@@ -15,51 +18,78 @@ export type Hands = {
   onError: (error: unknown) => void
 }
 
+type Of<Name extends Action['do']> = Extract<Action, { do: Name }>
+
 /** Actions carried out at once: more would take the connections that requests need. */
 const concurrency = 4
 
 /** Carries out a plan. An action that fails leaves the others alone. */
 export async function apply(hands: Hands, actions: readonly Action[]): Promise<void> {
+  const { db, runtime, onError } = hands
   // Signals first: a user who cancels waits for them.
-  for (const action of actions) if (action.do === 'end') hands.runtime.end(action.attempt)
+  for (const { attempt } of select(actions, 'end')) runtime.end(attempt)
+  await noteWaiting(
+    db,
+    select(actions, 'note waiting').map(({ waiting }) => waiting),
+  ).catch(onError)
+  await noteStart(
+    db,
+    select(actions, 'note start').map(({ started }) => started),
+  ).catch(onError)
 
-  const waiting = actions.filter((action) => action.do !== 'end')
   const settled: SettledRun[] = []
+  const works: (() => Promise<void>)[] = [
+    ...select(actions, 'conclude').map((action) => () => conclude(hands, action)),
+    ...select(actions, 'mark').map(
+      ({ object, mark, run }) =>
+        () =>
+          runtime.mark(object, mark, run),
+    ),
+    ...select(actions, 'release').map(
+      ({ object, isKept }) =>
+        () =>
+          runtime.release(object, isKept),
+    ),
+    ...select(actions, 'settle').map((action) => async () => void settled.push(await cleanUp(hands, action))),
+  ]
   const work = async () => {
-    for (let action = waiting.shift(); action; action = waiting.shift()) {
-      try {
-        if (action.do === 'settle') settled.push(await cleanUp(hands, action))
-        else await change(hands, action)
-      } catch (error) {
-        hands.onError(error)
-      }
-    }
+    for (let next = works.shift(); next; next = works.shift()) await next().catch(onError)
   }
   await Promise.all(Array.from({ length: concurrency }, work))
-  await settleRuns(hands.db, settled)
+  await settleRuns(db, settled)
 }
 
-async function change({ db, runtime }: Hands, action: Exclude<Action, { do: 'settle' | 'end' }>): Promise<void> {
-  switch (action.do) {
-    case 'release':
-      return runtime.release(action.attempt)
-    case 'fail':
-      await endRun(db, { ...keyOf(action.run), ...action.end }, new Date().toISOString())
-      return
-    case 'retry':
-      await runtime.salvage(action.run)
-      await retryRun(db, { ...keyOf(action.run), ...action.end })
+const select = <Name extends Action['do']>(actions: readonly Action[], name: Name) =>
+  actions.filter((action): action is Of<Name> => action.do === name)
+
+/** What the adapter said, and nobody heard, comes before what its end looks like. */
+async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object }: Of<'conclude'>): Promise<void> {
+  const now = new Date().toISOString()
+  if (object) {
+    for (const event of await runtime.lastWords(object)) await tell(db, run, event, now)
+  } else if (run.launch && end.failureClass !== 'deadline') await runtime.salvage(run)
+  await concludeAttempt(db, { ...keyOf(run), ...end, isDisrupted }, now)
+}
+
+type Event = Parameters<typeof recordEvent>[2]['event']
+
+async function tell(db: Pool, { evaluationId, attempt }: UnsettledRun, event: Event, now: string): Promise<void> {
+  try {
+    const write = async (one: Parameters<typeof recordProgress>[1][number]) => (await recordProgress(db, [one]))[0] ?? false
+    await recordEvent(db, write, { evaluationId, event, attempt }, now)
+  } catch (error) {
+    // Words about another run, or that came too late, are refused as they would be over HTTP.
+    if (!(error instanceof HubError)) throw error
   }
 }
 
 /** Logs are kept before the run is settled, and its files go only if the user took it back. */
-async function cleanUp({ runtime, holder, onError }: Hands, { run, object }: Extract<Action, { do: 'settle' }>): Promise<SettledRun> {
-  if (object) await runtime.release(object)
+async function cleanUp({ runtime, holder, onError }: Hands, { run, object }: Of<'settle'>): Promise<SettledRun> {
+  const isTakenBack = run.isDeleted || run.state === 'cancelled'
+  if (object) await runtime.release(object, !isTakenBack)
   else if (run.launch?.holder) await runtime.salvage(run)
-  if (run.isDeleted || run.state === 'cancelled') {
-    // Files that cannot be removed are told and left: the run is over all the same.
-    await runtime.removeFiles(run.evaluationId, run.benchmarkIndex).catch(onError)
-  }
+  // Files that cannot be removed are told and left: the run is over all the same.
+  if (isTakenBack) await runtime.removeFiles(run.evaluationId, run.benchmarkIndex).catch(onError)
   const launch = launchOf(run, object, holder)
   const exitCode = object?.end?.outcome.exitCode
   return { ...keyOf(run), ...(launch && { launch }), ...(exitCode !== undefined && { exitCode }) }
@@ -68,8 +98,8 @@ async function cleanUp({ runtime, holder, onError }: Hands, { run, object }: Ext
 function launchOf(run: UnsettledRun, object: LaunchedObject | undefined, holder: string): SettledRun['launch'] {
   if (object) return { holder, objectUid: object.objectUid, secondsAgo: (performance.now() - object.launchedAtMs) / 1000 }
   if (!run.launch?.holder) return undefined
-  const { objectUid, ...launch } = run.launch
-  return { ...launch, objectUid: objectUid ?? '' }
+  const { objectUid, secondsAgo } = run.launch
+  return { holder: run.launch.holder, objectUid: objectUid ?? '', secondsAgo }
 }
 
 const keyOf = ({ evaluationId, benchmarkIndex, attempt }: UnsettledRun) => ({ evaluationId, benchmarkIndex, attempt })

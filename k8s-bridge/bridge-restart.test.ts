@@ -14,11 +14,12 @@ const HUB = `
   const { databaseUrl, directory } = JSON.parse(process.argv[1])
   const db = connect(databaseUrl, { max: 3 })
   const onError = console.error
+  const holder = 'hub-' + process.pid
   const runtime = createLocalRuntime({
-    db, baseDirectory: directory + '/jobs', callbackUrl: 'http://127.0.0.1:1', environment: process.env, hiddenVariables: [], home: '/',
+    db, holder, node: 'laptop', baseDirectory: directory + '/jobs', callbackUrl: 'http://127.0.0.1:1', environment: process.env, hiddenVariables: [], home: '/',
     maxParallel: 8, allowProviderCommands: false, onError,
   })
-  await startBridge({ db, runtime, holder: 'hub-' + process.pid, onError, intervalMs: 100 })
+  await startBridge({ db, runtime, holder, onError, intervalMs: 100 })
 `
 
 const test = base.extend('startHub', async ({ databaseUrl, directory }, { onCleanup }) => {

@@ -1,8 +1,10 @@
 import type { Pool } from '#db/client.ts'
 import { removeExpiredKeys } from '#db/commands/claim-key.ts'
+import { noteBridge } from '#db/commands/note-bridge.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
-import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
+import type { ObserverLock } from '#db/observer-lock.ts'
+import { listUnsettledRuns, type AttemptKey } from '#db/queries/unsettled-runs.ts'
 import { apply, type Hands } from './apply.ts'
 import { createLauncher } from './launch-due.ts'
 import { startLoop } from './loop.ts'
@@ -17,6 +19,8 @@ export type BridgeOptions = {
   holder: string
   /** Told what went wrong and will be tried again. */
   onError: (error: unknown) => void
+  /** Absent where this is the only bridge. */
+  observerLock?: ObserverLock
   /** Longest time between two passes; 1000 unless told. */
   intervalMs?: number
 }
@@ -31,53 +35,85 @@ export type Bridge = {
 /** Bounds of one pass. */
 const endedMax = 1000
 const purgedMax = 100
+/** Launched things up to which a pass looks at all of them; beyond, it does so this often, and at those that have ended always. */
+const alwaysMax = 1000
+const everyLaunchedMs = 5000
 
 /**
  * Makes the runtime run what the queue holds, and settles what has ended, until it is stopped.
  *
- * A pass is made when functions say that something was submitted, cancelled or deleted, when something launched has ended, after each
- * (re)connection, and at least once an interval. It reads all there is; nothing it needs is in memory only.
+ * Of two loops one launches and one observes; each makes a pass when functions say that something was submitted, cancelled or deleted, when
+ * something launched has changed, after each (re)connection, and at least once an interval. It reads all there is; nothing it needs is in
+ * memory only. Every bridge launches; where there may be several, the one that holds `observerLock` observes.
  *
  * To stop a local hub: `pause`, then refuse and finish requests, then `stop`. So the last words of an adapter that is being ended
  * reach nobody, and its run is neither failed nor completed by them.
  */
-export async function startBridge({ db, runtime, holder, onError, intervalMs = 1000 }: BridgeOptions): Promise<Bridge> {
+export async function startBridge({ db, runtime, holder, onError, observerLock, intervalMs = 1000 }: BridgeOptions): Promise<Bridge> {
   const hands: Hands = { db, runtime, holder, onError }
-  const startedAtMs = performance.now()
   const launchDue = createLauncher(hands)
-  const loop = startLoop(
+  const reconcile = createReconciler(hands)
+  let isWatching = false
+
+  const launching = startLoop(
     async () => {
-      await reconcile(hands, startedAtMs)
-      if (await launchDue()) loop.wake()
+      if (await launchDue()) launching.wake()
+    },
+    { intervalMs, onError },
+  )
+  const observing = startLoop(
+    async () => {
+      await noteBridge(db)
+      const isObserver = !observerLock || (await observerLock.isHeld())
+      if (isObserver !== isWatching) {
+        if (isObserver) runtime.watch(wake)
+        else runtime.unwatch()
+        isWatching = isObserver
+      }
+      if (!isObserver) return
+      await reconcile()
       await purge(hands)
     },
     { intervalMs, onError },
   )
-  runtime.watch(loop.wake)
-  const listening = await db.listen('evalhub_bridge', loop.wake, loop.wake).catch(async (error: unknown) => {
-    await loop.stop()
+  const wake = () => {
+    observing.wake()
+    launching.wake()
+  }
+  const pause = async () => {
+    await Promise.all([launching.stop(), observing.stop()])
+  }
+  const listening = await db.listen('evalhub_bridge', wake, wake).catch(async (error: unknown) => {
+    await pause()
     throw error
   })
   return {
-    pause: loop.stop,
+    pause,
     async stop() {
-      await loop.stop()
+      await pause()
       await listening.unlisten()
       await runtime.close()
     },
   }
 }
 
-async function reconcile(hands: Hands, startedAtMs: number): Promise<void> {
-  const { db, runtime, holder } = hands
-  // The runtime before the database: what an adapter reported before it ended is then in the picture.
-  const [nowMs, objects] = [performance.now(), runtime.observe()]
-  const present = objects.map(({ evaluationId, benchmarkIndex, attempt }) => ({ evaluationId, benchmarkIndex, attempt }))
-  const runs = await listUnsettledRuns(db, present, endedMax)
-  const uids = runs.flatMap(({ launch }) => launch?.objectUid ?? [])
-  const leftovers = new Set(uids.filter((uid) => runtime.isLeftover(uid)))
-  await apply(hands, plan({ runs, objects, leftovers, holder, startedAtMs, nowMs }))
+function createReconciler(hands: Hands): () => Promise<void> {
+  const { db, runtime } = hands
+  let everyLaunchedAtMs = -Infinity
+  return async () => {
+    // The runtime before the database: what an adapter reported before it ended is then in the picture.
+    const [nowMs, objects] = [performance.now(), runtime.observe()]
+    const everyLaunched = (objects?.length ?? 0) <= alwaysMax || nowMs - everyLaunchedAtMs >= everyLaunchedMs
+    if (everyLaunched) everyLaunchedAtMs = nowMs
+    const asked = (objects ?? []).filter(({ end, isSealed }) => !isSealed && (everyLaunched || end))
+    const runs = await listUnsettledRuns(db, { present: asked.map(keyOf), limit: endedMax, everyLaunched })
+    const known = new Set([...asked, ...runs].map(textOf))
+    await apply(hands, plan({ runs, objects: objects?.filter((object) => known.has(textOf(object))), nowMs, runtime }))
+  }
 }
+
+const keyOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => ({ evaluationId, benchmarkIndex, attempt })
+const textOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => `${evaluationId}/${benchmarkIndex}/${attempt}`
 
 /** Files before rows: if it is interrupted, the rows are found again. Files that cannot be removed are told and left. */
 async function purge({ db, runtime, onError }: Hands): Promise<void> {

@@ -1,11 +1,14 @@
 import { claimLaunches, type Claim } from '#db/commands/claim-launches.ts'
 import { deferLaunches, type Deferral } from '#db/commands/defer-launch.ts'
 import { endRun } from '#db/commands/end-run.ts'
+import { noteWaiting, type WaitingRun } from '#db/commands/note-waiting.ts'
 import { recordLaunches, type Launched } from '#db/commands/record-launch.ts'
 import { listQueuedRuns } from '#db/queries/queued-runs.ts'
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import type { Waiting } from '#shared/domain/waiting.ts'
 import type { Hands } from './apply.ts'
-import type { RunEnd } from './runtime.ts'
+import { patienceOf } from './plan.ts'
+import type { Obstacle, RunEnd } from './runtime.ts'
 
 const leaseSeconds = 10
 /** Kept free at a lease's end for recording. */
@@ -14,8 +17,8 @@ const leaseMarginMs = 2000
 const fullClaimMs = 30_000
 /** Rows may become visible out of order: a submit's time is its beginning, not its commit. */
 const overlapMs = 2000
-/** Claims of a row before an error that repeats is taken for final. */
-const triesMax = 8
+/** Rows claimed at once: as many as are launched well within a lease, by a cluster that is slow. */
+const claimMax = 64
 /** Queued runs looked at, and refused, in one pass at most: others wait for its end. */
 const queuedPageSize = 500
 const refusedMax = 20
@@ -38,13 +41,15 @@ export function createLauncher(hands: Hands): () => Promise<boolean> {
       since.clear()
       fullClaimAt = performance.now()
     }
-    const limit = hands.runtime.freeSlots()
+    const limit = Math.min(hands.runtime.freeSlots(), claimMax)
     if (limit <= 0) return isMore
     const leaseEndsAtMs = performance.now() + leaseSeconds * 1000 - leaseMarginMs
-    const claims = await claimLaunches(hands.db, { holder: hands.holder, limit, leaseSeconds, since: Object.fromEntries(since) })
+    const { holder, runtime } = hands
+    const limits = runtime.limits && { limits: runtime.limits }
+    const claims = await claimLaunches(hands.db, { holder, limit, leaseSeconds, since: Object.fromEntries(since), ...limits })
     for (const { tenant, dueAtMs } of claims) since.set(tenant, Math.max(since.get(tenant) ?? 0, dueAtMs - overlapMs))
     await launchAll(hands, claims, leaseEndsAtMs)
-    return isMore
+    return isMore || claims.length === claimMax
   }
 }
 
@@ -65,31 +70,66 @@ async function refuse({ db }: Hands, { evaluationId, benchmarkIndex, attempt }: 
   await endRun(db, { evaluationId, benchmarkIndex, attempt, ...end }, new Date().toISOString())
 }
 
-type Result = { launched: Launched } | { deferred: Deferral } | 'refused' | 'too late'
+type Result = { launched: Launched } | { deferred: Deferral; waiting: WaitingRun } | 'refused' | 'too late'
 
-async function launchAll(hands: Hands, claims: readonly Claim[], leaseEndsAtMs: number): Promise<void> {
-  const results = await Promise.all(claims.map((claim) => launchOne(hands, claim, leaseEndsAtMs)))
-  const launched = results.flatMap((result) => (typeof result === 'object' && 'launched' in result ? [result.launched] : []))
-  const deferred = results.flatMap((result) => (typeof result === 'object' && 'deferred' in result ? [result.deferred] : []))
-  await recordLaunches(hands.db, hands.holder, launched)
-  await deferLaunches(hands.db, hands.holder, deferred)
+async function launchAll({ db, holder, ...hands }: Hands, claims: readonly Claim[], leaseEndsAtMs: number): Promise<void> {
+  const results = await Promise.all(claims.map((claim) => launchOne({ db, holder, ...hands }, claim, leaseEndsAtMs)))
+  const others = results.filter((result) => typeof result === 'object')
+  const deferred = others.filter((result) => 'deferred' in result)
+  await recordLaunches(
+    db,
+    holder,
+    others.flatMap((result) => ('launched' in result ? [result.launched] : [])),
+  )
+  await deferLaunches(
+    db,
+    holder,
+    deferred.map((result) => result.deferred),
+  )
+  await noteWaiting(
+    db,
+    deferred.map(({ waiting }) => waiting),
+  )
 }
 
 async function launchOne(hands: Hands, claim: Claim, leaseEndsAtMs: number): Promise<Result> {
-  // By now the row may be another bridge's.
-  if (performance.now() > leaseEndsAtMs) return 'too late'
   const { queueId, evaluationId, benchmarkIndex, attempt, tries } = claim
+  const leftMs = leaseEndsAtMs - performance.now()
+  // By now the row may be another bridge's.
+  if (leftMs <= 0) return 'too late'
   try {
-    const result = hands.runtime.refusal(claim.spec)
-    const outcome = result ? { refused: result } : await hands.runtime.launch(claim)
+    const refusal = hands.runtime.refusal(claim.spec)
+    const outcome = refusal ? { refused: refusal } : await hands.runtime.launch(claim, leftMs)
     if ('objectUid' in outcome) return { launched: { queueId, evaluationId, benchmarkIndex, attempt, objectUid: outcome.objectUid } }
+    if ('obstacle' in outcome) return await meet(hands, claim, outcome.obstacle)
     await refuse(hands, claim, outcome.refused)
     return 'refused'
   } catch (error) {
     hands.onError(error)
     const reason = error instanceof Error ? error.message : String(error)
-    if (tries < triesMax) return { deferred: { queueId, reason, delaySeconds: Math.min(2 ** tries, 60) } }
+    if (tries < hands.runtime.triesMax) return later(claim, reason, TROUBLE)
     await refuse(hands, claim, { failureClass: 'launch_failed', message: `The benchmark could not be started: ${reason}` })
     return 'refused'
   }
+}
+
+/** What the user is told; the operator finds the error in the log and in the queue. */
+const TROUBLE: Waiting = {
+  kind: 'trouble',
+  message: 'The benchmark could not be started, for no fault of its own. EvalHub tries again until it can.',
+}
+
+function later({ queueId, evaluationId, benchmarkIndex, attempt, tries }: Claim, reason: string, waiting: Waiting): Result {
+  const deferred = { queueId, reason, delaySeconds: Math.min(2 ** Math.min(tries, 6), 60) }
+  return { deferred, waiting: { evaluationId, benchmarkIndex, attempt, waiting } }
+}
+
+/** An obstacle is told and borne for a while; then the run fails of it. */
+async function meet(hands: Hands, claim: Claim, { failureClass, message, limitSeconds }: Obstacle): Promise<Result> {
+  const { waiting } = claim
+  if (waiting?.kind !== failureClass || waiting.sinceSecondsAgo < limitSeconds) {
+    return later(claim, message, { kind: failureClass, message })
+  }
+  await refuse(hands, claim, { failureClass, message: `${message} ${patienceOf(limitSeconds)}` })
+  return 'refused'
 }

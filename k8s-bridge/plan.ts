@@ -1,98 +1,151 @@
+import type { WaitingRun } from '#db/commands/note-waiting.ts'
+import type { StartedAttempt } from '#db/commands/note-start.ts'
 import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import { isTerminal } from '#shared/models/states.ts'
-import type { LaunchedObject, RunEnd } from './runtime.ts'
+import type { LaunchedObject, Mark, RunEnd, Runtime } from './runtime.ts'
 
 export type Picture = {
   runs: readonly UnsettledRun[]
-  objects: readonly LaunchedObject[]
-  /** Uids under which something of an earlier bridge may still run. */
-  leftovers: ReadonlySet<string>
-  /** Name of this bridge, and when it started. Times are milliseconds of the monotonic clock. */
-  holder: string
-  startedAtMs: number
+  /** Undefined while the runtime cannot be seen. */
+  objects: readonly LaunchedObject[] | undefined
+  /** Milliseconds of the monotonic clock. */
   nowMs: number
+  runtime: Pick<Runtime, 'absence' | 'leaveMs' | 'deadlineSlackMs'>
 }
 
 export type Action =
-  /** The run ends as failed. */
-  | { do: 'fail'; run: UnsettledRun; end: RunEnd }
-  /** The run gets another attempt. */
-  | { do: 'retry'; run: UnsettledRun; end: RunEnd }
+  /** The attempt is over, for this reason if its adapter gave none. */
+  | { do: 'conclude'; run: UnsettledRun; end: RunEnd; isDisrupted: boolean; object: LaunchedObject | undefined }
+  /** The user is told why the run has not started. */
+  | { do: 'note waiting'; waiting: WaitingRun }
+  /** The attempt is on a machine. */
+  | { do: 'note start'; started: StartedAttempt }
+  /** What was launched shall show the state of its run. */
+  | { do: 'mark'; run: UnsettledRun; object: LaunchedObject; mark: Mark }
   /** What was launched shall end. */
   | { do: 'end'; attempt: AttemptKey }
-  /** What was launched is of no interest any more. */
-  | { do: 'release'; attempt: AttemptKey }
+  /** What was launched is of no interest any more; or it never was any run's, and is not kept. */
+  | { do: 'release'; object: LaunchedObject; isKept: boolean }
   /** The run is over: keep the evidence, clean up, and mark it. */
   | { do: 'settle'; run: UnsettledRun; object: LaunchedObject | undefined }
 
-/** An adapter that has reported its end gets this long to leave. */
-const leaveMs = 10_000
-/** How long a new bridge waits for what an earlier one left behind; that ends by itself at once, unless the uid means another thing by now. */
-const leftoverMs = 5_000
-
 /**
- * What to do so that exactly the runs that shall run do, and that each that is over is settled.
+ * What to do so that exactly the runs that shall run do, that each that does not says why, and that each that is over is settled.
  *
  * Pure, and given the whole picture every time: what a pass misses, the next one sees.
  */
 export function plan(picture: Picture): Action[] {
+  if (!picture.objects) return picture.runs.filter(isOverdueByClock(picture)).map((run) => conclude(run, deadlineOf(run)))
   const objects = new Map(picture.objects.map((object) => [keyOf(object), object]))
+  const runs = new Set(picture.runs.map(runKeyOf))
   const wanted = new Set<LaunchedObject>()
   const forRuns = picture.runs.flatMap((run) => {
     const object = objects.get(keyOf(run))
     if (!object) return withoutObject(run, picture)
-    if (!isTerminal(run.state) && run.launch?.objectUid !== object.objectUid) return []
+    if (!isTerminal(run.state) && isOther(run, object)) return []
     wanted.add(object)
-    return isTerminal(run.state) ? afterEnd(run, object, picture) : underWay(run, object, picture)
+    if (isTerminal(run.state)) return afterEnd(run, object, picture)
+    // Not yet recorded: whoever launched it is about to, or the next claim will adopt it.
+    return run.launch ? underWay(run, object, picture) : []
   })
-  const forUnwanted = picture.objects.filter((object) => !wanted.has(object)).map(discard)
-  return [...forRuns, ...forUnwanted]
+  const forOthers = picture.objects.filter((object) => !wanted.has(object) && !object.isSealed)
+  return [...forRuns, ...forOthers.map((object) => discard(object, runs.has(runKeyOf(object))))]
 }
 
-const keyOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => `${evaluationId}/${benchmarkIndex}/${attempt}`
+const runKeyOf = ({ evaluationId, benchmarkIndex }: Omit<AttemptKey, 'attempt'>) => `${evaluationId}/${benchmarkIndex}`
+const keyOf = (key: AttemptKey) => `${runKeyOf(key)}/${key.attempt}`
 
-const discard = (object: LaunchedObject): Action => ({ do: object.end ? 'release' : 'end', attempt: object })
+/** Something else was recorded as launched for the attempt: this one is nobody's. */
+const isOther = ({ launch }: UnsettledRun, { objectUid }: LaunchedObject) =>
+  launch !== null && ![null, objectUid].includes(launch.objectUid)
 
-function underWay(run: UnsettledRun, object: LaunchedObject, { nowMs }: Picture): Action[] {
+/** An earlier attempt of a run that goes on is evidence; what belongs to no unsettled run is not. */
+const discard = (object: LaunchedObject, isEarlierAttempt: boolean): Action =>
+  object.end ? { do: 'release', object, isKept: isEarlierAttempt } : { do: 'end', attempt: object }
+
+const conclude = (run: UnsettledRun, end: RunEnd, object?: LaunchedObject): Action => ({
+  do: 'conclude',
+  run,
+  end,
+  isDisrupted: object?.end?.isDisrupted ?? true,
+  object,
+})
+
+function underWay(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
   if (object.end) {
     const { atMs, reportGraceMs, outcome } = object.end
-    return nowMs - atMs < reportGraceMs ? [] : [{ do: 'fail', run, end: outcome }]
+    return picture.nowMs - atMs < reportGraceMs ? [] : [conclude(run, outcome, object)]
   }
   // First the words; the next pass sends the signal. What the adapter says about being ended comes too late.
-  return isOverdue(run, object, nowMs) ? [{ do: 'fail', run, end: deadlineOf(run) }] : []
+  if (isOverdue(run, object, picture)) return [conclude(run, deadlineOf(run))]
+  const { obstacle } = object
+  if (obstacle && run.waiting?.kind === obstacle.failureClass && run.waiting.sinceSecondsAgo >= obstacle.limitSeconds) {
+    const { failureClass, message, limitSeconds } = obstacle
+    return [conclude(run, { failureClass, message: `${message} ${patienceOf(limitSeconds)}` })]
+  }
+  return [...noteStart(run, object, picture), ...noteWaiting(run, object), ...mark(run, object)]
 }
 
-function afterEnd(run: UnsettledRun, object: LaunchedObject, { nowMs }: Picture): Action[] {
-  if (object.end) return [{ do: 'settle', run, object }]
-  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !isOverdue(run, object, nowMs)
-  const mayLeave = hasReported && (run.finishedSecondsAgo ?? 0) * 1000 < leaveMs
-  return mayLeave ? [] : [{ do: 'end', attempt: object }]
+/** How long something was waited for, in the largest unit that is whole. */
+export function patienceOf(seconds: number): string {
+  const [size, unit] =
+    seconds % 86_400 === 0 ? [86_400, 'd'] : seconds % 3600 === 0 ? [3600, 'h'] : seconds % 60 === 0 ? [60, 'min'] : [1, 's']
+  return `EvalHub waited ${seconds / size} ${unit} for that to change.`
 }
 
-/** The runtime shows nothing of this attempt: never launched, launched by another bridge, or lost with an earlier one. */
+function noteStart(run: UnsettledRun, { started }: LaunchedObject, { nowMs }: Picture): Action[] {
+  if (!started || run.launch?.startedSecondsAgo !== null) return []
+  const { evaluationId, benchmarkIndex, attempt } = run
+  const { atMs, node, resources } = started
+  return [
+    { do: 'note start', started: { evaluationId, benchmarkIndex, attempt, node, resources, startedSecondsAgo: (nowMs - atMs) / 1000 } },
+  ]
+}
+
+const STARTING = { kind: 'starting', message: 'The adapter has been started and has not reported yet.' }
+
+function noteWaiting(run: UnsettledRun, { obstacle, started }: LaunchedObject): Action[] {
+  if (run.state !== 'pending') return []
+  const found = obstacle ? { kind: obstacle.failureClass, message: obstacle.message } : started ? STARTING : null
+  if (found?.kind === run.waiting?.kind && found?.message === run.waiting?.message) return []
+  const { evaluationId, benchmarkIndex, attempt } = run
+  return [{ do: 'note waiting', waiting: { evaluationId, benchmarkIndex, attempt, waiting: found } }]
+}
+
+const MARKS = { pending: 'Pending', running: 'Running', completed: 'Completed', failed: 'Failed', cancelled: undefined } as const
+
+function mark(run: UnsettledRun, object: LaunchedObject): Action[] {
+  const wanted = run.test?.pass === false ? 'ThresholdViolated' : MARKS[run.state]
+  if (!object.mark || !wanted || object.mark === wanted || (wanted === 'Pending' && object.mark === 'Running')) return []
+  return [{ do: 'mark', run, object, mark: wanted }]
+}
+
+function afterEnd(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
+  const marked = mark(run, object)
+  if (object.end) return [...marked, { do: 'settle', run, object }]
+  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !isOverdue(run, object, picture)
+  const mayLeave = hasReported && (run.finishedSecondsAgo ?? 0) * 1000 < picture.runtime.leaveMs
+  return mayLeave ? marked : [...marked, { do: 'end', attempt: object }]
+}
+
+/** The runtime shows nothing of this attempt: never launched, launched by another bridge, or lost. */
 function withoutObject(run: UnsettledRun, picture: Picture): Action[] {
   const isOver = isTerminal(run.state)
-  if (!run.launch || run.launch.holder === '') return isOver ? [{ do: 'settle', run, object: undefined }] : []
-  if (isElsewhere(run.launch, picture) || isStillLeaving(run.launch, picture)) return []
-  return isOver ? [{ do: 'settle', run, object: undefined }] : [{ do: 'retry', run, end: HUB_RESTARTED }]
+  const settle: Action = { do: 'settle', run, object: undefined }
+  if (!run.launch || (isOver && run.launch.holder === '')) return isOver ? [settle] : []
+  const end = picture.runtime.absence(run)
+  if (end === 'unknown') return []
+  return [isOver ? settle : conclude(run, end)]
 }
 
-type Launch = NonNullable<UnsettledRun['launch']>
+const isOverdue = ({ deadlineSeconds }: UnsettledRun, { started }: LaunchedObject, { nowMs, runtime }: Picture) =>
+  started !== undefined && nowMs - started.atMs >= deadlineSeconds * 1000 + runtime.deadlineSlackMs
 
-/** Launched by another bridge after this one started: that one is alive, and the run is its own. */
-const isElsewhere = ({ holder, secondsAgo }: Launch, picture: Picture) =>
-  holder !== picture.holder && secondsAgo * 1000 < picture.nowMs - picture.startedAtMs
-
-const isStillLeaving = ({ objectUid }: Launch, { leftovers, startedAtMs, nowMs }: Picture) =>
-  objectUid !== null && leftovers.has(objectUid) && nowMs - startedAtMs < leftoverMs
-
-const isOverdue = ({ deadlineSeconds }: UnsettledRun, { launchedAtMs }: LaunchedObject, nowMs: number) =>
-  nowMs - launchedAtMs >= deadlineSeconds * 1000
-
-const HUB_RESTARTED: RunEnd = {
-  failureClass: 'hub_restarted',
-  message: 'EvalHub was stopped while this attempt ran. It has started the benchmark again.',
-}
+/** The same without seeing the runtime. */
+const isOverdueByClock =
+  ({ runtime }: Picture) =>
+  ({ state, launch, deadlineSeconds }: UnsettledRun) =>
+    !isTerminal(state) && (launch?.startedSecondsAgo ?? 0) * 1000 > deadlineSeconds * 1000 + runtime.deadlineSlackMs
 
 const deadlineOf = ({ deadlineSeconds, benchmarkId }: UnsettledRun): RunEnd => ({
   failureClass: 'deadline',

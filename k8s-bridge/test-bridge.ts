@@ -38,20 +38,23 @@ export const test = base
 export async function startTestBridge(db: Pool, directory: string, { intervalMs = 200, ...options }: Options = {}): Promise<TestBridge> {
   const errors: unknown[] = []
   const onError = (error: unknown) => void errors.push(error)
+  const holder = `test-${randomUUID()}`
   const runtime = createLocalRuntime({
     db,
+    holder,
     baseDirectory: join(directory, 'jobs'),
     callbackUrl: 'http://127.0.0.1:1',
     environment: process.env,
     hiddenVariables: [],
     home: '/opt/evalhub',
+    node: 'laptop',
     maxParallel: 8,
     allowProviderCommands: false,
     graceMs: 300,
     onError,
     ...options,
   })
-  const bridge = await startBridge({ db, runtime, holder: `test-${randomUUID()}`, onError, intervalMs })
+  const bridge = await startBridge({ db, runtime, holder, onError, intervalMs })
   return { ...bridge, errors }
 }
 

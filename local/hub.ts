@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { connect } from '#db/client.ts'
 import { openStore, type Store } from '#db/store.ts'
@@ -86,16 +87,19 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
   stack.defer(() => db.end({ timeout: 5 }))
   const { dataDir, maxParallel, allowProviderCommands, log } = options
   const onError = (error: unknown) => log.error('The bridge could not do something and will try again', error)
+  const holder = `local-${randomUUID()}`
   const runtime = createLocalRuntime({
     db,
+    holder,
     baseDirectory: `${dataDir}/jobs`,
     callbackUrl,
     home: HOME,
+    node: hostname(),
     maxParallel,
     allowProviderCommands,
     environment: options.environment,
     hiddenVariables: HUB_VARIABLES,
     onError,
   })
-  return startBridge({ db, runtime, holder: `local-${randomUUID()}`, onError })
+  return startBridge({ db, runtime, holder, onError })
 }

@@ -10,7 +10,11 @@ import { deferLaunches } from '#db/commands/defer-launch.ts'
 import { endRun } from '#db/commands/end-run.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { recordLaunches } from '#db/commands/record-launch.ts'
-import { retryRun } from '#db/commands/retry-run.ts'
+import { noteBridge } from '#db/commands/note-bridge.ts'
+import { noteStart } from '#db/commands/note-start.ts'
+import { noteWaiting } from '#db/commands/note-waiting.ts'
+import { getHubId } from '#db/queries/hub-id.ts'
+import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { settleRuns } from '#db/commands/settle-run.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
@@ -151,12 +155,16 @@ async function useBridge(db: Pool, evaluationId: string) {
   await appendLog(db, { ...log, container: 'local', seq: 0, chunk: new Uint8Array([1]), bytes: 1, firstAtMs: 0, lastAtMs: 1 })
   await findLogPosition(db, log, 'local')
   await clearLog(db, log)
-  const failure = { ...log, failureClass: 'exit', message: 'm' }
-  await retryRun(db, failure)
+  const failure = { ...log, failureClass: 'hub_restarted' as const, message: 'm' }
+  await noteWaiting(db, [{ ...log, waiting: { kind: 'starting', message: 'm' } }])
+  await noteStart(db, [{ ...log, node: 'n', startedSecondsAgo: 1, resources: {} }])
+  await noteBridge(db)
+  await getHubId(db)
+  await concludeAttempt(db, { ...failure, isDisrupted: true }, NOW)
   await endRun(db, { ...failure, attempt: 2 }, NOW)
   await settleRuns(db, [{ ...log, attempt: 2, launch: { holder: 'bridge', objectUid: 'u', secondsAgo: 1 } }])
   await listQueuedRuns(db, 0, 10)
-  await listUnsettledRuns(db, [log], 10)
+  await listUnsettledRuns(db, { present: [log], limit: 10, everyLaunched: true })
   await purgeEvaluations(db, [...(await listPurgeableEvaluations(db, 10)), evaluationId])
 }
 
@@ -179,6 +187,7 @@ test('every statement and every part of one runs against the migrated schema', a
     await store.recordEvent({ evaluationId: id, event: event('running') }, NOW)
     await store.recordEvent({ evaluationId: id, event: event('running', { phase: 'loading_data', progress: 0.5 }) }, NOW)
     await useBridge(noted, id)
+    await store.recordEvent({ evaluationId: id, event: event('failed'), attempt: 1 }, NOW)
     await store.recordEvent({ evaluationId: id, event: event('completed', { benchmark_index: 1, metrics: { a: 1 } }) }, NOW)
   }
 

@@ -1,7 +1,9 @@
 import type { RunProgress } from '#shared/domain/apply-event.ts'
+import type { Waiting } from '#shared/domain/waiting.ts'
 import { deriveState, messageFor } from '#shared/domain/evaluation-state.ts'
 import { aggregate } from '#shared/domain/score.ts'
 import type { AggregateTest } from '#shared/models/evaluation.ts'
+import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import type { Message } from '#shared/models/message.ts'
 import { isTerminal, type EvaluationState } from '#shared/models/states.ts'
 import type { Db, Pool } from '../client.ts'
@@ -16,7 +18,11 @@ export type LockedEvaluation = Pick<
 >
 
 /** A run, locked, as a decision sees it. */
-export type LockedRun = RunProgress & Pick<RunRow, 'benchmark_index' | 'provider_id' | 'benchmark_id' | 'spec' | 'attempt'>
+export type LockedRun = RunProgress &
+  Pick<RunRow, 'benchmark_index' | 'provider_id' | 'benchmark_id' | 'spec' | 'attempt'> & {
+    /** Kept only while the run is pending. */
+    waiting: Waiting | null
+  }
 
 /** A run as it shall be. Which run it is never changes. */
 export type ChangedRun = LockedRun
@@ -30,9 +36,15 @@ export type Decision = {
   remove?: boolean
   /** The attempts of these runs are over, and why. */
   endedAttempts?: readonly EndedAttempt[]
+  /** What these attempts reported, to be kept until they are over; each leaves the queue. */
+  reports?: readonly Report[]
   /** Runs that shall be launched again, as the attempt that their changed row names. */
-  requeue?: readonly number[]
+  requeue?: readonly Requeue[]
 }
+
+export type Report = { benchmark_index: number; attempt: number; report: BenchmarkStatusEvent }
+
+export type Requeue = { benchmark_index: number; delaySeconds: number }
 
 export type EndedAttempt = {
   benchmark_index: number
@@ -42,24 +54,31 @@ export type EndedAttempt = {
   message: string | null
 }
 
+/** Its transaction is for what a decision must know beside its runs. */
+export type Decide = (
+  evaluation: LockedEvaluation,
+  runs: readonly LockedRun[],
+  tx: Db,
+) => Decision | undefined | Promise<Decision | undefined>
+
 /**
  * The one way in which runs change state: locks the evaluation, then its runs by index, asks `decide`, derives the job's state, scores it
  * once all is over, and writes everything in one transaction.
  *
- * `decide` is pure: it refuses by throwing, and undefined means that nothing shall change. Undefined comes back if `scope` has no such evaluation:
+ * `decide` writes nothing: it refuses by throwing, and undefined means that nothing shall change. Undefined comes back if `scope` has no such evaluation:
  * of another tenant's nothing is read or locked.
  */
 export async function changeRuns(
   db: Pool,
   scope: TenantScope,
   evaluationId: string,
-  decide: (evaluation: LockedEvaluation, runs: readonly LockedRun[]) => Decision | undefined,
+  decide: Decide,
 ): Promise<Decision | 'unchanged' | undefined> {
   return db.begin(async (tx) => {
     // Sent together and carried out in this order, so everybody locks the evaluation first.
     const [[evaluation], runs] = await Promise.all([lockEvaluation(tx, scope, evaluationId), lockRuns(tx, scope, evaluationId)])
     if (!evaluation) return undefined
-    const decision = decide(evaluation, runs)
+    const decision = await decide(evaluation, runs, tx)
     if (!decision) return 'unchanged'
     await write(tx, evaluation, runs, decision)
     return decision
@@ -72,7 +91,7 @@ const lockEvaluation = (tx: Db, scope: TenantScope, id: string) => tx<LockedEval
 
 const lockRuns = (tx: Db, scope: TenantScope, id: string) => tx<LockedRun[]>`
   select benchmark_index, provider_id, benchmark_id, spec, attempt, state, phase, progress, error_message, warning_message, started_at,
-    completed_at, metrics, metrics_schema, additional_info, artifacts, test, mlflow_run_id, logs_path, resolved_sha
+    completed_at, metrics, metrics_schema, additional_info, artifacts, test, mlflow_run_id, logs_path, resolved_sha, waiting
   from evalhub.runs
   where evaluation_id = (select id from evalhub.evaluations where id = ${id} ${ofTenant(tx, scope)})
   order by benchmark_index for update`
@@ -97,7 +116,9 @@ async function write(tx: Db, evaluation: LockedEvaluation, before: readonly Lock
   const outcome = isTerminal(evaluation.state) ? undefined : outcomeOf(evaluation, after, decision.cancel ?? false)
   const events = eventsOf(evaluation, before, after, outcome)
   const queued = decision.requeue ?? []
-  const leaving = decision.runs.filter((run) => isTerminal(run.state)).map(({ benchmark_index }) => ({ benchmark_index }))
+  const leaving = [...decision.runs.filter((run) => isTerminal(run.state)), ...(decision.reports ?? [])].map(({ benchmark_index }) => ({
+    benchmark_index,
+  }))
 
   await Promise.all([
     updateRuns(tx, evaluation.id, decision.runs),
@@ -105,7 +126,8 @@ async function write(tx: Db, evaluation: LockedEvaluation, before: readonly Lock
     ...(events.length ? [insertEvents(tx, evaluation.id, events)] : []),
     ...(leaving.length ? [removeFromQueue(tx, evaluation.id, leaving)] : []),
     ...(decision.endedAttempts?.length ? [closeAttempts(tx, evaluation.id, decision.endedAttempts)] : []),
-    ...queued.map((index) => enqueue(tx, evaluation, index, changed.get(index)?.attempt ?? 1)),
+    ...(decision.reports?.length ? [keepReports(tx, evaluation.id, decision.reports)] : []),
+    ...queued.map((requeue) => enqueue(tx, evaluation, requeue, changed.get(requeue.benchmark_index)?.attempt ?? 1)),
   ])
 }
 
@@ -136,6 +158,9 @@ const updateRuns = (tx: Db, id: string, runs: readonly ChangedRun[]) => tx`
     warning_message = new.warning_message, started_at = new.started_at, completed_at = new.completed_at, metrics = new.metrics,
     metrics_schema = new.metrics_schema, additional_info = new.additional_info, artifacts = new.artifacts, test = new.test,
     mlflow_run_id = new.mlflow_run_id, logs_path = new.logs_path, resolved_sha = new.resolved_sha, updated_at = now(),
+    waiting = case when new.state = 'pending' then new.waiting end,
+    waiting_since = case when new.state = 'pending' and new.waiting is not null
+      then case when new.waiting ->> 'kind' = runs.waiting ->> 'kind' then runs.waiting_since else now() end end,
     finished_at = case when new.state in ('pending', 'running') then null else coalesce(runs.finished_at, now()) end
   from jsonb_populate_recordset(null::evalhub.runs, ${json(tx, runs.map(withoutSpec))}) as new
   where runs.evaluation_id = ${id} and runs.benchmark_index = new.benchmark_index`
@@ -171,7 +196,14 @@ const closeAttempts = (tx: Db, id: string, ended: readonly EndedAttempt[]) => tx
     set failure_class = excluded.failure_class, exit_code = excluded.exit_code, message = excluded.message, ended_at = excluded.ended_at
     where old.ended_at is null`
 
-const enqueue = (tx: Db, { id, tenant }: LockedEvaluation, index: number, attempt: number) => tx`
-  insert into evalhub.launch_queue (tenant, evaluation_id, benchmark_index, attempt) values (${tenant}, ${id}, ${index}, ${attempt})
+const keepReports = (tx: Db, id: string, reports: readonly Report[]) => tx`
+  insert into evalhub.attempts as old (evaluation_id, benchmark_index, attempt, holder, report)
+  select ${id}, benchmark_index, attempt, '', report
+  from jsonb_to_recordset(${json(tx, reports)}) as new (benchmark_index int, attempt smallint, report jsonb)
+  on conflict (evaluation_id, benchmark_index, attempt) do update set report = coalesce(old.report, excluded.report)`
+
+const enqueue = (tx: Db, { id, tenant }: LockedEvaluation, { benchmark_index: index, delaySeconds }: Requeue, attempt: number) => tx`
+  insert into evalhub.launch_queue (tenant, evaluation_id, benchmark_index, attempt, due_at)
+  values (${tenant}, ${id}, ${index}, ${attempt}, now() + make_interval(secs => ${delaySeconds}))
   on conflict (evaluation_id, benchmark_index) do update
-    set attempt = excluded.attempt, due_at = now(), lease_holder = null, lease_expires_at = null, tries = 0, last_error = null`
+    set attempt = excluded.attempt, due_at = excluded.due_at, lease_holder = null, lease_expires_at = null, tries = 0, last_error = null`

@@ -99,6 +99,8 @@ function answer(input: NewEvaluation, createdAt: string): EvaluationJob {
     passed: null,
     aggregate_threshold: input.aggregateThreshold,
     collection_updated_at: input.collectionUpdatedAt,
+    age_seconds: 0,
+    bridge_seen_seconds_ago: null,
     runs: [],
   }
   const job = toJob(row)

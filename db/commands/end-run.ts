@@ -1,4 +1,5 @@
 import type { Pool } from '../client.ts'
+import type { FailureClass } from '#shared/domain/failure-class.ts'
 import { isTerminal } from '#shared/models/states.ts'
 import { EVERY_TENANT } from '../scope.ts'
 import { changeRuns, type LockedRun } from './change-runs.ts'
@@ -8,8 +9,7 @@ export type Failure = {
   benchmarkIndex: number
   /** The attempt that failed: a later one is not touched. */
   attempt: number
-  /** One word of a closed list, for programs. */
-  failureClass: string
+  failureClass: FailureClass
   /** A sentence that tells the user what happened and what to do. */
   message: string
   exitCode?: number
@@ -30,7 +30,8 @@ export async function endRun(db: Pool, failure: Failure, now: string): Promise<b
   return typeof result === 'object'
 }
 
-function failed(run: LockedRun, { message }: Failure, now: string): LockedRun {
+/** The run as one that has ended without its adapter's words. */
+export function failed(run: LockedRun, { message }: Failure, now: string): LockedRun {
   return {
     ...run,
     state: 'failed',

@@ -6,7 +6,7 @@ import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
 import { isUuid } from '../queries/evaluations.ts'
 import { EVERY_TENANT } from '../scope.ts'
-import { changeRuns } from './change-runs.ts'
+import { changeRuns, type Decision, type LockedRun } from './change-runs.ts'
 
 export type RunEvent = {
   evaluationId: string
@@ -24,6 +24,7 @@ export type WriteProgress = (event: RunEvent) => Promise<boolean>
  * Records what an adapter reports. `now` is RFC 3339.
  *
  * Progress of a running run is one guarded UPDATE; anything else locks the job and decides. The caller may repeat an event without harm.
+ * `failed` of a run token's holder is kept, and ends the run when the bridge has seen the end of the attempt.
  * Refuses an unknown job or benchmark (404), a job that has ended (409) and an attempt that is not the run's present one (403).
  */
 export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEvent: RunEvent, now: string): Promise<void> {
@@ -42,10 +43,22 @@ export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEve
     if (attempt !== undefined && attempt !== run.attempt) {
       throw HubError.of('forbidden', { Error: `Attempt ${attempt} of this run is over; it is at attempt ${run.attempt} now.` })
     }
-    const after = applyEvent(run, event, now)
-    return after && { runs: [{ ...run, ...after }] }
+    return attempt !== undefined && event.status === 'failed' ? keptReport(run, event, now) : applied(run, event, now)
   })
   if (result === undefined) throw notFound('evaluation job', evaluationId)
+}
+
+function applied(run: LockedRun, event: BenchmarkStatusEvent, now: string): Decision | undefined {
+  const after = applyEvent(run, event, now)
+  return after && { runs: [{ ...run, ...after }] }
+}
+
+/** An adapter that is being taken away fails first, so its words are the reason only if its end does not tell of another. */
+function keptReport(run: LockedRun, event: BenchmarkStatusEvent, now: string): Decision | undefined {
+  if (isTerminal(run.state)) return undefined
+  const { provider_id, id, benchmark_index } = event
+  const started = applied(run, { provider_id, id, benchmark_index, status: 'running', started_at: event.started_at }, now)
+  return { runs: started?.runs ?? [], reports: [{ benchmark_index, attempt: run.attempt, report: event }] }
 }
 
 /** True for an event that cannot change a state of a running run, nor what may be said but once. */

@@ -32,7 +32,7 @@ describe('settleRuns', () => {
     expect(await storedRuns(db, id)).toEqual([{ ...before, is_settled: true }])
     expect(await db`select exit_code, ended_at is not null as is_ended, launched_at > now() - interval '30 s' as is_kept from evalhub.attempts`)
       .toEqual([{ exit_code: 7, is_ended: true, is_kept: true }]) // prettier-ignore
-    expect(await listUnsettledRuns(db, [keyOf(id)], 10)).toEqual([])
+    expect(await listUnsettledRuns(db, { present: [keyOf(id)], limit: 10, everyLaunched: true })).toEqual([])
   })
 
   test('leaves a run that goes on, and one that has another attempt', async ({ db }) => {
@@ -67,11 +67,14 @@ describe('listUnsettledRuns', () => {
     await cancelEvaluation(db, operator, cancelled, now)
     await submitSpecs(db, [spec])
 
-    const runs = await listUnsettledRuns(db, [], 10)
+    const runs = await listUnsettledRuns(db, { present: [], limit: 10, everyLaunched: true })
 
     expect(runs).toHaveLength(2)
     expect(runs.find(({ evaluationId }) => evaluationId === launched)).toEqual({
       ...keyOf(launched),
+      tenant: '',
+      waiting: null,
+      test: null,
       providerId: 'provider',
       benchmarkId: 'benchmark',
       state: 'pending',
@@ -79,7 +82,7 @@ describe('listUnsettledRuns', () => {
       deadlineSeconds: 5,
       secretRef: '/secrets/model',
       finishedSecondsAgo: null,
-      launch: { holder: 'bridge', objectUid: 'pid:1', secondsAgo: expect.any(Number) },
+      launch: { holder: 'bridge', objectUid: 'pid:1', secondsAgo: expect.any(Number), startedSecondsAgo: null },
     })
     expect(runs.find(({ evaluationId }) => evaluationId === cancelled)).toMatchObject({ state: 'cancelled', launch: null })
   })
@@ -88,7 +91,7 @@ describe('listUnsettledRuns', () => {
     const ids = [await submitSpecs(db, [spec]), await submitSpecs(db, [spec]), await submitSpecs(db, [spec])]
     for (const id of ids) await cancelEvaluation(db, operator, id, now)
 
-    const runs = await listUnsettledRuns(db, [keyOf(ids[2]!)], 1)
+    const runs = await listUnsettledRuns(db, { present: [keyOf(ids[2]!)], limit: 1, everyLaunched: true })
 
     expect(runs.map(({ evaluationId }) => evaluationId).sort()).toEqual([ids[0], ids[2]])
   })

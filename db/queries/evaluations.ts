@@ -11,14 +11,16 @@ export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-
 /** A job's columns and its runs, for the table `evaluations` in a `from`. */
 const jobColumns = (db: Db) => db`
   id, tenant, owner, state, message, request, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
-  to_json(updated_at) as updated_at,
+  to_json(updated_at) as updated_at, extract(epoch from now() - created_at)::float8 as age_seconds,
+  (select extract(epoch from now() - bridge_seen_at)::float8 from evalhub.hub) as bridge_seen_seconds_ago,
   (
     select json_agg(
       json_build_object(
         'provider_id', provider_id, 'benchmark_id', benchmark_id, 'benchmark_index', benchmark_index, 'state', state, 'phase', phase,
         'progress', progress, 'error_message', error_message, 'warning_message', warning_message, 'started_at', started_at,
         'completed_at', completed_at, 'metrics', metrics, 'metrics_schema', metrics_schema, 'additional_info', additional_info,
-        'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path
+        'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path,
+        'waiting', waiting
       ) order by benchmark_index
     ) from evalhub.runs where evaluation_id = evaluations.id
   ) as runs`

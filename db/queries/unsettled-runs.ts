@@ -1,3 +1,5 @@
+import type { Waiting } from '#shared/domain/waiting.ts'
+import type { BenchmarkTest } from '#shared/models/benchmark-run.ts'
 import type { RunState } from '#shared/models/states.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
@@ -7,6 +9,7 @@ export type AttemptKey = { evaluationId: string; benchmarkIndex: number; attempt
 
 /** A run that the bridge owes something. Times are by the database's clock. */
 export type UnsettledRun = AttemptKey & {
+  tenant: string
   providerId: string
   benchmarkId: string
   state: RunState
@@ -18,18 +21,28 @@ export type UnsettledRun = AttemptKey & {
   secretRef: string | null
   /** Null while the run goes on. */
   finishedSecondsAgo: number | null
-  /** Null if the present attempt was not recorded as launched. */
-  launch: { holder: string; objectUid: string | null; secondsAgo: number } | null
+  /** Why it has not started, as far as it was found out. */
+  waiting: (Waiting & { sinceSecondsAgo: number }) | null
+  /** Verdict on a run that has ended with results. */
+  test: BenchmarkTest | null
+  /** Null if the present attempt was not recorded as launched. `startedSecondsAgo` is null until it was seen on a machine. */
+  launch: { holder: string; objectUid: string | null; secondsAgo: number; startedSecondsAgo: number | null } | null
 }
 
-/**
- * Runs that were launched and are not settled, and up to `limit` that ended and are not settled. Those of `present`, which the runtime
- * shows, are never cut off. Runs that only wait in the queue are not among them.
- */
-export async function listUnsettledRuns(db: Db, present: readonly AttemptKey[], limit: number): Promise<UnsettledRun[]> {
+type Options = {
+  /** Attempts that the runtime shows and that are of interest: never cut off. */
+  present: readonly AttemptKey[]
+  /** Of all other ended runs, how many at most. */
+  limit: number
+  /** False: of the launched runs only those of `present`, and those that have ended. */
+  everyLaunched: boolean
+}
+
+/** Runs that were launched and are not settled, and those that ended and are not settled. Runs that only wait in the queue are not among them. */
+export async function listUnsettledRuns(db: Db, { present, limit, everyLaunched }: Options): Promise<UnsettledRun[]> {
   return db<UnsettledRun[]>`
     with owed as (
-      select evaluation_id, benchmark_index from evalhub.attempts where ended_at is null
+      select evaluation_id, benchmark_index from evalhub.attempts where ended_at is null and ${everyLaunched}
       union
       (select evaluation_id, benchmark_index from evalhub.runs where settled_at is null and finished_at is not null
        order by evaluation_id, benchmark_index limit ${limit})
@@ -38,12 +51,16 @@ export async function listUnsettledRuns(db: Db, present: readonly AttemptKey[], 
       from jsonb_to_recordset(${json(db, present)}) as present ("evaluationId" uuid, "benchmarkIndex" int)
     )
     select run.evaluation_id as "evaluationId", run.benchmark_index as "benchmarkIndex", run.attempt,
-      run.provider_id as "providerId", run.benchmark_id as "benchmarkId", run.state, evaluation.deleted_at is not null as "isDeleted",
+      evaluation.tenant, run.provider_id as "providerId", run.benchmark_id as "benchmarkId", run.state, evaluation.deleted_at is not null as "isDeleted",
       (run.spec ->> 'deadline_seconds')::float8 as "deadlineSeconds",
       evaluation.request #>> '{model,auth,secret_ref}' as "secretRef",
       extract(epoch from now() - run.finished_at)::float8 as "finishedSecondsAgo",
+      case when run.waiting is not null then
+        run.waiting || jsonb_build_object('sinceSecondsAgo', extract(epoch from now() - run.waiting_since)) end as waiting,
+      run.test,
       case when attempt.holder is not null then json_build_object('holder', attempt.holder, 'objectUid', attempt.object_uid,
-        'secondsAgo', extract(epoch from now() - attempt.launched_at)) end as launch
+        'secondsAgo', extract(epoch from now() - attempt.launched_at),
+        'startedSecondsAgo', extract(epoch from now() - attempt.started_at)) end as launch
     from owed
       join evalhub.runs as run using (evaluation_id, benchmark_index)
       join evalhub.evaluations as evaluation on evaluation.id = run.evaluation_id

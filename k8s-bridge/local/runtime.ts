@@ -15,6 +15,8 @@ import { groupExists, startProcess, type GroupProcess } from './process.ts'
 
 export type LocalRuntimeOptions = {
   db: Pool
+  /** Name of this bridge. */
+  holder: string
   /** Directory of the runs' files; made when needed. */
   baseDirectory: string
   /** Base to which adapters post their events, without a path. */
@@ -24,6 +26,8 @@ export type LocalRuntimeOptions = {
   hiddenVariables: readonly string[]
   /** Where EvalHub is installed. */
   home: string
+  /** Name of this machine. */
+  node: string
   /** Runs at once. */
   maxParallel: number
   /** True: commands of providers that came over the API run too. */
@@ -52,6 +56,7 @@ const reportGraceMs = 5000
 export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
   const { baseDirectory, maxParallel, allowProviderCommands, onError, graceMs = 3000 } = options
   const live = new Map<string, Live>()
+  const startedAtMs = performance.now()
   let onChange = () => {}
 
   const timer = setInterval(() => {
@@ -62,7 +67,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     const exit = await entry.process.ended
     const output = await entry.tail.lastOutput().catch(String)
     const outcome = outcomeOf(exit, output, benchmarkId)
-    entry.end = { atMs: performance.now(), outcome, reportGraceMs: exit.code === 0 ? reportGraceMs : 0 }
+    entry.end = { atMs: performance.now(), outcome, isDisrupted: false, reportGraceMs: exit.code === 0 ? reportGraceMs : 0 }
     onChange()
   }
 
@@ -72,13 +77,22 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
   }
 
   return {
+    triesMax: 8,
+    leaveMs: 10_000,
+    deadlineSlackMs: 0,
     watch: (listener) => {
       onChange = listener
+    },
+    unwatch: () => {
+      onChange = () => {}
     },
     freeSlots: () => maxParallel - [...live.values()].filter((entry) => !entry.end).length,
     refusal: (spec) => refusalOf(spec, allowProviderCommands),
     async launch(claim) {
-      if (live.has(keyOf(claim))) throw new Error('an earlier attempt of the run is still ending')
+      const present = live.get(keyOf(claim))
+      // Launched before, and not recorded: the row's lease had run out.
+      if (present?.key.attempt === claim.attempt && !present.end) return { objectUid: uidOf(present) }
+      if (present) throw new Error('an earlier attempt of the run is still ending')
       const started = await startAdapter(options, claim)
       if ('refused' in started) return started
       live.set(keyOf(claim), started)
@@ -88,9 +102,15 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     observe: () =>
       [...live.values()].map((entry) => {
         const { key, launchedAtMs, end } = entry
-        return { ...key, objectUid: uidOf(entry), launchedAtMs, ...(end && { end }) }
+        const started = { atMs: launchedAtMs, node: options.node, resources: {} }
+        return { ...key, objectUid: uidOf(entry), launchedAtMs, started, ...(end && { end }) }
       }),
-    isLeftover: (uid) => uid.startsWith(uidPrefix) && groupExists(Number(uid.slice(uidPrefix.length))),
+    absence: (run) => absenceOf(run, options.holder, performance.now() - startedAtMs),
+    mark: () => Promise.resolve(),
+    async lastWords(object) {
+      await find(object)?.tail.finish()
+      return []
+    },
     end: (attempt) => find(attempt)?.process.end(graceMs),
     async release(attempt) {
       const entry = find(attempt)
@@ -102,14 +122,35 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     salvage: (run) => salvage(options, run),
     removeFiles: (evaluationId, index) => removeFiles(baseDirectory, evaluationId, index?.toString()),
     async close() {
-      for (const entry of live.values()) entry.process.end(graceMs)
-      await Promise.all([...live.values()].map((entry) => entry.process.ended))
+      await endAll([...live.values()], options)
       clearInterval(timer)
-      await Promise.all([...live.values()].map((entry) => entry.tail.finish().catch(onError)))
-      await Promise.all([...live.values()].map((entry) => entry.log.close()))
       live.clear()
     },
   }
+}
+
+async function endAll(entries: readonly Live[], { graceMs = 3000, onError }: LocalRuntimeOptions): Promise<void> {
+  for (const entry of entries) entry.process.end(graceMs)
+  await Promise.all(entries.map((entry) => entry.process.ended))
+  await Promise.all(entries.map((entry) => entry.tail.finish().catch(onError)))
+  await Promise.all(entries.map((entry) => entry.log.close()))
+}
+
+/** How long a new bridge waits for what an earlier one left behind; that ends by itself at once, unless the uid means another thing by now. */
+const leftoverMs = 5_000
+
+const HUB_RESTARTED: RunEnd = {
+  failureClass: 'hub_restarted',
+  message: 'EvalHub was stopped while this attempt ran. It has started the benchmark again.',
+}
+
+/** What it means that this process knows nothing of a launched attempt: an earlier hub launched it, and it ended with that hub. */
+function absenceOf({ launch }: UnsettledRun, holder: string, aliveMs: number): RunEnd | 'unknown' {
+  // Launched by another bridge after this one started: that one is alive, and the run is its own.
+  const isElsewhere = launch !== null && launch.holder !== holder && launch.secondsAgo * 1000 < aliveMs
+  const uid = launch?.objectUid ?? ''
+  const isLeaving = uid.startsWith(uidPrefix) && groupExists(Number(uid.slice(uidPrefix.length))) && aliveMs < leftoverMs
+  return isElsewhere || isLeaving ? 'unknown' : HUB_RESTARTED
 }
 
 const uidPrefix = 'pid:'
