@@ -1,0 +1,31 @@
+import { throughSidecar } from './attempt.ts'
+
+/** What a run's objects need to know of its model's Secret. No credential is in it. */
+export type ModelSecret = {
+  name: string
+  /** What the adapter finds in place of each credential: `<key>:ref`, which the sidecar exchanges, or an address of the sidecar. */
+  references: Readonly<Record<string, string>>
+  /** An empty `*_sa_token` asks the sidecar for the pod's own token. */
+  wantsServiceAccountToken: boolean
+}
+
+const isToken = (key: string) => key === 'api-key' || key.endsWith('_api-key') || key.endsWith('_sa_token')
+const textOf = (base64: string) => Buffer.from(base64, 'base64').toString().trim()
+
+/**
+ * Reads a Secret's data, in base64 as Kubernetes answers it. An address that is none is named in `badKey`: the adapter would have nothing
+ * to call. Source: contract 8.9.
+ */
+export function readModelSecret(name: string, data: Readonly<Record<string, string>>): ModelSecret | { badKey: string } {
+  const references: Record<string, string> = {}
+  for (const [key, value] of Object.entries(data)) {
+    if (isToken(key)) references[key] = `${key}:ref`
+    if (!key.endsWith('_url')) continue
+    const url = textOf(value)
+    if (url === '') continue
+    if (!/^https?:\/\/./i.test(url) || !URL.canParse(url)) return { badKey: key }
+    references[key] = throughSidecar(url)
+  }
+  const wantsServiceAccountToken = Object.entries(data).some(([key, value]) => key.endsWith('_sa_token') && textOf(value) === '')
+  return { name, references, wantsServiceAccountToken }
+}
