@@ -98,7 +98,10 @@ const CASES: Record<string, Case> = {
     modelSecret: secretOf({ ca_cert: 'PEM' }),
   },
   'no-model': { request: { model: { url: '', name: 'recorded', auth: { secret_ref: 'unused' } } } },
-  's3-data': withData({ s3: { bucket: ' data ', key: ' //sets/a ', secret_ref: 's3-secret' } }),
+  's3-data': {
+    ...withData({ s3: { bucket: ' data ', key: ' //sets/a ', secret_ref: 's3-secret' } }),
+    settings: { testDataRanges: ['10.0.0.0/8', 'fd00::/8'] },
+  },
   'git-data': withData({ git: { url: 'https://git.example/team/data.git', ref: 'main', sub_path: 'sets', secret_ref: 'git-secret' } }),
   'hugging-face-data': {
     ...withData({ hf: { repo_id: 'org/data', revision: 'v1', sub_path: 'sets', secret_ref: 'hf-secret' } }),

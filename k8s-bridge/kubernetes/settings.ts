@@ -42,6 +42,8 @@ export type KubernetesSettings = {
   ttlSeconds: number
   /** Base of the Hugging Face hub that test data comes from. Absent: the public one. */
   huggingFaceEndpoint?: string | undefined
+  /** Networks in CIDR notation that test data may come from though they are not public: an object store in the cluster. */
+  testDataRanges: readonly string[]
 }
 
 /** The published contract's sizes (section 8), but for the sidecar's CPU limit: at its 200m a busy sidecar would be measured instead of the model. */

@@ -14,6 +14,7 @@ export const settings: KubernetesSettings = {
   sizes: DEFAULT_SIZES,
   memoryRetryMax: '32Gi',
   ttlSeconds: 604_800,
+  testDataRanges: [],
 }
 
 export type Changes = Partial<Omit<Attempt, 'spec' | 'request'>> & { spec?: Partial<RunSpec>; request?: Partial<EvaluationJobConfig> }

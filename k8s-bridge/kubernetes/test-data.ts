@@ -26,12 +26,10 @@ export const initMetadata = (access?: 'read'): Mounted => folder('init-metadata'
 
 /** The container that brings test data from S3, git or Hugging Face; undefined if there is nothing to bring. Source: contract 8.6. */
 export function initContainer({ spec }: Attempt, settings: KubernetesSettings): { container: V1Container; mounted: Mounted[] } | undefined {
-  const source = spec.test_data_ref && sourceOf(spec.test_data_ref, settings)
+  const source = spec.test_data_ref && sourceOf(spec.test_data_ref, settings.huggingFaceEndpoint)
   if (!source) return undefined
   const mounted = [
     folder(volumeName, mountPath),
-    // Its own file system is read-only.
-    folder('init-scratch', '/tmp'),
     ...(source.isGit ? [initMetadata()] : []),
     ...(source.secret ? [secretFiles(source.secret.volume, source.secret.name, '/var/run/secrets/test-data')] : []),
   ]
@@ -40,7 +38,7 @@ export function initContainer({ spec }: Attempt, settings: KubernetesSettings): 
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     command: ['node', '/app/init.mjs'],
-    env: source.env,
+    env: [...source.env, ...variables({ TEST_DATA_ALLOWED_RANGES: settings.testDataRanges.join(',') })],
     resources: fixedResources(settings.sizes.init),
     volumeMounts: mounted.flatMap(({ mounts }) => mounts),
     securityContext: RESTRICTED_READ_ONLY,
@@ -51,7 +49,7 @@ export function initContainer({ spec }: Attempt, settings: KubernetesSettings): 
 
 type Source = { env: V1EnvVar[]; secret?: { volume: string; name: string } | undefined; isGit: boolean }
 
-function sourceOf({ s3, git, hf }: TestDataRef, { huggingFaceEndpoint }: KubernetesSettings): Source | undefined {
+function sourceOf({ s3, git, hf }: TestDataRef, huggingFaceEndpoint: string | undefined): Source | undefined {
   if (s3) {
     const env = variables({ TEST_DATA_S3_BUCKET: s3.bucket.trim(), TEST_DATA_S3_KEY: s3Key(s3.key) })
     return { env, secret: { volume: 'test-data-secret', name: s3.secret_ref.trim() }, isGit: false }
@@ -65,7 +63,7 @@ function sourceOf({ s3, git, hf }: TestDataRef, { huggingFaceEndpoint }: Kuberne
       TEST_DATA_HF_REPO_ID: hf.repo_id.trim(),
       TEST_DATA_HF_REVISION: hf.revision,
       TEST_DATA_HF_SUBPATH: hf.sub_path,
-      HF_ENDPOINT: huggingFaceEndpoint,
+      TEST_DATA_HF_ENDPOINT: huggingFaceEndpoint,
     })
     return { env, secret: hf.secret_ref ? { volume: 'test-data-hf-auth', name: hf.secret_ref } : undefined, isGit: false }
   }
