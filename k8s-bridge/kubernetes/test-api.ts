@@ -82,6 +82,6 @@ export async function makeProfile({ config, custom }: KubernetesApi, namespace: 
 /** The same user at another server, which stands in for one in trouble. */
 export function pointedAt(kubeconfig: string, server: string) {
   const config = readKubeConfig(kubeconfig)
-  config.loadFromClusterAndUser({ name: 'test', server, skipTLSVerify: true }, config.getCurrentUser()!)
+  config.loadFromClusterAndUser({ name: 'test', server, skipTLSVerify: true }, config.getCurrentUser() ?? { name: 'nobody' })
   return config
 }
