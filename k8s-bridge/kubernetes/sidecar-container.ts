@@ -28,7 +28,7 @@ export function sidecarContainer(
     restartPolicy: 'Always',
     resources: fixedResources(settings.sizes.sidecar),
     volumeMounts: mounted.flatMap(({ mounts }) => mounts),
-    startupProbe: { exec: { command: ['node', '-e', ASK_HEALTH] }, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 30 },
+    startupProbe: { exec: { command: ['node', '-e', ASK_HEALTH] }, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 60 },
     securityContext: RESTRICTED_READ_ONLY,
     terminationMessagePath: '/data/termination-log',
     terminationMessagePolicy: 'FallbackToLogsOnError',
