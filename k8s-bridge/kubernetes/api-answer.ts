@@ -1,5 +1,6 @@
 import { ApiException } from '@kubernetes/client-node'
 import { z } from 'zod'
+import type { FailureClass } from '#shared/domain/failure-class.ts'
 import type { RunEnd } from '../runtime.ts'
 
 /** How the API server says no. */
@@ -93,4 +94,4 @@ function forbidden({ message, causes }: Pick<ApiAnswer, 'message' | 'causes'>, k
   return { refused: end('rejected', `Kubernetes rejected the ${kind}: ${message}`) }
 }
 
-const end = (failureClass: string, message: string): RunEnd => ({ failureClass, message })
+const end = (failureClass: FailureClass, message: string): RunEnd => ({ failureClass, message })

@@ -83,7 +83,7 @@ const CASES: Record<string, Case> = {
     spec: { hardware_config: named },
     profile: profileOf({ scheduling: { type: 'Queue', kueue: { localQueueName: 'Shared_Queue', priorityClass: 'high' } } }),
   },
-  'out-of-memory-before': { memoryFactor: 2.25 },
+  'out-of-memory-before': { oomFailures: 2 },
   'model-secret': {
     request: { model: { url: 'https://model.example/v1/?a=1', name: 'm', auth: { secret_ref: 'model-secret' } } },
     modelSecret: secretOf({
