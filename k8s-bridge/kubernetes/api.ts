@@ -4,11 +4,12 @@ import {
   CoreV1Api,
   createConfiguration,
   CustomObjectsApi,
+  HttpMethod,
   KubeConfig,
   Observable,
+  RequestContext,
   ServerConfiguration,
   type ConfigurationOptions,
-  type RequestContext,
 } from '@kubernetes/client-node'
 
 /** The API server, as whom the kubeconfig names. */
@@ -35,25 +36,29 @@ export function readKubeConfig(path?: string): KubeConfig {
   return config
 }
 
-/** A connection's credentials are read anew after so long: they may have been renewed on disk. */
-const dispatcherMs = 10 * 60_000
+/** Credentials are read anew after so long: they may have been renewed on disk. */
+const credentialsMs = 30_000
 
 /**
- * Typed clients that keep their connections. Each call ends within `timeoutMs`, or as `within` says.
+ * Typed clients that share their connections. Each call ends within `timeoutMs`, or as `within` says.
  *
  * Not for watching and following: what the library offers for those stops for good on a dropped connection.
  */
 export function connectKubernetes(config: KubeConfig, { timeoutMs = 10_000 } = {}): KubernetesApi {
   const server = config.getCurrentCluster()?.server ?? ''
-  let kept: { dispatcher: ReturnType<RequestContext['getDispatcher']>; sinceMs: number } | undefined
+  let kept: { credentials: RequestContext; sinceMs: number } | undefined
   const authentication = {
     getName: () => 'kubeconfig',
     async applySecurityAuthentication(context: RequestContext) {
-      await config.applySecurityAuthentication(context)
-      // The library makes a dispatcher, and with it a connection, for every call.
-      if (!kept || performance.now() - kept.sinceMs > dispatcherMs)
-        kept = { dispatcher: context.getDispatcher(), sinceMs: performance.now() }
-      if (kept.dispatcher) context.setDispatcher(kept.dispatcher)
+      if (!kept || performance.now() - kept.sinceMs > credentialsMs) {
+        // The library would make an agent, and with it a connection, for every call.
+        const credentials = new RequestContext(server, HttpMethod.GET)
+        await config.applySecurityAuthentication(credentials)
+        kept = { credentials, sinceMs: performance.now() }
+      }
+      for (const [name, value] of Object.entries(kept.credentials.getHeaders())) context.setHeaderParam(name, value)
+      const dispatcher = kept.credentials.getDispatcher()
+      if (dispatcher) context.setDispatcher(dispatcher)
       context.setSignal(AbortSignal.timeout(timeoutMs))
     },
   }

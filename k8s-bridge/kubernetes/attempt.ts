@@ -1,18 +1,11 @@
+import type { Claim } from '#db/commands/claim-launches.ts'
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
-import type { RunSpec } from '#shared/domain/run-spec.ts'
-import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { HardwareProfile } from './hardware-profile.ts'
 import type { ModelSecret } from './model-secret.ts'
 import type { KubernetesSettings } from './settings.ts'
 
-/** One attempt to be launched. */
-export type Attempt = AttemptKey & {
-  tenant: string
-  spec: RunSpec
-  request: EvaluationJobConfig
-  /** By how much more memory than asked for the adapter gets: above 1 after attempts that ran out of it. */
-  memoryFactor: number
-}
+/** One attempt to be launched, as it was claimed. */
+export type Attempt = Pick<Claim, 'tenant' | 'evaluationId' | 'benchmarkIndex' | 'attempt' | 'oomFailures' | 'spec' | 'request'>
 
 /** What the cluster knows and the attempt's objects depend on. */
 export type Surroundings = {

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { JobSpec } from '#shared/models/job-spec.ts'
+import { SidecarConfig } from '#shared/models/sidecar-config.ts'
 import type { TestDataRef } from '#shared/models/test-data.ts'
 import { jobName, secretName, specName, throughSidecar } from './attempt.ts'
 import { readHardwareProfile, type HardwareProfile } from './hardware-profile.ts'
@@ -81,7 +83,7 @@ const CASES: Record<string, Case> = {
     spec: { hardware_config: named },
     profile: profileOf({ scheduling: { type: 'Queue', kueue: { localQueueName: 'Shared_Queue', priorityClass: 'high' } } }),
   },
-  'out-of-memory-before': { memoryFactor: 2.25 },
+  'out-of-memory-before': { oomFailures: 2 },
   'model-secret': {
     request: { model: { url: 'https://model.example/v1/?a=1', name: 'm', auth: { secret_ref: 'model-secret' } } },
     modelSecret: secretOf({
@@ -171,6 +173,14 @@ describe('the objects of an attempt', () => {
     expect(JSON.stringify(volumes)).not.toMatch(/"run-token"|serviceAccountToken|dockerconfigjson/)
     expect(job.spec?.template.spec?.automountServiceAccountToken).toBe(false)
   })
+})
+
+test.each(Object.entries(CASES))('%s: the ConfigMap holds what the sidecar and the adapter read', (_name, example) => {
+  const [, { data = {} }] = objectsOf(example)
+  const read = (file: string): unknown => JSON.parse(data[file] ?? '')
+
+  expect(SidecarConfig.parse(read('sidecar_config.json'))).toEqual(read('sidecar_config.json'))
+  expect(JobSpec.parse(read('job.json'))).toEqual(read('job.json'))
 })
 
 describe('names', () => {

@@ -17,7 +17,6 @@ describe('readModelSecret', () => {
     expect(secret).toEqual({
       name: 's',
       references: { 'api-key': 'api-key:ref', 'judge_api-key': 'judge_api-key:ref', judge_sa_token: 'judge_sa_token:ref' },
-      wantsServiceAccountToken: false,
     })
   })
 
@@ -37,8 +36,4 @@ describe('readModelSecret', () => {
       expect(read({ judge_url: url })).toEqual({ badKey: 'judge_url' })
     },
   )
-
-  test.each(['', '\n'])('sees from a blank service-account token (%j) that the pod’s own is wanted', (token) => {
-    expect(read({ judge_sa_token: token })).toMatchObject({ wantsServiceAccountToken: true })
-  })
 })

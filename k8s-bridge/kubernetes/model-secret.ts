@@ -5,12 +5,9 @@ export type ModelSecret = {
   name: string
   /** What the adapter finds in place of each credential: `<key>:ref`, which the sidecar exchanges, or an address of the sidecar. */
   references: Readonly<Record<string, string>>
-  /** An empty `*_sa_token` asks the sidecar for the pod's own token. */
-  wantsServiceAccountToken: boolean
 }
 
 const isToken = (key: string) => key === 'api-key' || key.endsWith('_api-key') || key.endsWith('_sa_token')
-const textOf = (base64: string) => Buffer.from(base64, 'base64').toString().trim()
 
 /**
  * Reads a Secret's data, in base64 as Kubernetes answers it. An address that is none is named in `badKey`: the adapter would have nothing
@@ -21,11 +18,10 @@ export function readModelSecret(name: string, data: Readonly<Record<string, stri
   for (const [key, value] of Object.entries(data)) {
     if (isToken(key)) references[key] = `${key}:ref`
     if (!key.endsWith('_url')) continue
-    const url = textOf(value)
+    const url = Buffer.from(value, 'base64').toString().trim()
     if (url === '') continue
     if (!/^https?:\/\/./i.test(url) || !URL.canParse(url)) return { badKey: key }
     references[key] = throughSidecar(url)
   }
-  const wantsServiceAccountToken = Object.entries(data).some(([key, value]) => key.endsWith('_sa_token') && textOf(value) === '')
-  return { name, references, wantsServiceAccountToken }
+  return { name, references }
 }

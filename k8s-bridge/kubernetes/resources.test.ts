@@ -47,7 +47,7 @@ describe('placementOf', () => {
     ['the profile’s values', { spec: gpuProvider }, { memory: { request: '3Gi', limit: '4Gi' } }, { requests: { memory: '3Gi' } }],
     [
       'more memory after an attempt that had too little, within the bound',
-      { memoryFactor: 100 },
+      { oomFailures: 12 },
       undefined,
       { requests: { memory: '32Gi' }, limits: { memory: '32Gi' } },
     ],

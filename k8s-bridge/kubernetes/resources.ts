@@ -13,18 +13,21 @@ export type Placement = {
   queue?: { name: string; priorityClass?: string | undefined }
 }
 
+/** By how much more memory each attempt gets after one that ran out of it. */
+const oomFactor = 1.5
+
 /**
  * Combines provider, hardware profile or the job's own values, the deprecated queue of the job, and the memory that earlier attempts lacked.
  * Source: contract 8.8. Quantities are well-formed: `refusalOf` has seen them.
  */
 export function placementOf(attempt: Attempt, settings: KubernetesSettings, profile: HardwareProfile | undefined): Placement {
-  const { spec, request, memoryFactor } = attempt
+  const { spec, request, oomFailures } = attempt
   const { hardware_config: inline } = spec
   const wanted: HardwareProfile = profile ?? inline ?? {}
   const queue = wanted.queue ?? request.queue
   const provider = ofProvider(attempt, settings)
   const memory = joined(provider.memory, wanted.memory)
-  const grow = (quantity: string) => grown(quantity, memoryFactor, settings.memoryRetryMax)
+  const grow = (quantity: string) => grown(quantity, oomFactor ** oomFailures, settings.memoryRetryMax)
   const resources = requirements({
     cpu: joined(provider.cpu, wanted.cpu),
     memory: { request: grow(memory.request), limit: grow(memory.limit) },

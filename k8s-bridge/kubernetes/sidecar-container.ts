@@ -28,18 +28,14 @@ export function sidecarContainer(
     restartPolicy: 'Always',
     resources: fixedResources(settings.sizes.sidecar),
     volumeMounts: mounted.flatMap(({ mounts }) => mounts),
-    startupProbe: { exec: { command: ['node', '-e', ASK_HEALTH] }, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 30 },
+    // The kubelet's own request would go to the pod's address, but the sidecar listens on loopback only.
+    startupProbe: { exec: { command: ['node', '/app/sidecar.mjs', '--check'] }, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 60 },
     securityContext: RESTRICTED_READ_ONLY,
     terminationMessagePath: '/data/termination-log',
     terminationMessagePolicy: 'FallbackToLogsOnError',
   }
   return { container, mounted }
 }
-
-/** The kubelet's own probe would ask the pod's address, but the sidecar listens on loopback only. */
-const ASK_HEALTH =
-  `require('http').get('${SIDECAR_URL.replace('localhost', '127.0.0.1')}/health', ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1))` +
-  `.on('error', () => process.exit(1))`
 
 function mountedFor(attempt: Attempt, settings: KubernetesSettings, { modelSecret, hasMlflowCa }: Surroundings): Mounted[] {
   const ociConnection = attempt.request.exports?.oci?.k8s?.connection
@@ -55,13 +51,10 @@ function mountedFor(attempt: Attempt, settings: KubernetesSettings, { modelSecre
     ...authorities(settings, hasMlflowCa),
     ...(settings.mlflow ? [serviceAccountToken('mlflow-token', mlflowTokenFolder)] : []),
     ...(hasModelSecret ? [secretFiles('model-auth', modelSecret.name, modelSecretFolder)] : []),
-    ...(hasModelSecret && modelSecret.wantsServiceAccountToken ? [SERVICE_ACCOUNT_TOKEN] : []),
     ...(attempt.spec.test_data_ref?.git ? [initMetadata('read')] : []),
     ...(ociConnection ? [secretFiles('oci-credentials', ociConnection, '/etc/evalhub/.docker', dockerConfig)] : []),
   ]
 }
-
-const SERVICE_ACCOUNT_TOKEN = serviceAccountToken('evalhub-sa-token', '/var/run/secrets/kubernetes.io/serviceaccount')
 
 /** What the sidecar is told. No secret is in it. */
 export function sidecarConfigFor(

@@ -25,7 +25,7 @@ export const attemptFor = ({ spec, request, ...key }: Changes = {}): Attempt => 
   benchmarkIndex: 0,
   attempt: 1,
   tenant: 'team-a',
-  memoryFactor: 1,
+  oomFailures: 0,
   ...key,
   spec: {
     provider_id: 'lm_evaluation_harness',
