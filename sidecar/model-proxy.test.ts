@@ -102,7 +102,7 @@ describe('proxyModel', () => {
       response.end(JSON.stringify({ choices: [], usage: usage(10, 2) }))
     })
     const { url: sidecar, usageOf } = await counted({ url })
-    for (const status of [...answers]) expect((await requestOf(sidecar, CHAT, { body: '{}' })).status).toBe(status)
+    for (const status of answers.slice()) expect((await requestOf(sidecar, CHAT, { body: '{}' })).status).toBe(status)
     expect(await usageOf()).toEqual({
       requests: 5,
       input_tokens: 50,

@@ -34,7 +34,7 @@ export type Sender = {
 export function createSender({ waiting, post, settle, retryMs, log, random }: Settings): Sender {
   let sending: Promise<void> | undefined
   let endPause = () => {}
-  let isStopped = false
+  const state = { isStopped: false }
 
   const pause = async (ms: number) => {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -44,7 +44,7 @@ export function createSender({ waiting, post, settle, retryMs, log, random }: Se
     clearTimeout(timer)
   }
   const send = async () => {
-    for (let tries = 0; !isStopped;) {
+    for (let tries = 0; !state.isStopped;) {
       const [event] = waiting
       if (!event) return
       event.isUnderWay = true
@@ -66,7 +66,7 @@ export function createSender({ waiting, post, settle, retryMs, log, random }: Se
     hurry: () => endPause(),
     done: async () => sending,
     stop() {
-      isStopped = true
+      state.isStopped = true
       endPause()
     },
   }

@@ -80,12 +80,14 @@ export const LIMITS: SidecarSettings['limits'] = { connectMs: 1000, idleMs: 10_0
  * in this process, with a hub that takes everything unless one is named.
  */
 export const test = base
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads from the pattern what a fixture needs
   .extend('folder', async ({}, { onCleanup }) => {
     const folder = await mkdtemp(join(tmpdir(), 'evalhub-sidecar-'))
     onCleanup(() => rm(folder, { recursive: true, force: true }))
     await writeFile(join(folder, 'run-token'), `${TOKEN}\n`)
     return folder
   })
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads from the pattern what a fixture needs
   .extend('upstream', async ({}, { onCleanup }) => {
     const open: Upstream[] = []
     onCleanup(async () => {
