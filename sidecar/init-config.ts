@@ -8,6 +8,9 @@ const count = (fallback: number) => z.coerce.number('must be a number').int().po
 
 const isHttpUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
+/** A repository is read in memory, and takes up to ten times what was sent: a line that says so beats the kernel's kill. */
+export const packBytesFor = (memoryBytes: number): number => Math.min(1024 ** 3, Math.floor((memoryBytes || 16 * 1024 ** 3) / 12))
+
 function isRange(text: string): boolean {
   const [network = '', bits = '', ...more] = text.split('/')
   const longest = isIPv4(network) ? 32 : isIPv6(network) ? 128 : -1
@@ -36,8 +39,8 @@ const Environment = z.object({
   TEST_DATA_TIMEOUT_SECONDS: count(3600),
   TEST_DATA_MAX_BYTES: count(50 * 1024 ** 3),
   TEST_DATA_MAX_FILES: count(100_000),
-  /** Of a repository, compressed; about six times as much memory is needed. */
-  TEST_DATA_GIT_MAX_PACK_BYTES: count(64 * 1024 ** 2),
+  /** What a repository may send, compressed. */
+  TEST_DATA_GIT_MAX_PACK_BYTES: count(packBytesFor(process.constrainedMemory())),
   /** Ranges in CIDR notation, separated by commas, that may be reached though they are not public. */
   TEST_DATA_ALLOWED_RANGES: z
     .string()

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { packBytesFor } from './init-config.ts'
 import { makeCertificate } from './test-certificate.ts'
 import { answerGit, runGit } from './test-git-server.ts'
 import { noted, test, type Pod } from './test-init.ts'
@@ -102,5 +103,16 @@ describe('the init container', () => {
 
     expect(code).toBe(1)
     expect(output).toMatch(words)
+  })
+})
+
+describe('packBytesFor', () => {
+  test.for([
+    [512 * 1024 ** 2, 44_739_242],
+    [16 * 1024 ** 3, 1024 ** 3],
+    [Number.MAX_SAFE_INTEGER, 1024 ** 3],
+    [0, 1024 ** 3],
+  ] as const)('%i bytes of memory bear a pack of %i', ([memory, pack]) => {
+    expect(packBytesFor(memory)).toBe(pack)
   })
 })
