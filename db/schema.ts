@@ -293,6 +293,8 @@ export const runLogs = evalhub.table(
     bytes: integer('bytes').notNull(),
     firstAt: at('first_at').notNull(),
     lastAt: at('last_at').notNull(),
+    /** gzip; null where only these two times are known. */
+    times: bytea('times'),
   },
   (table) => [primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt, table.container, table.seq] })],
 )

@@ -18,6 +18,7 @@ import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { settleRuns } from '#db/commands/settle-run.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
+import { findLogEnd } from '#db/queries/log-end.ts'
 import { findLogPosition } from '#db/queries/log-position.ts'
 import { listQueuedRuns } from '#db/queries/queued-runs.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
@@ -154,6 +155,7 @@ async function useBridge(db: Pool, evaluationId: string) {
   const log = { evaluationId, benchmarkIndex: 0, attempt: 1 }
   await appendLog(db, { ...log, container: 'local', seq: 0, chunk: new Uint8Array([1]), bytes: 1, firstAtMs: 0, lastAtMs: 1 })
   await findLogPosition(db, log, 'local')
+  await findLogEnd(db, log, 'local', 2)
   await clearLog(db, log)
   const failure = { ...log, failureClass: 'hub_restarted' as const, message: 'm' }
   await noteWaiting(db, [{ ...log, waiting: { kind: 'starting', message: 'm' } }])

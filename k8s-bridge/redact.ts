@@ -17,3 +17,16 @@ export function partAtEnd(text: Buffer, secrets: readonly Buffer[]): number {
   })
   return Math.max(0, ...lengths)
 }
+
+/** Shorter values are taken for words. */
+const lengthMin = 8
+
+/**
+ * What must not be shown of the values of Secrets. A value of several lines, such as a key file, is hidden line by line: that is how logs
+ * are kept. Longest first.
+ */
+export function secretsToHide(values: Iterable<string>): Buffer[] {
+  const lines = [...values].flatMap((value) => value.split(/\r?\n/)).map((line) => line.trim())
+  const secrets = [...new Set(lines)].map((line) => Buffer.from(line)).filter(({ length }) => length >= lengthMin)
+  return secrets.sort((one, other) => other.length - one.length)
+}
