@@ -4,12 +4,20 @@ import type { SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.t
 
 const identity = (uid: string) => ({ namespace: 'team-a', name: uid, uid, version: '1', createdAtMs: 0 })
 const key = (attempt = 1) => ({ evaluationId: 'e', benchmarkIndex: 0, attempt })
-const job = (uid: string, fields: Partial<SeenJob> = {}): SeenJob => ({ ...identity(uid), ...key(), isSuspended: false, ...fields })
+const job = (uid: string, fields: Partial<SeenJob> = {}): SeenJob => ({
+  ...identity(uid),
+  ...key(),
+  isSuspended: false,
+  benchmarkId: 'b',
+  isSealed: false,
+  ...fields,
+})
 const pod = (uid: string, fields: Partial<SeenPod> = {}): SeenPod => ({
   ...identity(uid),
   ...key(),
   phase: 'Running',
   conditions: [],
+  secretNames: [],
   containers: [],
   ...fields,
 })

@@ -24,7 +24,9 @@ export function launchedObject(shown: ObservedJob, limits: WaitLimits, toMonoton
   const { evaluationId, benchmarkIndex, attempt } = job
   const started = startOf(seen, [...pods, ...gone])
   return {
-    ...{ evaluationId, benchmarkIndex, attempt },
+    evaluationId,
+    benchmarkIndex,
+    attempt,
     objectUid: job.uid,
     launchedAtMs: toMonotonicMs(job.createdAtMs),
     ...(started && { started: { ...started, atMs: toMonotonicMs(started.atMs) } }),

@@ -1,25 +1,23 @@
-import { setHeaderOptions } from '@kubernetes/client-node'
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import type { FailureClass } from '#shared/domain/failure-class.ts'
 import { decode } from '#shared/decode.ts'
 import { readLastWords } from '#shared/domain/last-words.ts'
 import { HubError } from '#shared/errors.ts'
+import { isTerminal } from '#shared/models/states.ts'
 import { StatusEvent, type BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { withLastLines } from '../last-lines.ts'
-import type { Obstacle, RunEnd, Runtime } from '../runtime.ts'
-import { answerOf } from './api-answer.ts'
+import type { EndedObject, LastWords, Obstacle, RunEnd, Runtime } from '../runtime.ts'
 import type { KubernetesApi } from './api.ts'
 import { jobName, namespaceOf } from './attempt.ts'
 import type { OpenStream } from './api-stream.ts'
 import { viewCluster, type ClusterView } from './cluster-view.ts'
+import { findJobUid, isLeaving, markJob, removeJob, sealJob } from './job-actions.ts'
 import { launch } from './launch.ts'
 import type { AttemptLogs } from './attempt-logs.ts'
 import { jobsOf, launchedObject, nameOf, type ObservedJob } from './observe.ts'
 import type { SeenEnd, WaitLimits } from './outcome.ts'
 import { refusalOf } from './refusal.ts'
 import type { KubernetesSettings } from './settings.ts'
-import { markEvent, markPatch } from './signals.ts'
-import { SEALED_LABEL } from './trim.ts'
 
 export type KubernetesRuntimeOptions = {
   api: KubernetesApi
@@ -35,14 +33,8 @@ export type KubernetesRuntimeOptions = {
   onRestart: (kind: string, why: string) => void
 }
 
-/** Once its evidence is kept, a Job stays so long for people to look at. */
-const sealedTtlSeconds = 3600
-/** What a pod that is not wanted any more may take to end. */
-const cancelGraceSeconds = 30
 /** A launched Job that is not seen for so long has been deleted; what is not yet seen is younger. */
 const absentAfterSeconds = 10
-
-const MERGE_PATCH = setHeaderOptions('Content-Type', 'application/merge-patch+json')
 
 /** Runs are Jobs, one an attempt, in the namespace of their tenant. What it launched goes on without it. */
 export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runtime {
@@ -50,25 +42,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
   let view: ClusterView | undefined
   /** Of the last look, by `nameOf` their attempt. */
   let seen = new Map<string, ObservedJob>()
-  const ending = new Set<string>()
+  const ending = createEnding(api, onError)
 
   const find = (attempt: AttemptKey) => seen.get(nameOf(attempt))
-  const remove = async ({ job: { namespace, name, uid }, pods }: ObservedJob) => {
-    // The Job first, so that nothing makes its pod anew; the pod's own grace is for adapters whose results are wanted.
-    await api.batch
-      .deleteNamespacedJob({ namespace, name, body: { propagationPolicy: 'Foreground', preconditions: { uid } } })
-      .catch(unlessGone)
-    for (const pod of pods) {
-      await api.core
-        .deleteNamespacedPod({
-          namespace,
-          name: pod.name,
-          body: { gracePeriodSeconds: cancelGraceSeconds, preconditions: { uid: pod.uid } },
-        })
-        .catch(unlessGone)
-    }
-  }
-
   return {
     limits,
     triesMax: Infinity,
@@ -86,8 +62,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     freeSlots: () => Infinity,
     refusal: (spec) => refusalOf(spec, settings),
     async launch(claim, withinMs) {
-      const attempt = { ...claim, memoryFactor: 1.5 ** claim.oomFailures }
-      const launched = await launch(api, settings, { ...attempt, signal: AbortSignal.timeout(withinMs) })
+      const launched = await launch(api, settings, { ...claim, signal: AbortSignal.timeout(Math.ceil(withinMs)) })
       return 'waiting' in launched ? { obstacle: obstacleOf(launched.waiting, waitLimits) } : launched
     },
     observe() {
@@ -98,50 +73,30 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       const offsetMs = performance.now() - Date.now()
       return Array.from(seen.values(), (shown) => launchedObject(shown, waitLimits, (ms) => ms + offsetMs))
     },
-    absence: ({ launch }) => (launch !== null && launch.secondsAgo < absentAfterSeconds ? 'unknown' : VANISHED),
+    absence: (run) => (isTooEarly(run) ? 'unknown' : VANISHED),
     end(attempt) {
       const shown = find(attempt)
-      if (!shown || ending.has(shown.job.uid) || isLeaving(shown)) return
-      ending.add(shown.job.uid)
-      void remove(shown)
-        .catch(onError)
-        .finally(() => ending.delete(shown.job.uid))
+      if (shown) ending.begin(shown)
     },
     async mark(object, mark, { test }) {
       const job = find(object)?.job
-      if (!job || job.deletedAtMs !== undefined) return
-      const { namespace, name } = job
-      const now = new Date()
-      await api.batch.patchNamespacedJob({ namespace, name, body: markPatch(job, mark, now) }, MERGE_PATCH).catch(unlessGone)
-      const event = markEvent(job, mark, test, now)
-      if (event) await api.core.createNamespacedEvent({ namespace, body: event }).catch(onError)
+      if (job && job.deletedAtMs === undefined) await markJob(api, job, mark, test, new Date())
     },
-    async lastWords(object) {
-      const shown = find(object)
-      if (!shown) return { events: [], outcome: object.end.outcome }
-      await logs.finish(shown)
-      const events = readLastWords(await logs.lastOutput(object, 'sidecar')).flatMap(eventOf)
-      return { events, outcome: await withWords(logs, object, object.end.outcome) }
-    },
+    lastWords: (object) => lastWordsOf(logs, find(object), object),
     async release(object, isKept) {
       const shown = find(object)
       if (!shown) return
-      if (!isKept) return remove(shown)
+      if (!isKept) return removeJob(api, shown)
       await logs.finish(shown)
-      const { namespace, name } = shown.job
-      const body = { metadata: { labels: { [SEALED_LABEL]: 'true' } }, spec: { ttlSecondsAfterFinished: sealedTtlSeconds } }
-      await api.batch.patchNamespacedJob({ namespace, name, body }, MERGE_PATCH).catch(unlessGone)
+      await sealJob(api, shown.job)
     },
     async salvage(run) {
-      const namespace = namespaceOf(run, settings)
-      const found = await api.batch.readNamespacedJob({ namespace, name: jobName(run) }).catch(unlessGone)
-      if (found && found.metadata?.uid === run.launch?.objectUid) throw new Error(`Job ${jobName(run)} was not seen, and is there`)
+      const uid = await findJobUid(api, namespaceOf(run, settings), jobName(run))
+      if (uid !== undefined && uid === run.launch?.objectUid) throw new Error(`Job ${jobName(run)} is not seen, and is there`)
     },
-    async removeFiles(evaluationId, benchmarkIndex) {
-      const jobs = [...seen.values()].filter(
-        ({ job }) => job.evaluationId === evaluationId && (benchmarkIndex === undefined || job.benchmarkIndex === benchmarkIndex),
-      )
-      await Promise.all(jobs.map(remove))
+    async removeFiles(evaluationId, index) {
+      const own = [...seen.values()].filter(({ job }) => isOf(job, evaluationId, index))
+      await Promise.all(own.map((shown) => removeJob(api, shown)))
     },
     async close() {
       await view?.close()
@@ -150,17 +105,30 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
   }
 }
 
+const isOf = (job: AttemptKey, evaluationId: string, index: number | undefined) =>
+  job.evaluationId === evaluationId && (index ?? job.benchmarkIndex) === job.benchmarkIndex
+
+/** Removes Jobs in the background, each once at a time. */
+function createEnding(api: KubernetesApi, onError: (error: unknown) => void) {
+  const underWay = new Set<string>()
+  return {
+    begin(shown: ObservedJob) {
+      const { uid } = shown.job
+      if (underWay.has(uid) || isLeaving(shown)) return
+      underWay.add(uid)
+      void removeJob(api, shown)
+        .catch(onError)
+        .finally(() => underWay.delete(uid))
+    },
+  }
+}
+
+/** What goes on and was launched just now may not be seen yet. What has ended is looked for once more before it is settled. */
+const isTooEarly = ({ state, launch }: UnsettledRun) => !isTerminal(state) && launch !== null && launch.secondsAgo < absentAfterSeconds
+
 const VANISHED: RunEnd = {
   failureClass: 'vanished',
   message: 'The Job of this attempt was deleted by somebody other than EvalHub before the benchmark had ended.',
-}
-
-const isLeaving = ({ job, pods }: ObservedJob) => job.deletedAtMs !== undefined && pods.every((pod) => pod.deletedAtMs !== undefined)
-
-function unlessGone(error: unknown): undefined {
-  // 409: what has the name now is something else.
-  if ([404, 409].includes(answerOf(error)?.code ?? 0)) return undefined
-  throw error
 }
 
 const CAPACITY: ReadonlySet<FailureClass> = new Set(['quota', 'unschedulable'])
@@ -170,6 +138,13 @@ const obstacleOf = ({ failureClass, message }: RunEnd, { capacitySeconds, missin
   message,
   limitSeconds: CAPACITY.has(failureClass) ? capacitySeconds : missingSeconds,
 })
+
+async function lastWordsOf(logs: AttemptLogs, shown: ObservedJob | undefined, object: EndedObject): Promise<LastWords> {
+  if (!shown) return { events: [], outcome: object.end.outcome }
+  await logs.finish(shown)
+  const events = readLastWords(await logs.lastOutput(object, 'sidecar')).flatMap(eventOf)
+  return { events, outcome: await withWords(logs, object, object.end.outcome) }
+}
 
 /** What a sidecar left is judged as if it had been posted. */
 function eventOf(body: string): BenchmarkStatusEvent[] {
