@@ -23,10 +23,16 @@ const Settings = z.object({
     .enum(['pgx', 'postgres'], 'must be pgx: the database is PostgreSQL')
     .default('pgx')
     .meta({ path: 'database.driver', description: 'read for the published server’s sake' }),
-  DATABASE_MAX_CONNECTIONS: Count.optional().meta({ path: 'database.max_open_conns', description: 'connections at most; twice the cores unless set' }),
+  DATABASE_MAX_CONNECTIONS: Count.optional().meta({
+    path: 'database.max_open_conns',
+    description: 'connections at most; twice the cores unless set',
+  }),
   API_HOST: z.string().default('127.0.0.1').meta({ path: 'service.host', description: 'address to listen on; `0.0.0.0` in a container' }),
   PORT: Port.default(8080).meta({ path: 'service.port', description: 'port to listen on; 0 takes any free one' }),
-  TLS_CERT_FILE: z.string().optional().meta({ path: 'service.tls_cert_file', description: 'certificate chain, PEM; with it HTTPS is served' }),
+  TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .meta({ path: 'service.tls_cert_file', description: 'certificate chain, PEM; with it HTTPS is served' }),
   TLS_KEY_FILE: z.string().optional().meta({ path: 'service.tls_key_file', description: 'its private key, PEM' }),
   READ_TIMEOUT: seconds('service.read_timeout', '15s', 'for a whole request to arrive'),
   READ_HEADER_TIMEOUT: seconds('service.read_header_timeout', '15s', 'for the headers of a request to arrive'),
@@ -46,7 +52,12 @@ const Settings = z.object({
   ...processSettings,
 })
 
-const identitySetting = (name: string, path: string, description: string): Setting => ({ name, path: `identity.${path}`, description, aliases: [] })
+const identitySetting = (name: string, path: string, description: string): Setting => ({
+  name,
+  path: `identity.${path}`,
+  description,
+  aliases: [],
+})
 
 const IDENTITY_SETTINGS = [
   identitySetting('IDENTITY_MODE', 'mode', '`none`, `headers` or `oidc`: [identity.md](identity.md), as for all of these'),
@@ -144,7 +155,12 @@ function readTls({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: Record<stri
 }
 
 function placeMistakes(values: Record<string, string>): string[] {
-  const { API_HOST: host = '127.0.0.1', PORT: port = '8080', METRICS_PORT: metricsPort = '8081', METRICS_ENABLED: metrics = 'true' } = values
+  const {
+    API_HOST: host = '127.0.0.1',
+    PORT: port = '8080',
+    METRICS_PORT: metricsPort = '8081',
+    METRICS_ENABLED: metrics = 'true',
+  } = values
   const mistakes: string[] = []
   if (values.IDENTITY_MODE === 'none' && !LOOPBACK_ADDRESS.test(host)) {
     mistakes.push('API_HOST (service.host) must be a loopback address: a hub without identities answers on its own machine only')

@@ -25,7 +25,14 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 const methodOf = (method: string) => (METHODS.has(method) ? method : '_OTHER')
 
 const LABELS = ['http_request_method', 'http_route', 'http_response_status_code'] as const
-const SERVER_LABELS = [...LABELS, 'url_scheme', 'server_address', 'server_port', 'network_protocol_name', 'network_protocol_version'] as const
+const SERVER_LABELS = [
+  ...LABELS,
+  'url_scheme',
+  'server_address',
+  'server_port',
+  'network_protocol_name',
+  'network_protocol_version',
+] as const
 
 /** Of the server that is measured: as configured, never as a client's `Host` has it. */
 export type MeasuredServer = { scheme: 'http' | 'https'; host: string; port: number }
@@ -49,7 +56,13 @@ export function createRequestMetrics(registry: Registry, { scheme, host, port }:
   const seconds = histogram('http_server_request_duration_seconds', 'From the headers of a request to the end of its answer.', SECONDS)
   const requestBytes = histogram('http_server_request_body_size_bytes', 'Body of a request.', BYTES)
   const responseBytes = histogram('http_server_response_body_size_bytes', 'Body of an answer.', BYTES)
-  const server = { url_scheme: scheme, server_address: host, server_port: port, network_protocol_name: 'http', network_protocol_version: '1.1' }
+  const server = {
+    url_scheme: scheme,
+    server_address: host,
+    server_port: port,
+    network_protocol_name: 'http',
+    network_protocol_version: '1.1',
+  }
 
   return {
     began: (method) => active.inc({ http_request_method: methodOf(method), url_scheme: scheme }),

@@ -45,7 +45,11 @@ export function watchRequests(options: WatchOptions): RequestWatch {
 }
 
 const hasIncoming = (runtime: unknown): runtime is { incoming: object } =>
-  typeof runtime === 'object' && runtime !== null && 'incoming' in runtime && typeof runtime.incoming === 'object' && runtime.incoming !== null
+  typeof runtime === 'object' &&
+  runtime !== null &&
+  'incoming' in runtime &&
+  typeof runtime.incoming === 'object' &&
+  runtime.incoming !== null
 
 function watchOne(
   { log, logProbes = false, metrics, sendLimitMs }: WatchOptions,
@@ -73,7 +77,8 @@ function watchOne(
       // A streamed body has no length of its own; what the socket sent has its frames in it.
       responseBytes: Number(outgoing.getHeader('content-length') ?? socket.bytesWritten - sentBefore),
     })
-    if (log && (logProbes || !PROBES.has(request?.route ?? ''))) writeLine(log, request, { method, status, durationMs: Math.round(durationMs * 10) / 10, complete: outgoing.writableFinished })
+    if (log && (logProbes || !PROBES.has(request?.route ?? '')))
+      writeLine(log, request, { method, status, durationMs: Math.round(durationMs * 10) / 10, complete: outgoing.writableFinished })
   })
 }
 

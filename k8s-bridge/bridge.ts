@@ -1,5 +1,4 @@
 import type { Pool } from '#db/client.ts'
-import { removeExpiredKeys } from '#db/commands/claim-key.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
@@ -17,6 +16,8 @@ export type BridgeOptions = {
   holder: string
   /** Told what went wrong and will be tried again. */
   onError: (error: unknown) => void
+  /** Told at the end of each pass whether it did all it was to do. */
+  onPass?: (isComplete: boolean) => void
   /** Longest time between two passes; 1000 unless told. */
   intervalMs?: number
 }
@@ -41,15 +42,21 @@ const purgedMax = 100
  * To stop a local hub: `pause`, then refuse and finish requests, then `stop`. So the last words of an adapter that is being ended
  * reach nobody, and its run is neither failed nor completed by them.
  */
-export async function startBridge({ db, runtime, holder, onError, intervalMs = 1000 }: BridgeOptions): Promise<Bridge> {
+export async function startBridge({ db, runtime, holder, onError, onPass, intervalMs = 1000 }: BridgeOptions): Promise<Bridge> {
   const hands: Hands = { db, runtime, holder, onError }
   const startedAtMs = performance.now()
   const launchDue = createLauncher(hands)
   const loop = startLoop(
     async () => {
-      await reconcile(hands, startedAtMs)
-      if (await launchDue()) loop.wake()
-      await purge(hands)
+      let isComplete = false
+      try {
+        await reconcile(hands, startedAtMs)
+        if (await launchDue()) loop.wake()
+        await purge(hands)
+        isComplete = true
+      } finally {
+        onPass?.(isComplete)
+      }
     },
     { intervalMs, onError },
   )
@@ -84,5 +91,4 @@ async function purge({ db, runtime, onError }: Hands): Promise<void> {
   const ids = await listPurgeableEvaluations(db, purgedMax)
   for (const id of ids) await runtime.removeFiles(id).catch(onError)
   await purgeEvaluations(db, ids)
-  await removeExpiredKeys(db)
 }

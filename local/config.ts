@@ -23,7 +23,10 @@ export const USAGE = `Usage: npm start -- [options]
 
 const Options = z.object({
   port: z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 or more').max(65535, 'must be at most 65535'),
-  host: z.string().regex(LOOPBACK_ADDRESS, 'must be a loopback address: a hub without identities answers on its own machine only').optional(),
+  host: z
+    .string()
+    .regex(LOOPBACK_ADDRESS, 'must be a loopback address: a hub without identities answers on its own machine only')
+    .optional(),
   'max-parallel': z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be 1 or more').optional(),
   'data-dir': z.string().min(1),
   catalogue: z.array(z.string().min(1)).default([]),

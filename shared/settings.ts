@@ -147,7 +147,8 @@ function secretsOf(section: Record<string, unknown> | undefined, { readText, exi
     const name = isOptional ? entry.slice(0, -OPTIONAL.length) : entry
     const text = attempt(() => readText(`${directory}/${name}`), `secrets.mappings names ${name}, which`, mistakes)
     if (text !== undefined) found.set(path, text.trim())
-    else if (!isOptional && !exists(`${directory}/${name}`)) mistakes.push(`secrets.mappings names ${name}, which ${directory} does not have`)
+    else if (!isOptional && !exists(`${directory}/${name}`))
+      mistakes.push(`secrets.mappings names ${name}, which ${directory} does not have`)
   }
   return found
 }

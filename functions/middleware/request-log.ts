@@ -24,7 +24,10 @@ function published(pattern: string): string {
   const known = names.get(pattern)
   if (known !== undefined) return known
   const [, noun = 'item'] = /\/(job|provider|collection)s\/:id/.exec(pattern) ?? []
-  const name = pattern.replace(':id', `{${noun}_id}`).replace(':index', '{benchmark_index}').replace(/:(\w+)/g, '{$1}')
+  const name = pattern
+    .replace(':id', `{${noun}_id}`)
+    .replace(':index', '{benchmark_index}')
+    .replace(/:(\w+)/g, '{$1}')
   names.set(pattern, name)
   return name
 }

@@ -30,13 +30,18 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 export const Duration = z
   .string()
   .regex(/^(\d+(\.\d+)?(ms|s|m|h))+$/, 'must be a duration such as 15s, 5m or 500ms')
-  .transform((text) => [...text.matchAll(/([\d.]+)(ms|s|m|h)/g)].reduce((sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ''] ?? 0), 0))
+  .transform((text) =>
+    [...text.matchAll(/([\d.]+)(ms|s|m|h)/g)].reduce((sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ''] ?? 0), 0),
+  )
   .refine((ms) => ms >= 1 && ms <= 2 ** 31 - 1, 'must be between 1ms and 24 days')
 
 /** Where PostgreSQL is. */
 export const DatabaseUrl = z
   .string('is required: postgres://user:password@host:5432/name')
-  .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be a URL of PostgreSQL: postgres://user:password@host:5432/name')
+  .refine(
+    (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
+    'must be a URL of PostgreSQL: postgres://user:password@host:5432/name',
+  )
 
 /** Names separated by commas; empty without. */
 export const Names = z.string().transform((text) =>
