@@ -219,6 +219,9 @@ export const attempts = evalhub.table(
     index('attempts_open')
       .on(table.evaluationId, table.benchmarkIndex)
       .where(sql`ended_at is null`),
+    // What was launched, and what has ended, since somebody last looked: for metrics.
+    index('attempts_launched').on(table.launchedAt),
+    index('attempts_ended').on(table.endedAt),
     foreignKey({ columns: [table.evaluationId, table.benchmarkIndex], foreignColumns: [runs.evaluationId, runs.benchmarkIndex] }).onDelete(
       'cascade',
     ),
@@ -328,3 +331,9 @@ export const evaluationCounts = evalhub.table(
   },
   (table) => [primaryKey({ columns: [table.tenant, table.state, table.slot] })],
 )
+
+/** Number of hard-deleted jobs by the state that they had, so that counts of all there ever were do not go back. Kept by a trigger. */
+export const deletedEvaluationCounts = evalhub.table('deleted_evaluation_counts', {
+  state: evaluationState('state').primaryKey(),
+  total: bigint('total', { mode: 'number' }).notNull(),
+})

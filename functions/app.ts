@@ -4,16 +4,19 @@ import type { AppEnv, AppOptions } from './env.ts'
 import { errorResponse } from './error-response.ts'
 import { identifier } from './identity/identify.ts'
 import { answerInTime } from './middleware/answer-in-time.ts'
+import { bounded } from './middleware/bounded.ts'
 import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
 import { reporter } from './middleware/reporter.ts'
 import { requestId } from './middleware/request-id.ts'
+import { requestLog } from './middleware/request-log.ts'
 import { collections } from './routes/collections.ts'
 import { docs } from './routes/docs.ts'
 import { evaluations } from './routes/evaluations.ts'
 import { events } from './routes/events.ts'
-import { health } from './routes/health.ts'
+import { health, readiness } from './routes/health.ts'
 import { logs } from './routes/logs.ts'
+import { metrics } from './routes/metrics.ts'
 import { providers } from './routes/providers.ts'
 
 const JOBS = '/api/v1/evaluations/jobs'
@@ -22,6 +25,9 @@ const COLLECTIONS = '/api/v1/evaluations/collections'
 
 /** As long as the published server takes to write an answer. */
 const ANSWER_LIMIT_MS = 15_000
+
+/** Far more than a database keeps up with in that time, and few enough to hold in memory. */
+const MAX_CONCURRENT_REQUESTS = 2000
 
 const EVENTS = `${JOBS}/:id/events`
 
@@ -38,7 +44,7 @@ const TENANT_PATHS = [
 ]
 
 /** Paths that answer other methods with 405 instead of 404. */
-const PATHS = [...TENANT_PATHS, EVENTS, '/api/v1/health', '/openapi.yaml', '/openapi.json', '/docs']
+const PATHS = [...TENANT_PATHS, EVENTS, '/api/v1/health', '/healthz', '/readyz', '/openapi.yaml', '/openapi.json', '/docs']
 
 /** The HTTP application, the same on every runtime. It does nothing between requests. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -47,9 +53,11 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.notFound(() => new Response('404 page not found\n', { status: 404, headers: PLAIN_TEXT }))
 
   app.use(requestId(options.newRequestId))
+  if (options.onAnswered) app.use(requestLog(options.onAnswered))
   // A hub with identities is for other machines too, and no page may ask it in its reader's name.
   if (options.identity.mode === 'none') app.use(localOnly)
-  app.use(answerInTime(ANSWER_LIMIT_MS))
+  app.use(answerInTime(options.answerLimitMs ?? ANSWER_LIMIT_MS))
+  app.use('/api/v1/evaluations/*', bounded(options.maxConcurrentRequests ?? MAX_CONCURRENT_REQUESTS))
   const identify = identifier(options.identity, options.now)
   const ofTenant = identity(options.storeOf, identify)
   for (const path of TENANT_PATHS) app.use(path, ofTenant)
@@ -64,6 +72,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     return c.req.url.includes('%00') && c.req.path.includes('\0') ? Promise.resolve(c.notFound()) : next()
   })
   app.route('/api/v1/health', health(options))
+  app.route('/healthz', health(options))
+  app.route('/readyz', readiness(options))
+  if (options.readMetrics) app.route('/metrics', metrics(options.readMetrics))
   app.route('/', docs(options))
   app.route(EVENTS, events(options))
   app.route(JOBS, logs())

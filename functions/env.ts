@@ -16,8 +16,30 @@ export type AppOptions = {
   newRequestId: () => string
   /** Bytes of a request body at most. */
   maxBodyBytes: number
+  /** Resolves if requests would find their database, else rejects with what is wrong; asks as a request would unless told. */
+  checkReady?: () => Promise<void>
+  /** Time for an answer to be ready; as long as the published server takes unless told. */
+  answerLimitMs?: number
+  /** Requests at work at once; 2000 unless told. */
+  maxConcurrentRequests?: number
+  /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
+  onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
+  /** What `/metrics` answers; without it there is no such path. */
+  readMetrics?: () => Promise<{ type: string; text: string }>
   /** A file of the package `swagger-ui-dist`, which the documentation page is made with. Asked for what the page loads only. */
   findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer>>
+}
+
+/** What is known of a request when its answer is ready. */
+export type AnsweredRequest = {
+  requestId: string
+  method: string
+  /** The pattern of its path, as the published server names it; absent where the path is none of ours. */
+  route: string | undefined
+  path: string
+  status: number
+  /** Absent where none was found out; empty for a caller without one. */
+  tenant?: string
 }
 
 /** What middleware puts on the context of a request. */
@@ -26,6 +48,8 @@ export type AppEnv = {
     /** From `X-Global-Transaction-Id`, else made here. Errors carry it as `trace`. */
     requestId: string
     tenantStore: TenantStore
+    /** Whose things the request is about, as far as that is known. */
+    tenant?: string
     /** Who posts an event: the adapter of an attempt, or a caller for the runs of its tenant; empty where no identity is required. */
     reporter: { run?: RunAttempt; tenant?: string }
   }

@@ -31,7 +31,9 @@ export const errorResponse =
     const error = toHubError(thrown)
     const trace = c.var.requestId
     const status = statusOf(error.code)
-    if (status >= 500) log.error(error.message, error.cause, { trace, method: c.req.method, path: c.req.path })
+    // Refusals without a cause are this hub's own: the log would grow with the load that they are about.
+    if (status >= 500 && !(error.code === 'unavailable' && error.cause === undefined))
+      log.error(error.message, error.cause, { trace, method: c.req.method, path: c.req.path })
     const body = { message_code: error.code, message: error.message, trace }
     return answer(c, status, body, { 'X-Content-Type-Options': 'nosniff', ...HEADERS[status] })
   }

@@ -202,6 +202,22 @@ export const ROUTES: readonly RouteDescription[] = [
     success: { status: 200, model: 'Health' },
     errors: [],
   },
+  {
+    method: 'get',
+    path: '/healthz',
+    summary: 'The same, for probes.',
+    tag: 'service',
+    success: { status: 200, model: 'Health' },
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/readyz',
+    summary: 'That its database answers and has its tables.',
+    tag: 'service',
+    success: { status: 200, model: 'Readiness' },
+    errors: [],
+  },
   ...jobRoutes,
   ...catalogueRoutes({
     singular: 'Provider',

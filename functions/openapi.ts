@@ -35,6 +35,7 @@ export const ANSWERS: Record<string, z.ZodType> = {
   Collection,
   CollectionPage: pageOf(Collection),
   Health: z.object({ status: z.literal('healthy'), timestamp: z.iso.datetime() }),
+  Readiness: z.object({ status: z.literal('ready'), timestamp: z.iso.datetime() }),
   Error: z.object({ message_code: z.string(), message: z.string(), trace: z.string() }),
 }
 

@@ -1,12 +1,10 @@
-import { fileURLToPath } from 'node:url'
 import { connect, type Pool } from '#db/client.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { lockHub } from '#db/hub-lock.ts'
 import { migrate } from '#db/migrate.ts'
 import { readCatalogue } from '#k8s-bridge/catalogue-sync.ts'
+import { SHIPPED_CATALOGUE } from '#k8s-bridge/shipped-catalogue.ts'
 import { startPostgres } from './postgres.ts'
-
-const SHIPPED_CATALOGUE = fileURLToPath(new URL('../catalogue', import.meta.url))
 
 export type HubDatabaseOptions = {
   dataDir: string

@@ -8,6 +8,7 @@ import { claimLaunches } from '#db/commands/claim-launches.ts'
 import { clearLog } from '#db/commands/clear-log.ts'
 import { deferLaunches } from '#db/commands/defer-launch.ts'
 import { endRun } from '#db/commands/end-run.ts'
+import { expireEvaluations, expireLogs } from '#db/commands/expire.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { recordLaunches } from '#db/commands/record-launch.ts'
 import { noteBridge } from '#db/commands/note-bridge.ts'
@@ -19,8 +20,10 @@ import { settleRuns } from '#db/commands/settle-run.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
 import { findLogEnd } from '#db/queries/log-end.ts'
+import { listAttemptEnds, listLaunchWaits, nextSpan, readStandings } from '#db/queries/gauges.ts'
 import { findLogPosition } from '#db/queries/log-position.ts'
 import { listQueuedRuns } from '#db/queries/queued-runs.ts'
+import { checkMigrated } from '#db/queries/readiness.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
 import { forTenant, openStore, type TenantStore } from '#db/store.ts'
 import { test } from '#db/test-db.ts'
@@ -170,6 +173,16 @@ async function useBridge(db: Pool, evaluationId: string) {
   await purgeEvaluations(db, [...(await listPurgeableEvaluations(db, 10)), evaluationId])
 }
 
+async function useClock(db: Pool) {
+  await checkMigrated(db)
+  await readStandings(db)
+  const span = await nextSpan(db, undefined, 0)
+  await listLaunchWaits(db, span)
+  await listAttemptEnds(db, await nextSpan(db, span.to, 0))
+  await expireLogs(db, 1, 10)
+  await expireEvaluations(db, 1, 10)
+}
+
 // Guarantee: no statement is first tried by a user. The server prepares each one, so a column that a migration renames is found here.
 test('every statement and every part of one runs against the migrated schema', async ({ db, tenant }) => {
   expect(written.length).toBeGreaterThan(60)
@@ -190,6 +203,7 @@ test('every statement and every part of one runs against the migrated schema', a
     await store.recordEvent({ evaluationId: id, event: event('running', { phase: 'loading_data', progress: 0.5 }) }, NOW)
     await useBridge(noted, id)
     await store.recordEvent({ evaluationId: id, event: event('failed', { benchmark_index: 1 }), attempt: 1 }, NOW)
+    await useClock(noted)
     await store.recordEvent({ evaluationId: id, event: event('completed', { benchmark_index: 1, metrics: { a: 1 } }) }, NOW)
   }
 

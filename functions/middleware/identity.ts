@@ -17,6 +17,7 @@ export const identity = (storeOf: AppOptions['storeOf'], identify: Identify): Mi
     if (caller.scope.tenant.length > MAX_TENANT_LENGTH) {
       throw HubError.of('request_validation_failed', { Error: `X-Tenant must have at most ${MAX_TENANT_LENGTH} characters` })
     }
+    c.set('tenant', caller.scope.tenant)
     c.set('tenantStore', forTenant(storeOf(c.req.raw), caller.scope))
     return next()
   }

@@ -27,6 +27,8 @@ export type KubernetesRuntimeOptions = {
   /** Runs under way at once, over all bridges. */
   limits: { perTenant: number; total: number }
   waitLimits: WaitLimits
+  /** Absent: all, which needs rights in all. */
+  namespaces?: readonly string[]
   /** Told what went wrong and is tried again. */
   onError: (error: unknown) => void
   /** Told of every watch that began anew: which kind, and why. */
@@ -51,8 +53,8 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     leaveMs: 60_000,
     deadlineSlackMs: 15 * 60_000,
     watch(onChange) {
-      const { open, onRestart } = options
-      view = viewCluster({ open, hubId: settings.hubId, onChange, onRestart, onError })
+      const { open, namespaces, onRestart } = options
+      view = viewCluster({ open, hubId: settings.hubId, ...(namespaces && { namespaces }), onChange, onRestart, onError })
     },
     unwatch() {
       void view?.close().catch(onError)
