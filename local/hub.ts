@@ -47,7 +47,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
 async function startParts(options: HubOptions, stack: AsyncDisposableStack): Promise<Hub> {
   const { log } = options
-  const { url: databaseUrl, db } = await openHubDatabase({ ...options, log: (message) => log.info(message) }, stack)
+  const { url: databaseUrl, db } = await openHubDatabase(options, stack)
 
   const listening = await listen(appOf(openStore(db), log).fetch, options)
   stack.defer(() => listening.close())

@@ -177,10 +177,11 @@ test('every statement and every part of one runs against the migrated schema', a
   const own = forTenant(store, { tenant, user: 'ann', everyTenant: false })
   const operator = forTenant(store, { tenant: '', user: '', everyTenant: true })
 
-  await syncCatalogue(noted, {
+  const files = {
     providers: [ProviderFile.parse({ ...provider, id: 'p', deadline_seconds: 60 })],
     collections: [CollectionFile.parse({ ...collection, id: 'c' })],
-  })
+  }
+  await syncCatalogue(noted, files, '0.0.0')
   for (const one of [own, operator]) {
     await useCatalogue(one)
     const id = await useJobs(noted, one)
