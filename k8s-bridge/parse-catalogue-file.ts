@@ -46,8 +46,14 @@ function contentOf(document: Document.Parsed): { value: unknown } | { why: strin
   }
 }
 
-const reasonOf = (issue: z.core.$ZodIssue) =>
-  oneLine(issue.code === 'custom' && typeof issue.params?.text === 'string' ? issue.params.text : issue.message)
+function reasonOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'custom' && typeof issue.params?.text === 'string') return oneLine(issue.params.text)
+  if (issue.code !== 'invalid_type') return oneLine(issue.message)
+  if (issue.input === undefined) return 'is missing'
+  const isPlain = typeof issue.input === 'number' || typeof issue.input === 'boolean'
+  if (issue.expected === 'string' && isPlain) return `must be text: put ${String(issue.input)} in quotes`
+  return oneLine(issue.message)
+}
 
 const oneLine = (text: string) => text.trim().replace(/\s+/g, ' ')
 
