@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { test as base } from 'vitest'
+import { test as base } from '#db/test-db.ts'
 
 /** A new empty folder for each test, and a way to put files into it: as editors do, by a new file that takes the old one's place. */
 export const test = base
