@@ -118,7 +118,8 @@ async function useCatalogue(store: TenantStore) {
   const filters = { name: parseFilter('n|m', { canNegate: false }), tags: parseFilter('a,b', { canNegate: false }) }
   for (const scope of ['system', 'tenant'] as const) {
     await store.listProviders({ ...filters, scope }, { limit: 5, offset: 1 }, scope === 'system')
-    await store.listCollections({ tags: parseFilter('a|b', { canNegate: false }), scope }, { limit: 0, offset: 0 })
+    const words = { domains: parseFilter('a,b', { canNegate: false }), tasks: parseFilter('a|b', { canNegate: false }) }
+    await store.listCollections({ tags: parseFilter('a|b', { canNegate: false }), words, scope }, { limit: 0, offset: 0 })
   }
   await store.findProvider(id)
   await store.findCollection(id)
