@@ -164,7 +164,7 @@ async function useBridge(db: Pool, evaluationId: string) {
   await concludeAttempt(db, { ...failure, isDisrupted: true }, NOW)
   await endRun(db, { ...failure, attempt: 2 }, NOW)
   await settleRuns(db, [{ ...log, attempt: 2, launch: { holder: 'bridge', objectUid: 'u', secondsAgo: 1 } }])
-  await listQueuedRuns(db, 0, 10)
+  await listQueuedRuns(db, 0, { limit: 10, dueSeconds: 0 })
   await listUnsettledRuns(db, { present: [log], limit: 10, everyLaunched: true })
   await purgeEvaluations(db, [...(await listPurgeableEvaluations(db, 10)), evaluationId])
 }
