@@ -7,11 +7,12 @@ import { createLog } from '#shared/log.ts'
 import { followCatalogue, syncCatalogueFrom } from './catalogue-sync.ts'
 import { test } from './test-catalogue.ts'
 
-type Line = { level: string; message: string; error?: { message: string } }
+type Line = { level: string; message: string; error?: string | { message: string } }
 
 function record() {
   const lines: Line[] = []
-  const told = (level: string) => lines.filter((line) => line.level === level).map(({ message, error }) => error?.message ?? message)
+  const told = (level: string) =>
+    lines.filter((line) => line.level === level).map(({ message, error }) => (typeof error === 'string' ? error : message))
   return { told, log: createLog({ write: (line) => lines.push(JSON.parse(line) as Line), now: () => new Date(0) }) }
 }
 

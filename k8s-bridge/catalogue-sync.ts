@@ -63,7 +63,8 @@ export async function followCatalogue(
         await syncCatalogueFrom(db, directories, log)
       } catch (error) {
         if (!(error instanceof CatalogueError)) throw error
-        log.error('The catalogue stays as it is, because it was changed to something that is not valid', error)
+        // The files are at fault: no stack of ours helps.
+        log.error('The catalogue stays as it is, because it was changed to something that is not valid', error.message)
       }
       applied = state
     },
