@@ -1,4 +1,4 @@
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { CollectionFile } from '#shared/models/collection.ts'
 import { ProviderFile } from '#shared/models/provider.ts'
 import type { Pool } from '../client.ts'
@@ -73,6 +73,21 @@ describe('syncCatalogue', () => {
     expect(await syncCatalogue(db, files([provider('same', [])]), '1.10.0')).toEqual({})
     expect(await syncCatalogue(db, files([provider('newer', [])]), '2.0.0')).toEqual({})
     expect(await providerNames(db)).toEqual(['newer'])
+    await db`delete from evalhub.catalogue_release`
+  })
+
+  test('waits for one that is under way, and only then asks for the release', async ({ db }) => {
+    const older = await db.begin(async (tx) => {
+      await tx`select pg_advisory_xact_lock(hashtextextended('evalhub catalogue', 0))`
+      const sync = syncCatalogue(db, files([provider('old', [])]), '1.0.0')
+      const waiting = () => tx`
+        select from pg_locks join pg_database on pg_database.oid = pg_locks.database
+        where locktype = 'advisory' and not granted and datname = current_database()`
+      await vi.waitFor(async () => expect(await waiting()).toHaveLength(1))
+      await tx`insert into evalhub.catalogue_release (release) values ('2.0.0')`
+      return [sync]
+    })
+    expect(await Promise.all(older)).toEqual([{ newerRelease: '2.0.0' }])
     await db`delete from evalhub.catalogue_release`
   })
 
