@@ -93,6 +93,17 @@ export const collections = evalhub.table('collections', catalogueColumns(), (tab
   index('collections_tenant').on(table.tenant, table.id),
 ])
 
+/** Which release wrote the catalogue's rows: one row, once there are any. An older release leaves them alone. */
+export const catalogueRelease = evalhub.table(
+  'catalogue_release',
+  {
+    one: boolean('one').primaryKey().default(true),
+    /** As in package.json. */
+    release: text('release').notNull(),
+  },
+  (table) => [check('catalogue_release_one', sql`${table.one}`)],
+)
+
 export const evaluations = evalhub.table(
   'evaluations',
   {

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '#shared/errors.ts'
+import { COLLECTION_WORDS } from '#shared/models/collection.ts'
 
 /** What the document says of one query parameter. */
 export type QueryParameter = { name: string; description: string; schema: object }
@@ -229,6 +230,10 @@ export const ROUTES: readonly RouteDescription[] = [
     singular: 'Collection',
     tag: 'collections',
     readOnly: 'read_only_collection',
-    query: [filter('category', 'Exact category.')],
+    query: [
+      filter('category', 'Exact category.'),
+      ...COLLECTION_WORDS.map((name) => filter(name, 'Words that the collection carries.')),
+      { name: 'sort_by', description: 'Accepted and kept in links; the newest come first whatever it says.', schema: { type: 'string' } },
+    ],
   }),
 ]

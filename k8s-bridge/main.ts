@@ -3,12 +3,11 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { connect, type Pool } from '#db/client.ts'
-import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { openObserverLock } from '#db/observer-lock.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { createLog, type Log } from '#shared/log.ts'
 import { startBridge, type LoopName } from './bridge.ts'
-import { readCatalogue } from './catalogue-sync.ts'
+import { followCatalogue } from './catalogue-sync.ts'
 import { startClock } from './clock.ts'
 import { readBridgeConfig, type BridgeConfig } from './config.ts'
 import { createGauges } from './gauges.ts'
@@ -30,10 +29,10 @@ type OnError = (error: unknown) => void
 
 async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack): Promise<void> {
   const onError: OnError = (error) => log.error('The bridge could not do something and will try again', error)
-  const catalogue = await readCatalogue([SHIPPED_CATALOGUE, ...config.catalogues])
   const db = connect(config.databaseUrl, { max: CONNECTIONS })
   stack.defer(() => db.end({ timeout: 5 }))
-  await syncCatalogue(db, catalogue)
+  const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...config.catalogues], { log })
+  stack.defer(() => following.stop())
 
   const startedAtMs = performance.now()
   const passes: Record<LoopName, Passes> = { launching: { startedAtMs }, observing: { startedAtMs } }

@@ -1,19 +1,18 @@
 import { connect } from '#db/client.ts'
-import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { migrate } from '#db/migrate.ts'
-import { readCatalogue } from './catalogue-sync.ts'
+import { createLog } from '#shared/log.ts'
+import { syncCatalogueFrom } from './catalogue-sync.ts'
 import { readMigrateConfig, type MigrateConfig } from './config.ts'
 import { SHIPPED_CATALOGUE } from './shipped-catalogue.ts'
 
 /** `npm run migrate`: brings the database to this release's tables, then to its catalogue. Any number of these at once will do. */
 
 async function run({ databaseUrl, catalogues }: MigrateConfig): Promise<void> {
-  // Its mistakes are found before anything is changed.
-  const catalogue = await readCatalogue([SHIPPED_CATALOGUE, ...catalogues])
+  const log = createLog({ write: (line) => process.stdout.write(`${line}\n`), now: () => new Date() })
   const db = connect(databaseUrl, { max: 1 })
   try {
     await migrate(db)
-    await syncCatalogue(db, catalogue)
+    await syncCatalogueFrom(db, [SHIPPED_CATALOGUE, ...catalogues], log)
   } finally {
     await db.end({ timeout: 5 })
   }

@@ -59,7 +59,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
 async function startParts(options: HubOptions, stack: AsyncDisposableStack): Promise<Hub> {
   const { log } = options
-  const { url: databaseUrl, db } = await openHubDatabase({ ...options, log: (message) => log.info(message) }, stack)
+  const { url: databaseUrl, db } = await openHubDatabase(options, stack)
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })

@@ -1,6 +1,8 @@
 /** One line of JSON for each thing that operators should know. Values are never secrets: see the callers. */
 export type Log = {
   info: (message: string, details?: object) => void
+  /** Nothing failed, but somebody should look. */
+  warn: (message: string, details?: object) => void
   error: (message: string, error: unknown, details?: object) => void
 }
 
@@ -23,6 +25,7 @@ export function createLog({ write, now, level: least = 'info' }: Rim): Log {
   }
   return {
     info: (message, details = {}) => line('info', message, details),
+    warn: (message, details = {}) => line('warn', message, details),
     error: (message, error, details = {}) => line('error', message, { ...details, error: described(error) }),
   }
 }

@@ -40,7 +40,8 @@ function foreignFolders({ file, text }: Source): string[] {
     return specifier.startsWith('.') ? folderOf(join(file, '..', specifier)) : ''
   })
   const own = folderOf(file)
-  return targets.filter((target) => target !== '' && target !== own && !MAY_IMPORT[own]?.includes(target))
+  // package.json knows the release, which is nobody's.
+  return targets.filter((target) => !['', own, 'package.json'].includes(target) && !MAY_IMPORT[own]?.includes(target))
 }
 
 /** Turns codes into statuses. */

@@ -122,7 +122,8 @@ async function useCatalogue(store: TenantStore) {
   const filters = { name: parseFilter('n|m', { canNegate: false }), tags: parseFilter('a,b', { canNegate: false }) }
   for (const scope of ['system', 'tenant'] as const) {
     await store.listProviders({ ...filters, scope }, { limit: 5, offset: 1 }, scope === 'system')
-    await store.listCollections({ tags: parseFilter('a|b', { canNegate: false }), scope }, { limit: 0, offset: 0 })
+    const words = { domains: parseFilter('a,b', { canNegate: false }), tasks: parseFilter('a|b', { canNegate: false }) }
+    await store.listCollections({ tags: parseFilter('a|b', { canNegate: false }), words, scope }, { limit: 0, offset: 0 })
   }
   await store.findProvider(id)
   await store.findCollection(id)
@@ -168,7 +169,7 @@ async function useBridge(db: Pool, evaluationId: string) {
   await concludeAttempt(db, { ...failure, isDisrupted: true }, NOW)
   await endRun(db, { ...failure, attempt: 2 }, NOW)
   await settleRuns(db, [{ ...log, attempt: 2, launch: { holder: 'bridge', objectUid: 'u', secondsAgo: 1 } }])
-  await listQueuedRuns(db, 0, 10)
+  await listQueuedRuns(db, 0, { limit: 10, dueSeconds: 0 })
   await listUnsettledRuns(db, { present: [log], limit: 10, everyLaunched: true })
   await purgeEvaluations(db, [...(await listPurgeableEvaluations(db, 10)), evaluationId])
 }
@@ -192,10 +193,11 @@ test('every statement and every part of one runs against the migrated schema', a
   const own = forTenant(store, { tenant, user: 'ann', everyTenant: false })
   const operator = forTenant(store, { tenant: '', user: '', everyTenant: true })
 
-  await syncCatalogue(noted, {
+  const files = {
     providers: [ProviderFile.parse({ ...provider, id: 'p', deadline_seconds: 60 })],
     collections: [CollectionFile.parse({ ...collection, id: 'c' })],
-  })
+  }
+  await syncCatalogue(noted, files, '0.0.0')
   for (const one of [own, operator]) {
     await useCatalogue(one)
     const id = await useJobs(noted, one)

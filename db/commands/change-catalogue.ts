@@ -5,6 +5,7 @@ import type { Db, Pool } from '../client.ts'
 import { json } from '../json.ts'
 import { toCollection, toProvider, type CollectionRow, type ProviderRow } from '../queries/catalogue.ts'
 import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
+import { withPages } from './save-collection.ts'
 import { splitProvider, writeBenchmarks } from './save-provider.ts'
 
 type Locked<Row> = Row & { source: 'catalogue' | 'api' }
@@ -57,10 +58,10 @@ export async function changeCollection(
     const config = change(row.config)
     if (row.source === 'catalogue') throw HubError.of('read_only_collection', { CollectionID: id })
 
-    const [times] = await tx<[Pick<CollectionRow, 'updated_at'>]>`
-      update evalhub.collections set config = ${json(tx, config)}, updated_at = now()
-      where id = ${id} returning to_json(updated_at) as updated_at`
-    return toCollection({ ...row, ...times, config })
+    const [stored] = await tx<[Pick<CollectionRow, 'updated_at' | 'config'>]>`
+      update evalhub.collections set config = ${withPages(tx, config, row.tenant)}, updated_at = now()
+      where id = ${id} returning to_json(updated_at) as updated_at, config`
+    return toCollection({ ...row, ...stored })
   })
 }
 

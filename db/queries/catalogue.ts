@@ -1,6 +1,6 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
 import type { Found } from '#shared/domain/resolve-benchmarks.ts'
-import type { Collection, CollectionConfig } from '#shared/models/collection.ts'
+import { COLLECTION_WORDS, type Collection, type CollectionConfig, type CollectionWords } from '#shared/models/collection.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { BenchmarkResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
 import type { Db } from '../client.ts'
@@ -34,14 +34,22 @@ export function toProvider({ config, runtime, benchmarks, ...row }: ProviderRow)
 
 export const toCollection = ({ config, ...row }: CollectionRow): Collection => ({ resource: toResource(row), ...config })
 
-export type CatalogueFilters = Partial<Record<'name' | 'tags' | 'owner' | 'category', Filter | undefined>> & { scope?: 'system' | 'tenant' }
+export type CatalogueFilters = Partial<Record<'name' | 'tags' | 'owner' | 'category', Filter | undefined>> & {
+  scope?: 'system' | 'tenant'
+  /** Of collections: the lists of words that each must carry. */
+  words?: Partial<Record<CollectionWords, Filter | undefined>>
+}
 
 /** All that a tenant may list: its own and the catalogue's; for the operator everything. */
 const listed = (db: Db, scope: Scope, filters: CatalogueFilters) => db`
   ${scope.everyTenant ? db`true` : db`(tenant = ${scope.tenant} or source = 'catalogue')`}
   ${filters.scope ? db`and source = ${filters.scope === 'system' ? 'catalogue' : 'api'}` : db``}
   ${matching(db, db`config->>'name'`, filters.name)} ${containing(db, db`config->'tags'`, filters.tags)}
-  ${matching(db, db`owner`, filters.owner)} ${matching(db, db`config->>'category'`, filters.category)}`
+  ${matching(db, db`owner`, filters.owner)} ${matching(db, db`config->>'category'`, filters.category)}
+  ${containingWords(db, filters.words ?? {})}`
+
+const containingWords = (db: Db, words: NonNullable<CatalogueFilters['words']>): Fragment =>
+  COLLECTION_WORDS.reduce((all, list) => db`${all} ${containing(db, db`config->${list}::text`, words[list])}`, db``)
 
 async function list<Item extends object>(
   db: Db,
@@ -90,21 +98,30 @@ export async function findProvider(db: Db, scope: Scope, id: string): Promise<Pr
   return row && toProvider(row)
 }
 
+/** The page about a benchmark of a collection, as its provider names it now; no row if it names none, is gone, or belongs to another tenant. */
+export const pageOf = (db: Db, entry: Fragment, tenant: Fragment) => db`
+  select jsonb_build_object('url', benchmark.definition->'url') as page
+  from evalhub.provider_benchmarks as benchmark join evalhub.providers as provider on provider.id = benchmark.provider_id
+  where benchmark.provider_id = ${entry}->>'provider_id' and benchmark.benchmark_id = ${entry}->>'id'
+    and benchmark.definition->>'url' <> '' and (provider.source = 'catalogue' or provider.tenant = ${tenant})`
+
+/** The collection with the present page of each of its benchmarks, whatever was stored. */
+const collectionColumns = (db: Db) => db`
+  ${resourceColumns(db)}, config || jsonb_build_object('benchmarks', (
+    select jsonb_agg((entry - 'url') || coalesce(page, '{}') order by place)
+    from jsonb_array_elements(config->'benchmarks') with ordinality as entries (entry, place)
+      left join lateral (${pageOf(db, db`entry`, db`case when collections.source = 'api' then collections.tenant end`)}) as found on true
+  )) as config`
+
 export async function listCollections(db: Db, scope: Scope, filters: CatalogueFilters, slice: Slice): Promise<Listed<Collection>> {
-  const { items, total } = await list<CollectionRow>(
-    db,
-    db`evalhub.collections`,
-    db`${resourceColumns(db)}, config`,
-    listed(db, scope, filters),
-    slice,
-  )
+  const { items, total } = await list<CollectionRow>(db, db`evalhub.collections`, collectionColumns(db), listed(db, scope, filters), slice)
   return { items: items.map(toCollection), total }
 }
 
 /** Undefined also when it belongs to another tenant. */
 export async function findCollection(db: Db, scope: Scope, id: string): Promise<Collection | undefined> {
   const [row] = await db<CollectionRow[]>`
-    select ${resourceColumns(db)}, config from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
+    select ${collectionColumns(db)} from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
   return row && toCollection(row)
 }
 

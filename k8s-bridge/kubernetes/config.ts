@@ -31,13 +31,10 @@ export const kubernetesFields = {
     path: 'kubernetes.instance_name',
     description: 'name of an installation that an operator made; pods then use its service accounts and authorities',
   }),
-  EVALHUB_HARDWARE_PROFILES_NAMESPACE: z
-    .string()
-    .optional()
-    .meta({
-      path: 'kubernetes.hardware_profiles_namespace',
-      description: 'where HardwareProfiles are; without it runs that name one fail',
-    }),
+  EVALHUB_HARDWARE_PROFILES_NAMESPACE: z.string().optional().meta({
+    path: 'kubernetes.hardware_profiles_namespace',
+    description: 'where HardwareProfiles are; without it runs that name one fail',
+  }),
   WATCHED_NAMESPACES: Names.prefault('').meta({
     path: 'kubernetes.namespaces',
     description: 'the tenants’ namespaces, if the bridge may not look into all; empty: all',

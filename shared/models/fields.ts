@@ -5,7 +5,7 @@ import { z } from 'zod'
  * which `decode` puts into the answer.
  */
 
-const rule = (tag: string) => ({ params: { tag } })
+const rule = (tag: string, error = 'Invalid input') => ({ error, params: { tag } })
 
 const RFC1123_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
@@ -19,7 +19,12 @@ export const RequiredDnsLabel = z
   .refine((value) => RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
 
 /** 1 to 128 characters, without `,` and `|`, which separate the values of a list filter. */
-export const Tag = z.string().refine((tag) => tag.length > 0 && [...tag].length <= 128 && !/[,|]/.test(tag), rule('tagname'))
+export const Tag = z
+  .string()
+  .refine(
+    (tag) => tag.length > 0 && [...tag].length <= 128 && !/[,|]/.test(tag),
+    rule('tagname', 'must have 1 to 128 characters, and neither , nor |'),
+  )
 
 export const Tags = z.array(Tag)
 
