@@ -47,9 +47,9 @@ describe('an event of this run', () => {
     const hub = hubOf((count, body) => {
       const answer = [
         { status: 500 },
-        { status: 401 },
+        hubError(401, 'unauthorized'),
         { status: 404, body: 'no route' },
-        { status: 429 },
+        hubError(429, 'slow_down'),
         { status: 302 },
         { status: 204 },
       ][count % 6]!
