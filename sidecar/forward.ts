@@ -32,6 +32,7 @@ export async function sendOn(
 ): Promise<IncomingMessage> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
+  if (response.destroyed) gone.abort()
   const headers = forwardedHeaders(request, changes)
   const chunked = body === request && request.headers['content-length'] === undefined ? ['transfer-encoding', 'chunked'] : []
   return transport({ method: request.method ?? 'GET', url, path, headers: [...headers, ...chunked], body, signal: gone.signal })

@@ -37,24 +37,25 @@ async function check(): Promise<number> {
   })
 }
 
-function stopOnSignals(sidecar: Sidecar): void {
+/** Before all else: the first process of a container that has no handler is not ended by a signal. */
+function stopOnSignals(starting: Promise<Sidecar>): void {
   let isStopping = false
   const stop = async () => {
     if (isStopping) return
     isStopping = true
-    const left = await sidecar.finish(LIMITS)
+    const left = await (await starting).finish(LIMITS)
     log.info('The sidecar ends', { undelivered: left })
     process.exit(left === 0 ? 0 : 1)
   }
-  process.on('SIGTERM', () => void stop())
-  process.on('SIGINT', () => void stop())
+  process.on('SIGTERM', () => void stop().catch(fail))
+  process.on('SIGINT', () => void stop().catch(fail))
 }
 
 if (process.argv.includes('--check')) process.exit(await check().catch(() => 1))
 try {
-  const sidecar = await startSidecar(await readSidecarSettings(), { log, write, random: Math.random })
-  stopOnSignals(sidecar)
-  log.info('The sidecar is ready', { port: sidecar.port })
+  const starting = readSidecarSettings().then((settings) => startSidecar(settings, { log, write, random: Math.random }))
+  stopOnSignals(starting)
+  log.info('The sidecar is ready', { port: (await starting).port })
 } catch (error) {
   fail(error)
 }

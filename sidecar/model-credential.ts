@@ -36,6 +36,7 @@ export async function resolveCredentials(headers: Asked, model: URL, secretPath:
     if (value === '') {
       throw refused(`the model's Secret has no value '${key}', and no token of a service account stands in for it`)
     }
+    if (!/^[\x20-\x7e]+$/.test(value)) throw refused(`the value of '${key}' holds characters that no header can carry`)
     resolved.changes[name] = `${scheme && 'Bearer '}${value}`
     resolved.url = await serviceOf(credential.groups?.prefix, model, secretPath)
   }

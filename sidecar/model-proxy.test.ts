@@ -207,6 +207,7 @@ describe('credentials', () => {
     ['Bearer ../api-key:ref', undefined],
     ['Bearer missing_api-key:ref', /has no value 'missing_api-key'/],
     ['Bearer empty_sa_token:ref', /no token of a service account stands in/],
+    ['Bearer odd_api-key:ref', /'odd_api-key' holds characters that no header/],
     ['Bearer bad_api-key:ref', /'bad_url' of the model's Secret is no http/],
   ] as const)('%s is refused, and the model is not asked', async ([authorization, why], { start, upstream, secret }) => {
     const asked: (string | undefined)[] = []
@@ -214,7 +215,7 @@ describe('credentials', () => {
       asked.push(request.headers.authorization)
       response.end()
     })
-    const files = { 'hf-token': 'h', empty_sa_token: '\n', 'bad_api-key': 'b', bad_url: 'file:///etc' }
+    const files = { 'hf-token': 'h', empty_sa_token: '\n', 'odd_api-key': 'a\nb', 'bad_api-key': 'b', bad_url: 'file:///etc' }
     const { url: sidecar } = await start({ model: { url, secretPath: await secret(files) } })
     const answer = await requestOf(sidecar, CHAT, { headers: { authorization } })
     if (why) {

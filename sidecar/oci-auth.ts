@@ -12,6 +12,8 @@ export type OciAuth = {
   authorization: () => Promise<string | undefined>
   /** A new value for a request that was answered with 401. */
   renewed: (refusal: IncomingMessage) => Promise<string | undefined>
+  /** The value is good no more: the next request asks for another. */
+  forget: () => void
 }
 
 type Settings = {
@@ -56,6 +58,7 @@ export function createOciAuth(settings: Settings): OciAuth {
       known = await once(() => answerChallenge(settings, refusal))
       return known.header
     },
+    forget: () => (known = undefined),
   }
 }
 

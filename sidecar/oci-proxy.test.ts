@@ -174,6 +174,20 @@ describe('a registry that wants tokens', () => {
     expect(stubborn.tokens).toHaveLength(2)
   })
 
+  test('a stream that it refuses is not sent twice: the answer goes back, and the next request has a new token', async ({
+    start,
+    upstream,
+    docker,
+  }) => {
+    const registry = tokenRegistry({ uses: 1 })
+    const { url } = await upstream(registry.listener)
+    const { url: sidecar } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: await docker(url.host, 'ann:pw') } })
+    const large = Buffer.alloc(1_000_000)
+    const send = async () => (await requestOf(sidecar, PATH, { method: 'PUT', body: large })).status
+    expect([await send(), await send(), await send()]).toEqual([202, 401, 202])
+    expect(registry.tokens).toHaveLength(2)
+  })
+
   test('a token service that refuses is named', async ({ start, upstream, docker }) => {
     const { url: service } = await upstream((_, response) => void response.writeHead(403).end())
     const { url } = await upstream(

@@ -28,13 +28,10 @@ export function createOciProxy({ host, repository, authPath }: NonNullable<Sidec
     const authorization = await auth.authorization()
     const body = await bodyOf(request)
     let answer = await send(authorization, body)
-    if (answer.statusCode === 401) {
-      const renewed = await auth.renewed(answer)
-      if (body !== request) {
-        answer.resume()
-        answer = await send(renewed, body)
-      }
-    }
+    if (answer.statusCode === 401 && body !== request) {
+      answer.resume()
+      answer = await send(await auth.renewed(answer), body)
+    } else if (answer.statusCode === 401) auth.forget()
     // Who is asked, and with what, is between the sidecar and the registry.
     const hidden = { 'www-authenticate': undefined, authorization: undefined }
     await passBack(answer, response, { changes: { ...hidden, location: ownLocation(answer, registry, request) } })

@@ -6,10 +6,11 @@ import type { Posted } from './post-event.ts'
 import { createSender, type Waiting } from './sender.ts'
 import type { Spool } from './spool.ts'
 
-/** Events that are not terminal and wait; of more than these the oldest go. */
+/** Events that are not terminal and wait, and what they hold together; of more than these the oldest go. */
 const WAITING_EVENTS = 64
+const WAITING_CHARACTERS = 4 * 1024 * 1024
 /** Terminal events that wait: an adapter has one result, and cannot fill the disk. */
-const WAITING_ENDS = 8
+const WAITING_ENDS = 4
 
 type Refusal = { status: number; body: string }
 
@@ -54,7 +55,7 @@ export function createRelay({ run, retryMs, spool, left, complete, post, log, ra
   }
   const settle = async (event: Waiting, answer: Exclude<Posted, { outcome: 'unanswered' }>) => {
     waiting.splice(waiting.indexOf(event), 1)
-    if (answer.outcome !== 'taken') log.info(`The hub refused an event: ${answer.body}`, { status: answer.status })
+    if (answer.outcome !== 'taken') log.info(`The hub refused an event: ${answer.body.slice(0, 2000)}`, { status: answer.status })
     if (answer.outcome === 'over') over = answer
     try {
       // A result that is not taken would leave its run without any reason.
@@ -101,8 +102,11 @@ function add(waiting: Waiting[], event: Waiting, log: Log): void {
   if (previous && !previous.isUnderWay && isSuperseded(previous, event)) waiting.pop()
   waiting.push(event)
   const others = waiting.filter(({ isTerminal, isUnderWay }) => !isTerminal && !isUnderWay)
-  const [oldest] = others
-  if (!oldest || others.length <= WAITING_EVENTS) return
-  waiting.splice(waiting.indexOf(oldest), 1)
-  log.info('An event that waited was dropped: too many do', { waiting: others.length })
+  let characters = others.reduce((sum, { text }) => sum + text.length, 0)
+  for (const [at, oldest] of others.entries()) {
+    if (others.length - at <= WAITING_EVENTS && characters <= WAITING_CHARACTERS) return
+    characters -= oldest.text.length
+    waiting.splice(waiting.indexOf(oldest), 1)
+    log.info('An event that waited was dropped: too much waits', { waiting: waiting.length })
+  }
 }

@@ -96,6 +96,7 @@ function start(request: ClientRequest, { body, signal }: Exchange, { connectMs, 
       connectMs,
     )
     const stop = () => request.destroy()
+    if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop, { once: true })
     request.once('socket', (socket) => {
       const connected = () => clearTimeout(connecting)

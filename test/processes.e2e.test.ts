@@ -179,7 +179,7 @@ describe('the functions', () => {
       answer = submit(url, 'last')
       await vi.waitFor(async () => expect(await waitingOnLocks()).toBeGreaterThan(0))
       functions.child.kill('SIGTERM')
-      await vi.waitFor(() => expect(fetch(`${url}/healthz`)).rejects.toThrow())
+      await vi.waitFor(() => expect(fetch(`${url}/healthz`)).rejects.toThrow('fetch failed'))
     })
     expect((await answer)?.status).toBe(202)
     expect(await functions.ended).toMatchObject({ code: 0, stderr: '' })
