@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { describe, expect } from 'vitest'
 import { test, type Pod } from './test-init.ts'
 
