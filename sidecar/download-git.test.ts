@@ -155,6 +155,25 @@ describe('which files', () => {
     expect(await pod.files()).toEqual({})
   })
 
+  test('an absolute symlink is refused, also where a file of that name lies beside it', async ({ pod }) => {
+    const repository = await makeRepository(pod, { 'data/x.csv': 'x' })
+    await symlink('/x.csv', join(repository, 'data', 'link'))
+    await commitFiles(repository, {})
+    const fetchRef = await serveGit(pod)
+
+    expect(await fetchRef('main')).toContain('the symlink data/link leads out of the repository')
+  })
+
+  test('a tree that has two files of one name is refused', async ({ pod }) => {
+    const repository = await makeRepository(pod, { 'a.txt': 'a' })
+    const oid = await writeObject(repository, 'blob', Buffer.from('b'))
+    const entry = { mode: '100644', name: 'b', oid }
+    await commitTree(repository, await writeTree(repository, [entry, entry]))
+    const fetchRef = await serveGit(pod)
+
+    expect(await fetchRef('hostile')).toContain('b is there twice')
+  })
+
   test('a tree that has a symlink and a directory of one name writes nowhere', async ({ pod }) => {
     const repository = await makeRepository(pod, { 'a.txt': 'a' })
     const file = await writeObject(repository, 'blob', Buffer.from('hostile'))

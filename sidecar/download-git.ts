@@ -50,10 +50,10 @@ async function authorizationFor(text: string, { secretDirectory, secrets }: Down
     await readCredential(secretDirectory, 'password', secrets),
   ]
   if ((username === undefined) !== (password === undefined)) throw new InitError('the Secret must have both keys, username and password')
-  const inUrl = url.password === '' ? undefined : decodeURIComponent(url.password)
-  if (inUrl !== undefined) secrets.add(inUrl)
-  const pair = username === undefined ? inUrl && `${decodeURIComponent(url.username)}:${inUrl}` : `${username}:${password}`
-  if (!pair) return undefined
+  const inUrl = [url.username, url.password].map(decodeURIComponent)
+  for (const part of inUrl) if (part !== '') secrets.add(part)
+  const pair = username === undefined ? inUrl.join(':') : `${username}:${password}`
+  if (pair === ':') return undefined
   if (url.protocol !== 'https:') throw new InitError('credentials go over https only; change the scheme of the url')
   return { origin: url.origin, value: `Basic ${Buffer.from(pair).toString('base64')}` }
 }

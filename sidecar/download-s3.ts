@@ -73,7 +73,7 @@ async function* listObjects(list: List, key: string): AsyncGenerator<Listed> {
     const page = await list({ Prefix: directory, ...(token && { ContinuationToken: token }) })
     for (const { Key: objectKey } of page.Contents ?? []) {
       // A key that ends so stands for the directory itself.
-      if (objectKey === undefined || !objectKey.startsWith(directory) || objectKey.endsWith('/')) continue
+      if (objectKey === undefined || objectKey.endsWith('/')) continue
       const path = objectKey.slice(directory.length)
       // Asked for, `..` would mean another object or bucket.
       partsOf(path)

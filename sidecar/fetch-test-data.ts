@@ -25,7 +25,7 @@ export async function fetchTestData(config: InitConfig): Promise<string> {
     const why = signal.aborted ? `not done after ${timeoutSeconds} s; name a smaller part of the data` : reasonOf(error)
     const text = `${nameOf(source)}: ${why}`
     throw new InitError(
-      [...secrets].reduce((line, secret) => line.replaceAll(secret, '***'), text),
+      [...secrets].filter(({ length }) => length >= 4).reduce((line, secret) => line.replaceAll(secret, '***'), text),
       { cause: error },
     )
   }

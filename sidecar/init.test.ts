@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { packBytesFor } from './init-config.ts'
@@ -61,6 +61,18 @@ describe('the init container', () => {
     expect(asked).toEqual([`GET /moved/data.git/info/refs?service=git-upload-pack ${basic}`])
     expect(elsewhereAsked.length).toBeGreaterThanOrEqual(3)
     expect(elsewhereAsked.filter((line) => line.includes('Basic'))).toEqual([])
+  })
+
+  test('takes credentials from the address too, and does not show them', async ({ pod }) => {
+    const { env, base } = await setup(pod)
+    await rm(join(pod.directory, 'secret'), { recursive: true })
+
+    const { code, output } = await pod.runInit({
+      ...env,
+      TEST_DATA_GIT_URL: `${base.replace('//', '//someone:correct%20horse@')}/data.git`,
+    })
+
+    expect([code, output]).toEqual([0, expect.stringMatching(/^git https:\/\/127\.0\.0\.1:\d+\/data\.git at main/)])
   })
 
   test('goes from https to no plain http', async ({ pod }) => {

@@ -15,7 +15,7 @@ export type ContainerLog = {
   flush(): Promise<void>
   /** Says in the log that its end is missing, unless it says so already. */
   noteMissingEnd(why: string): void
-  /** True if the last reading came to the log's end and not to a cut. */
+  /** True if a reading came to the log's end and not to a cut, and nothing has come since. */
   isAtEnd(): boolean
   isFull(): boolean
 }
@@ -73,6 +73,7 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
         unfinished = part.isEnd ? undefined : { time: part.time, bytes: Math.max(consumed, unfinished?.bytes ?? 0) }
         if (part.isEnd) overlap.add(part.time)
         isEndMissing = false
+        isAtEnd = false
       }
       if (writer.isFull()) return
       if (writer.pendingBytes() > pendingBytesMax) await writer.flush()
@@ -81,7 +82,6 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
 
   return {
     async read({ follow, signal }) {
-      isAtEnd = false
       if (writer.isFull()) return
       overlap.begin()
       const since = overlap.sinceTime()

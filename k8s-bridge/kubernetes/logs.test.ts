@@ -222,11 +222,11 @@ describe('createLogShipper', () => {
     await vi.waitFor(async () => {
       for (const { key } of [unread, read]) expect(await keptLog(db, key, 'adapter')).toBe('one\n')
     })
+    const askedFor = () => cluster.asked.filter((line) => line === `${read.name}/adapter follow`).length
     cluster.end(read.name, 'adapter')
-    await vi.waitFor(() => expect(cluster.asked.filter((line) => line === `${read.name}/adapter follow`)).toHaveLength(2), {
-      timeout: 5000,
-    })
+    await vi.waitFor(() => expect(askedFor()).toBe(2), { timeout: 5000 })
     for (const { name } of [unread, read]) cluster.remove(name)
+    await vi.waitFor(() => expect(askedFor()).toBe(3), { timeout: 5000 })
 
     for (const { key } of [unread, read]) await shipper.finish(key)
     // A bridge that did not get to record that does it again.
