@@ -1,4 +1,4 @@
-import type { CoreV1Event, V1ContainerStatus, V1Job, V1Pod, V1PodCondition, V1ResourceRequirements } from '@kubernetes/client-node'
+import type { V1ResourceRequirements } from '@kubernetes/client-node'
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
 
 /**

@@ -1,0 +1,177 @@
+import type { Ended, SeenEnd } from './outcome.ts'
+import type { ContainerEnd, SeenCondition, SeenContainer, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
+
+const VANISHED: SeenEnd = {
+  failureClass: 'vanished',
+  message: 'The Job of this attempt, or its pod, was deleted by somebody other than EvalHub before the benchmark had ended.',
+}
+
+export const containerNamed = (pod: SeenPod, name: string): SeenContainer | undefined => pod.containers.find((one) => one.name === name)
+
+export const conditionOf = (conditions: readonly SeenCondition[], type: string): SeenCondition | undefined =>
+  conditions.find((condition) => condition.type === type)
+
+/** True for a pod in which nothing will happen any more, as far as anyone can tell. */
+export const isOver = (pod: SeenPod): boolean => isFinished(pod) || isOnLostNode(pod)
+
+const isFinished = ({ phase }: SeenPod) => phase === 'Succeeded' || phase === 'Failed'
+
+/**
+ * True for a pod whose node does not answer: it was condemned for that, and will be as it is until the node is back.
+ *
+ * A kubelet that says so itself gives a reason; the control plane, which speaks for one that is silent, gives none.
+ */
+function isOnLostNode({ conditions }: SeenPod): boolean {
+  const ready = conditionOf(conditions, 'Ready')
+  const isSilent = ready !== undefined && !ready.isTrue && ready.reason === ''
+  return isSilent && disruptionOf(conditions)?.reason === 'DeletionByTaintManager'
+}
+
+const disruptionOf = (conditions: readonly SeenCondition[]) => conditions.find(({ type, isTrue }) => type === 'DisruptionTarget' && isTrue)
+
+/** How an attempt ended whose pod is over, gone, or on a lost node. */
+export function endOfPod(pod: SeenPod, benchmarkId: string): Ended {
+  const lastMs = endOfContainers(pod)
+  const disruption = disruptionOf(pod.conditions)
+  const outside = endFromOutside(pod, disruption, lastMs)
+  const atMs = lastMs || pod.deletedAtMs || disruption?.atMs || pod.onNodeSinceMs || pod.createdAtMs
+  return { atMs, isDisrupted: outside !== undefined, end: outside ?? endFromInside(pod, benchmarkId) }
+}
+
+const endOfContainers = ({ containers }: SeenPod) => Math.max(0, ...containers.map(({ ended }) => ended?.atMs ?? 0))
+
+/** How an attempt ended of which only its Job is left, or nothing. */
+export function endOfJob(job: SeenJob | undefined, benchmarkId: string): Ended {
+  const { end } = job ?? {}
+  const atMs = end?.atMs ?? job?.deletedAtMs ?? 0
+  if (end?.isComplete) return { atMs, isDisrupted: false, end: silentEnd(benchmarkId) }
+  const isDisruption = end?.reason === 'PodFailurePolicy' && end.message.includes('DisruptionTarget')
+  return { atMs, isDisrupted: true, end: isDisruption ? evicted(end.message) : VANISHED }
+}
+
+/** How an attempt ended whose Job a batch queue has suspended while it ran. */
+export function endByQueue(pod: SeenPod, { queue }: SeenJob, workload: SeenWorkload | undefined): Ended {
+  const eviction = conditionOf(workload?.conditions ?? [], 'Evicted')
+  const words = eviction?.message || (queue === undefined ? 'its Job was suspended' : `batch queue ${queue} suspended its Job`)
+  return { atMs: endOfContainers(pod) || pod.deletedAtMs || pod.createdAtMs, isDisrupted: true, end: preempted(words) }
+}
+
+/** What ended the pod before it would have ended by itself; undefined if nothing did. */
+function endFromOutside(pod: SeenPod, disruption: SeenCondition | undefined, lastMs: number): SeenEnd | undefined {
+  const { reason = '', message = '', node = 'unknown', deletedAtMs } = pod
+  if (reason === 'DeadlineExceeded') return deadlineOf(pod)
+  const hadEnded = (atMs: number) => isFinished(pod) && lastMs > 0 && lastMs < atMs
+  if (disruption && !hadEnded(disruption.atMs)) return disrupted(pod, disruption)
+  if (reason === 'Evicted') return evicted(message)
+  if (reason === 'Preempting') return preempted(message)
+  if (reason === 'NodeLost' || reason === 'Terminated' || reason === 'NodeShutdown') return nodeLost(node, message)
+  if (deletedAtMs !== undefined && !hadEnded(deletedAtMs)) return VANISHED
+  if (!isFinished(pod)) return VANISHED
+  if (pod.containers.some(({ ended }) => ended?.reason === 'ContainerStatusUnknown'))
+    return nodeLost(node, 'It came back without its containers.')
+  const hasRun = pod.containers.some(({ ended, restarts }) => ended !== undefined || restarts > 0)
+  return hasRun ? undefined : evicted(`Node ${node} refused the pod: ${reason} ${message}`.trim())
+}
+
+function disrupted(pod: SeenPod, { reason, message }: SeenCondition): SeenEnd {
+  const { node = 'unknown' } = pod
+  const words = pod.message ?? message
+  if (isOnLostNode(pod) || reason === 'DeletionByPodGC') return nodeLost(node, words)
+  if (reason === 'PreemptionByScheduler' || pod.reason === 'Preempting') return preempted(words)
+  if (reason === 'TerminationByKubelet' && pod.reason !== 'Evicted') return nodeLost(node, words)
+  return evicted(words)
+}
+
+const evicted = (words: string): SeenEnd => ({
+  failureClass: 'evicted',
+  message:
+    `The cluster took the pod off its node: ${words.trim().replace(/\.$/, '')}. ` +
+    'If it says that storage or memory ran out, ask for more in hardware_config; otherwise nothing is wrong with the benchmark.',
+})
+
+const preempted = (words: string): SeenEnd => ({
+  failureClass: 'preempted',
+  message: `The pod had to make room for more important work: ${words.trim().replace(/\.$/, '')}. A higher priority class, or quieter hours, prevent that.`,
+})
+
+const nodeLost = (node: string, words: string): SeenEnd => ({
+  failureClass: 'node_lost',
+  message: `Node ${node}, on which the benchmark ran, was lost or shut down. ${words}`.trim(),
+})
+
+const deadlineOf = ({ deadlineSeconds, onNodeSinceMs }: SeenPod): SeenEnd => ({
+  failureClass: 'deadline',
+  message:
+    `The benchmark took longer than its limit of ${deadlineSeconds ?? 'unknown'} s` +
+    `${onNodeSinceMs ? ` (its pod was on a node since ${new Date(onNodeSinceMs).toISOString()})` : ''} and was ended. ` +
+    'Set the benchmark parameter timeout_seconds to allow more, or num_examples to evaluate less.',
+})
+
+/** The first of the pod's containers that went wrong. */
+function endFromInside(pod: SeenPod, benchmarkId: string): SeenEnd {
+  const [init, sidecar, adapter] = ['init', 'sidecar', 'adapter'].map((name) => containerNamed(pod, name))
+  if (init?.ended && init.ended.exitCode !== 0) return initFailed(init.ended)
+  if (!adapter?.ended) return sidecarFailed(sidecar?.ended ?? sidecar?.endedBefore, 'before the adapter could start')
+  if (adapter.ended.reason === 'OOMKilled') return oom(adapter, benchmarkId)
+  const died = sidecar?.endedBefore
+  if (died && died.atMs >= adapter.ended.startedAtMs) return sidecarFailed(died, 'while the adapter needed it')
+  if (adapter.ended.exitCode === 0 && sidecar?.ended && sidecar.ended.exitCode !== 0) {
+    return sidecarFailed(sidecar.ended, 'before it had delivered the results')
+  }
+  return adapterExit(adapter, adapter.ended, benchmarkId)
+}
+
+function initFailed({ exitCode, reason }: ContainerEnd): SeenEnd {
+  const how = reason === 'OOMKilled' ? 'ran out of memory' : `ended with exit code ${exitCode}`
+  return {
+    failureClass: 'init_failed',
+    message: `The test data could not be fetched: the init container ${how}. Check test_data_ref and the Secret that it names.`,
+    exitCode,
+    speaker: 'init',
+  }
+}
+
+const oom = ({ resources, ended }: SeenContainer, benchmarkId: string): SeenEnd => ({
+  failureClass: 'oom',
+  message:
+    `The adapter of benchmark ${benchmarkId} needed more memory than its limit${resources?.limits?.['memory'] ? ` of ${resources.limits['memory']}` : ''} and was ended. ` +
+    'Set hardware_config.memory.limit of the benchmark to give it more, or evaluate less at once.',
+  ...(ended && { exitCode: ended.exitCode }),
+  speaker: 'adapter',
+})
+
+const sidecarFailed = (ended: ContainerEnd | undefined, when: string): SeenEnd => ({
+  failureClass: 'sidecar_failed',
+  message:
+    `EvalHub’s sidecar ended ${when}` +
+    `${ended ? `, with exit code ${ended.exitCode}${ended.reason === 'OOMKilled' ? ' for want of memory' : ''}` : ''}. ` +
+    'If it happens again, tell whoever operates this EvalHub.',
+  speaker: 'sidecar',
+})
+
+function adapterExit({ image }: SeenContainer, { exitCode, signal, reason, message }: ContainerEnd, benchmarkId: string): SeenEnd {
+  const adapter = `The adapter of benchmark ${benchmarkId}`
+  if (reason === 'StartError' || reason === 'ContainerCannotRun') {
+    const why = message.trim().replace(/\.$/, '')
+    return {
+      failureClass: 'adapter_exit',
+      message: `${adapter} could not be started from image ${image}: ${why}. Check the provider’s entrypoint.`,
+      exitCode,
+    }
+  }
+  if (exitCode === 0) return silentEnd(benchmarkId)
+  const how = signal ? `was ended by signal ${signal}` : `ended with exit code ${exitCode}`
+  return {
+    failureClass: 'adapter_exit',
+    message: `${adapter} ${how} before it reported results.`,
+    exitCode,
+    speaker: 'adapter',
+  }
+}
+
+const silentEnd = (benchmarkId: string): SeenEnd => ({
+  failureClass: 'adapter_exit',
+  message: `The adapter of benchmark ${benchmarkId} ended without reporting results.`,
+  exitCode: 0,
+  speaker: 'adapter',
+})
