@@ -4,6 +4,7 @@ import closingLine from './test/closing-line.ts'
 const exclude = ['**/node_modules/**', '.evalhub/**']
 const architecture = ['test/architecture.test.ts', 'test/*.static.test.ts']
 const endToEnd = ['test/**/*.e2e.test.ts']
+const cluster = ['**/*.cluster.test.ts']
 
 export default defineConfig({
   test: {
@@ -17,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...exclude, ...architecture, ...endToEnd],
+          exclude: [...exclude, ...architecture, ...endToEnd, ...cluster],
           globalSetup: 'test/start-postgres.ts',
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -25,6 +26,8 @@ export default defineConfig({
       },
       /** Whole hubs, each with a database of its own. */
       { test: { name: 'e2e', include: endToEnd, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
+      /** With a real Kubernetes API server; skipped where there is none. */
+      { test: { name: 'cluster', include: cluster, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })
