@@ -36,7 +36,7 @@ export type ReflectOptions<Raw, T> = {
   keptMax?: number
   /** How long what has gone is remembered; not at all unless told. */
   goneMs?: number
-  /** True for a kind that a cluster need not know: if it does not, there is nothing of it. */
+  /** True for a kind that a cluster need not know or show: if it does not, there is nothing of it. */
   isOptional?: boolean
   timing?: Partial<Timing>
 }
@@ -116,11 +116,13 @@ async function keepTrue<Raw extends Known, T extends { uid: string }>(copy: Copy
       if (failures > 0) await pause(copy, failures)
     } catch (error) {
       if (signal.aborted) return
-      if (copy.isOptional && error instanceof ApiFailure && error.status === 404) {
+      const isUnknown = error instanceof ApiFailure && error.status === 404
+      const isForbidden = error instanceof ApiFailure && error.status === 403
+      if (!copy.isOptional || !isUnknown) onError(error)
+      if (copy.isOptional && (isUnknown || isForbidden)) {
         replace(copy, new Map())
         await wait(timing.relistMs, signal)
       } else {
-        onError(error)
         await pause(copy, ++failures, error)
       }
     }
