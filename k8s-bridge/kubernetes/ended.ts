@@ -6,6 +6,9 @@ const VANISHED: SeenEnd = {
   message: 'The Job of this attempt, or its pod, was deleted by somebody other than EvalHub before the benchmark had ended.',
 }
 
+/** Words of others, so that our sentence can go on after them. */
+export const clause = (words: string): string => words.trim().replace(/\.$/, '')
+
 export const containerNamed = (pod: SeenPod, name: string): SeenContainer | undefined => pod.containers.find((one) => one.name === name)
 
 export const conditionOf = (conditions: readonly SeenCondition[], type: string): SeenCondition | undefined =>
@@ -68,7 +71,7 @@ function endFromOutside(pod: SeenPod, disruption: SeenCondition | undefined, las
   if (deletedAtMs !== undefined && !hadEnded(deletedAtMs)) return VANISHED
   if (!isFinished(pod)) return VANISHED
   if (pod.containers.some(({ ended }) => ended?.reason === 'ContainerStatusUnknown'))
-    return nodeLost(node, 'It came back without its containers.')
+    return nodeLost(node, 'it came back without its containers')
   const hasRun = pod.containers.some(({ ended, restarts }) => ended !== undefined || restarts > 0)
   return hasRun ? undefined : evicted(`Node ${node} refused the pod: ${reason} ${message}`.trim())
 }
@@ -82,21 +85,23 @@ function disrupted(pod: SeenPod, { reason, message }: SeenCondition): SeenEnd {
   return evicted(words)
 }
 
-const evicted = (words: string): SeenEnd => ({
-  failureClass: 'evicted',
-  message:
-    `The cluster took the pod off its node: ${words.trim().replace(/\.$/, '')}. ` +
-    'If it says that storage or memory ran out, ask for more in hardware_config; otherwise nothing is wrong with the benchmark.',
-})
+function evicted(words: string): SeenEnd {
+  const hint = /storage|EmptyDir/i.test(words)
+    ? 'Let the benchmark write less, for example by evaluating less at once, or have more scratch space given to it.'
+    : /low on resource: memory/.test(words)
+      ? 'Ask for the memory that the benchmark needs in hardware_config.memory.request.'
+      : 'Nothing is wrong with the benchmark.'
+  return { failureClass: 'evicted', message: `The cluster took the pod off its node: ${clause(words)}. ${hint}` }
+}
 
 const preempted = (words: string): SeenEnd => ({
   failureClass: 'preempted',
-  message: `The pod had to make room for more important work: ${words.trim().replace(/\.$/, '')}. A higher priority class, or quieter hours, prevent that.`,
+  message: `The pod had to make room for more important work: ${clause(words)}. A higher priority class, or quieter hours, prevent that.`,
 })
 
 const nodeLost = (node: string, words: string): SeenEnd => ({
   failureClass: 'node_lost',
-  message: `Node ${node}, on which the benchmark ran, was lost or shut down. ${words}`.trim(),
+  message: `Node ${node}, on which the benchmark ran, was lost or shut down: ${clause(words)}.`,
 })
 
 const deadlineOf = ({ deadlineSeconds, onNodeSinceMs }: SeenPod): SeenEnd => ({
@@ -107,19 +112,22 @@ const deadlineOf = ({ deadlineSeconds, onNodeSinceMs }: SeenPod): SeenEnd => ({
     'Set the benchmark parameter timeout_seconds to allow more, or num_examples to evaluate less.',
 })
 
-/** The first of the pod's containers that went wrong. */
+/** The first of the pod’s containers that went wrong. */
 function endFromInside(pod: SeenPod, benchmarkId: string): SeenEnd {
   const [init, sidecar, adapter] = ['init', 'sidecar', 'adapter'].map((name) => containerNamed(pod, name))
   if (init?.ended && init.ended.exitCode !== 0) return initFailed(init.ended)
-  if (!adapter?.ended) return sidecarFailed(sidecar?.ended ?? sidecar?.endedBefore, 'before the adapter could start')
+  if (!adapter?.ended) return sidecarFailed(sidecar, 'before the adapter could start')
   if (adapter.ended.reason === 'OOMKilled') return oom(adapter, benchmarkId)
-  const died = sidecar?.endedBefore
-  if (died && died.atMs >= adapter.ended.startedAtMs) return sidecarFailed(died, 'while the adapter needed it')
-  if (adapter.ended.exitCode === 0 && sidecar?.ended && sidecar.ended.exitCode !== 0) {
-    return sidecarFailed(sidecar.ended, 'before it had delivered the results')
-  }
-  return adapterExit(adapter, adapter.ended, benchmarkId)
+  if (adapter.ended.reason === 'StartError' || adapter.ended.reason === 'ContainerCannotRun') return startError(adapter, benchmarkId)
+  if (sidecar && wasRestartedSince(sidecar, adapter.ended.startedAtMs)) return sidecarFailed(sidecar, 'while the adapter needed it')
+  if (adapter.ended.exitCode !== 0) return adapterExit(adapter.ended, benchmarkId)
+  return sidecar?.ended && sidecar.ended.exitCode !== 0
+    ? sidecarFailed(sidecar, 'before it had delivered the results')
+    : silentEnd(benchmarkId)
 }
+
+const wasRestartedSince = ({ restarts, ended, runningSinceMs }: SeenContainer, sinceMs: number) =>
+  restarts > 0 && (ended?.startedAtMs ?? runningSinceMs ?? 0) >= sinceMs
 
 function initFailed({ exitCode, reason }: ContainerEnd): SeenEnd {
   const how = reason === 'OOMKilled' ? 'ran out of memory' : `ended with exit code ${exitCode}`
@@ -140,34 +148,31 @@ const oom = ({ resources, ended }: SeenContainer, benchmarkId: string): SeenEnd 
   speaker: 'adapter',
 })
 
-const sidecarFailed = (ended: ContainerEnd | undefined, when: string): SeenEnd => ({
-  failureClass: 'sidecar_failed',
-  message:
-    `EvalHub’s sidecar ended ${when}` +
-    `${ended ? `, with exit code ${ended.exitCode}${ended.reason === 'OOMKilled' ? ' for want of memory' : ''}` : ''}. ` +
-    'If it happens again, tell whoever operates this EvalHub.',
-  speaker: 'sidecar',
-})
-
-function adapterExit({ image }: SeenContainer, { exitCode, signal, reason, message }: ContainerEnd, benchmarkId: string): SeenEnd {
-  const adapter = `The adapter of benchmark ${benchmarkId}`
-  if (reason === 'StartError' || reason === 'ContainerCannotRun') {
-    const why = message.trim().replace(/\.$/, '')
-    return {
-      failureClass: 'adapter_exit',
-      message: `${adapter} could not be started from image ${image}: ${why}. Check the provider’s entrypoint.`,
-      exitCode,
-    }
-  }
-  if (exitCode === 0) return silentEnd(benchmarkId)
-  const how = signal ? `was ended by signal ${signal}` : `ended with exit code ${exitCode}`
+function sidecarFailed(sidecar: SeenContainer | undefined, when: string): SeenEnd {
+  const last = sidecar?.endedBefore ?? sidecar?.ended
+  const how = last ? `, with exit code ${last.exitCode}${last.reason === 'OOMKilled' ? ' for want of memory' : ''}` : ''
   return {
-    failureClass: 'adapter_exit',
-    message: `${adapter} ${how} before it reported results.`,
-    exitCode,
-    speaker: 'adapter',
+    failureClass: 'sidecar_failed',
+    message: `EvalHub’s sidecar ended ${when}${how}. If it happens again, tell whoever operates this EvalHub.`,
+    speaker: 'sidecar',
   }
 }
+
+function startError({ image, ended }: SeenContainer, benchmarkId: string): SeenEnd {
+  const why = clause(ended?.message ?? '')
+  return {
+    failureClass: 'adapter_exit',
+    message: `The adapter of benchmark ${benchmarkId} could not be started from image ${image}: ${why}. Check the provider’s entrypoint.`,
+    ...(ended && { exitCode: ended.exitCode }),
+  }
+}
+
+const adapterExit = ({ exitCode, signal }: ContainerEnd, benchmarkId: string): SeenEnd => ({
+  failureClass: 'adapter_exit',
+  message: `The adapter of benchmark ${benchmarkId} ${signal ? `was ended by signal ${signal}` : `ended with exit code ${exitCode}`} before it reported results.`,
+  exitCode,
+  speaker: 'adapter',
+})
 
 const silentEnd = (benchmarkId: string): SeenEnd => ({
   failureClass: 'adapter_exit',

@@ -4,6 +4,7 @@ export type ObjectCache<T extends Kept> = {
   items(): Iterable<T>
   /** What has gone within `goneMs`, as it was last seen. */
   gone(): Iterable<T>
+  find(uid: string): T | undefined
   put(item: T): void
   /** `last` is how it was when it went; absent: as it is known. */
   remove(uid: string, last?: T): void
@@ -49,6 +50,7 @@ export function createObjectCache<T extends Kept>({ keptMax, goneMs }: { keptMax
       forget()
       return [...gone.values()].map(({ item }) => item)
     },
+    find: (uid) => kept.get(uid),
     put,
     remove,
     replace: (items) => {

@@ -88,7 +88,7 @@ const newest = (pods: readonly SeenPod[]) => pods.toSorted((one, other) => other
 
 function underWay(pod: SeenPod, events: readonly SeenEvent[], limits: WaitLimits): Underway {
   const adapter = containerNamed(pod, 'adapter')
-  const startedAtMs = adapter?.runningSinceMs ?? adapter?.ended?.startedAtMs
+  const startedAtMs = adapter?.runningSinceMs ?? (adapter?.ended && (adapter.ended.startedAtMs || adapter.ended.atMs))
   if (startedAtMs === undefined) return { phase: 'waiting', why: waitOfPod(pod, events, limits) }
   return { phase: 'running', startedAtMs, ...(adapter?.ended && { adapterEndedAtMs: adapter.ended.atMs }) }
 }

@@ -24,8 +24,8 @@ export type ReflectOptions<Raw, T> = {
   path: string
   /** `labelSelector`, `fieldSelector`. */
   selectors?: Readonly<Record<string, string>>
-  /** What is kept of an object; undefined: nothing. */
-  trim: (raw: Raw) => T | undefined
+  /** What is kept of an object; undefined: nothing. `before` is what was kept of it last. */
+  trim: (raw: Raw, before: T | undefined) => T | undefined
   /** Told after every change, once for changes that come together. */
   onChange: () => void
   /** Told of every watch that has ended and every list that is read again. */
@@ -134,7 +134,7 @@ async function relist<Raw extends Known, T extends { uid: string }>(copy: Copy<R
   const found = new Map<string, T>()
   const onPage = (objects: Raw[]) => {
     for (const object of objects) {
-      const item = copy.trim(object)
+      const item = copy.trim(object, copy.cache.find(object.metadata.uid))
       if (item) found.set(item.uid, item)
     }
   }
@@ -178,7 +178,7 @@ function take<Raw extends Known, T extends { uid: string }>(
   changes: readonly Change<Raw>[],
 ): void {
   for (const { type, object } of changes) {
-    const item = trim(object)
+    const item = trim(object, cache.find(object.metadata.uid))
     if (item && type !== 'DELETED') cache.put(item)
     else cache.remove(object.metadata.uid, item)
   }

@@ -6,6 +6,9 @@ const phaseLabel = 'trustyai.opendatahub.io/evaluation-phase'
 const attemptLabel = 'eval-hub.github.io/attempt'
 const queueLabel = 'kueue.x-k8s.io/queue-name'
 
+/** How long after a pod’s end a kubelet may take to let it go. */
+const kubeletSeconds = 30
+
 /** What others write may be long; a sentence has room for so much of it. */
 const textMax = 1000
 
@@ -34,8 +37,8 @@ export function trimJob({ metadata = {}, spec, status }: V1Job): SeenJob | undef
   }
 }
 
-/** Undefined: it is no pod of an attempt. */
-export function trimPod({ metadata = {}, spec, status = {} }: V1Pod): SeenPod | undefined {
+/** Undefined: it is no pod of an attempt. `before` is what was kept of it last: only that tells when its deletion had begun. */
+export function trimPod({ metadata = {}, spec, status = {} }: V1Pod, before?: SeenPod): SeenPod | undefined {
   const identity = identityOf(metadata)
   const key = keyOf(metadata)
   if (!identity || !key) return undefined
@@ -45,6 +48,7 @@ export function trimPod({ metadata = {}, spec, status = {} }: V1Pod): SeenPod | 
   return {
     ...identity,
     ...key,
+    ...(before?.deletedAtMs !== undefined && { deletedAtMs: before.deletedAtMs }),
     phase: phase ?? 'Pending',
     ...(reason && { reason }),
     ...(message && { message: text(message) }),
@@ -96,8 +100,8 @@ const text = (words: string | undefined) => (words ?? '').slice(0, textMax)
 
 function identityOf({ namespace, name, uid, resourceVersion, creationTimestamp, deletionTimestamp, ...rest }: V1ObjectMeta) {
   if (!namespace || !name || !uid) return undefined
-  // The time stamp of a deletion is when the grace period ends.
-  const graceMs = (rest.deletionGracePeriodSeconds ?? 0) * 1000
+  // The time stamp of a deletion is when its grace period ends; at the end of a pod the kubelet sets it anew, without one.
+  const graceMs = (rest.deletionGracePeriodSeconds || kubeletSeconds) * 1000
   return {
     namespace,
     name,
@@ -109,12 +113,12 @@ function identityOf({ namespace, name, uid, resourceVersion, creationTimestamp, 
 }
 
 function keyOf({ labels = {} }: V1ObjectMeta): AttemptKey | undefined {
-  const evaluationId = labels['job_id']
-  const benchmarkIndex = Number(labels['benchmark_index'] ?? NaN)
-  const attempt = Number(labels[attemptLabel] ?? NaN)
-  if (!evaluationId || !Number.isInteger(benchmarkIndex) || !Number.isInteger(attempt)) return undefined
-  return { evaluationId, benchmarkIndex, attempt }
+  const { job_id: evaluationId, benchmark_index: index, [attemptLabel]: attempt } = labels
+  if (!evaluationId || !isNumber(index) || !isNumber(attempt)) return undefined
+  return { evaluationId, benchmarkIndex: Number(index), attempt: Number(attempt) }
 }
+
+const isNumber = (text: string | undefined) => /^\d{1,9}$/.test(text ?? '')
 
 const trimCondition = ({ type, status, lastTransitionTime, reason, message }: RawCondition): SeenCondition => ({
   type,

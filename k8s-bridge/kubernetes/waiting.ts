@@ -1,4 +1,4 @@
-import { conditionOf, containerNamed } from './ended.ts'
+import { clause, conditionOf, containerNamed } from './ended.ts'
 import type { Shown, Wait, WaitLimits } from './outcome.ts'
 import type { SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
 
@@ -21,16 +21,16 @@ function waitForQueue(job: SeenJob, workload: SeenWorkload | undefined, limits: 
   const reserved = conditionOf(workload?.conditions ?? [], 'QuotaReserved')
   const words = reserved && !reserved.isTrue ? reserved.message : ''
   if (/(LocalQueue|ClusterQueue) .*doesn't exist/.test(words)) {
-    const message = `The batch queue does not admit the run: ${ended(words)}. Name an existing queue in hardware_config.queue.name, or have it made.`
+    const message = `The batch queue does not admit the run: ${clause(words)}. Name an existing queue in hardware_config.queue.name, or have this one created.`
     return { kind: 'queue_unknown', message, sinceMs, limitSeconds: limits.missingSeconds }
   }
   const where = queue === undefined ? 'The Job is suspended and waits to be resumed' : `The run waits for its turn in batch queue ${queue}`
-  return { kind: 'quota', message: `${where}${words ? `: ${ended(words)}` : ''}.`, sinceMs, limitSeconds: limits.queueSeconds }
+  return { kind: 'quota', message: `${where}${words ? `: ${clause(words)}` : ''}.`, sinceMs, limitSeconds: limits.queueSeconds }
 }
 
 /** Kubernetes was not allowed to make the pod. It tries again and again. */
 function refusedPod({ message: words, firstAtMs: sinceMs }: SeenEvent, limits: WaitLimits): Wait {
-  const why = ended(words.replace(/^Error creating: /, ''))
+  const why = clause(words.replace(/^Error creating: (pods "[^"]*" is forbidden: )?/, ''))
   if (words.includes('exceeded quota')) {
     const message = `The namespace’s quota is used up: ${why}. The run starts when there is room; ask for less in hardware_config, or have the quota raised.`
     return { kind: 'quota', message, sinceMs, limitSeconds: limits.capacitySeconds }
@@ -41,7 +41,7 @@ function refusedPod({ message: words, firstAtMs: sinceMs }: SeenEvent, limits: W
   }
   const missing = /serviceaccount "?([\w.-]+)"? not found|no PriorityClass with name ([\w.-]+)/i.exec(words)
   if (missing) {
-    const message = `The pod cannot be made, because something that it names is missing: ${why}. Have it made in the namespace.`
+    const message = `The pod cannot be made, because something that it names is missing: ${why}. Whoever administers the cluster can create it.`
     return { kind: 'missing_config', message, sinceMs, limitSeconds: limits.missingSeconds }
   }
   const message = `The cluster refuses the pod: ${why}. Change what it objects to in the provider or the request, or have the policy changed.`
@@ -58,7 +58,8 @@ function waitForNode(pod: SeenPod, limits: WaitLimits): Wait {
   const scheduled = conditionOf(pod.conditions, 'PodScheduled')
   const sinceMs = scheduled?.atMs || pod.createdAtMs
   const words = scheduled?.message ?? ''
-  const why = ended(words)
+  // What follows the first sentence is about preemption, which benchmarks rarely do.
+  const why = clause(words.split('. ')[0] ?? '')
   if (scheduled?.reason === 'SchedulingGated') {
     return { kind: 'quota', message: `The pod waits to be admitted to the cluster: ${why}.`, sinceMs, limitSeconds: limits.queueSeconds }
   }
@@ -80,7 +81,7 @@ function blocked(pod: SeenPod, events: readonly SeenEvent[], limits: WaitLimits)
     if (mount) return { ...missing(mount.message, pod), sinceMs: mount.firstAtMs, limitSeconds }
     const sandbox = latest(events, ({ reason }) => reason === 'FailedCreatePodSandBox')
     if (sandbox) {
-      const message = `Node ${pod.node} cannot start the pod: ${ended(sandbox.message)}. Tell whoever operates the cluster.`
+      const message = `Node ${pod.node} cannot start the pod: ${clause(sandbox.message)}. Tell whoever operates the cluster.`
       return { kind: 'node_lost', message, sinceMs: sandbox.firstAtMs, limitSeconds }
     }
   }
@@ -119,17 +120,17 @@ function blockedContainer(container: SeenContainer, pod: SeenPod): Obstacle | un
   if (!waiting) return undefined
   const { reason, message } = waiting
   if (imageReasons.has(reason)) {
-    const what = `Image ${image} of the ${name} cannot be had (${reason}): ${ended(message)}`
+    const what = `Image ${image} of the ${name} cannot be pulled (${reason}): ${clause(message)}`
     const hint = name === 'adapter' ? 'Correct the provider’s image, or give the namespace’s service account a pull secret.' : OPERATOR
     return { kind: 'image_pull', message: `${what}. ${hint}` }
   }
   if (reason === 'CreateContainerConfigError' && message.includes('runAsNonRoot')) {
     const hint = 'Benchmarks never run as root. Give the image a numeric USER other than 0.'
-    return { kind: 'rejected', message: `Image ${image} of the ${name} is not allowed to run: ${ended(message)}. ${hint}` }
+    return { kind: 'rejected', message: `Image ${image} of the ${name} is not allowed to run: ${clause(message)}. ${hint}` }
   }
   if (reason === 'CreateContainerConfigError') return missing(message, pod)
   if (reason === 'CreateContainerError' || reason === 'RunContainerError') {
-    return { kind: 'rejected', message: `Node ${pod.node} cannot start the ${name} from image ${image}: ${ended(message)}.` }
+    return { kind: 'rejected', message: `Node ${pod.node} cannot start the ${name} from image ${image}: ${clause(message)}.` }
   }
   return undefined
 }
@@ -138,13 +139,16 @@ const OPERATOR = 'Tell whoever operates this EvalHub.'
 
 function failingSidecar({ restarts, endedBefore, ended: last }: SeenContainer): Obstacle {
   const end = last ?? endedBefore
-  const how = end ? ` (last with exit code ${end.exitCode}${end.reason === 'OOMKilled' ? ', out of memory' : ''})` : ''
-  return { kind: 'sidecar_failed', message: `EvalHub’s sidecar does not get ready: it has ended ${restarts} times${how}. ${OPERATOR}` }
+  const how = end ? `, the last time with exit code ${end.exitCode}${end.reason === 'OOMKilled' ? ' for want of memory' : ''}` : ''
+  return {
+    kind: 'sidecar_failed',
+    message: `EvalHub’s sidecar does not get ready: it was restarted (${restarts} so far)${how}. ${OPERATOR}`,
+  }
 }
 
 /** What a kubelet misses, by its own words: it names the thing, but not what the user calls it. */
 function missing(words: string, { evaluationId, benchmarkIndex, attempt }: SeenPod): Obstacle {
-  const why = ended(words.replace(/^MountVolume\.SetUp failed for volume "[^"]*" : /, ''))
+  const why = clause(words.replace(/^MountVolume\.SetUp failed for volume "[^"]*" : /, ''))
   if (words.includes(`evalhub-${evaluationId}-${benchmarkIndex}-${attempt}-`)) {
     return { kind: 'missing_config', message: `The pod waits for what EvalHub is writing for it: ${why}.` }
   }
@@ -155,7 +159,7 @@ function missing(words: string, { evaluationId, benchmarkIndex, attempt }: SeenP
   if (/configmap/i.test(words)) {
     return {
       kind: 'missing_config',
-      message: `A ConfigMap that the run needs is missing or incomplete: ${why}. Have it made in the namespace.`,
+      message: `A ConfigMap that the run needs is missing or incomplete: ${why}. Create it in the namespace.`,
     }
   }
   const hint = 'Check the claim of test_data_ref.pvc and the storage behind it.'
@@ -172,9 +176,6 @@ function preparing(pod: SeenPod): Wait {
   const what = next ? `the ${next.name} from image ${next.image}, which may have to be pulled first` : 'the adapter'
   return { kind: 'starting', message: `The pod is ${on} and starts ${what}.`, sinceMs }
 }
-
-/** Words that end without a full stop of their own, so that a sentence can go on. */
-const ended = (words: string) => words.trim().replace(/\.$/, '')
 
 function latest(events: readonly SeenEvent[], isWanted: (event: SeenEvent) => boolean): SeenEvent | undefined {
   return events.filter(isWanted).toSorted((one, other) => other.lastAtMs - one.lastAtMs)[0]
