@@ -54,7 +54,7 @@ export type Timing = {
   pageSize: number
 }
 
-const TIMING: Timing = { relistMs: 1_800_000, silentMs: 90_000, pauseMs: 100, pauseMaxMs: 5000, watchSeconds: 300, pageSize: 500 }
+const TIMING: Timing = { relistMs: 1_800_000, silentMs: 90_000, pauseMs: 100, pauseMaxMs: 5000, watchSeconds: 300, pageSize: 100 }
 
 /** A watch that lasted so long was a good one, even if nothing happened. */
 const goodWatchMs = 500
