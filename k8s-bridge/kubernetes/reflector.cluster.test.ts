@@ -123,7 +123,7 @@ describe.skipIf(!binaries)('reflect', () => {
       await mark(`r${round}`, String(round))
       await mark('a', String(round))
       if (round % 2 === 0) await remove(`r${round}`)
-      await new Promise((resolve) => setTimeout(resolve, 125))
+      await new Promise((resolve) => setTimeout(resolve, 125)) // so that the changes meet several cuts
     }
     clearInterval(cutting)
     await sameAsServer()
