@@ -15,11 +15,8 @@ export type ControlPlane = {
   kubeconfig: string
   /** For other servers at 127.0.0.1 that the API server is to trust. PEM. */
   certificate: { cert: string; key: string }
-<<<<<<< HEAD
-=======
   /** Where etcd listens, for what only its owner may do. */
   etcdUrl: string
->>>>>>> watch
   /** Ends the API server with SIGKILL. Its objects stay. */
   killApiServer(): Promise<void>
   /** Starts it again at the same address, and waits until it is ready. */
@@ -58,10 +55,7 @@ export async function startControlPlane(binaries: string): Promise<ControlPlane>
   return {
     kubeconfig: await writeKubeconfig(directory, apiPort!, token),
     certificate: { cert: await servingCertificate(directory), key: await readFile(join(directory, 'serving', 'apiserver.key'), 'utf8') },
-<<<<<<< HEAD
-=======
     etcdUrl: `http://127.0.0.1:${etcdPort}`,
->>>>>>> watch
     killApiServer: () => apiServer.end(),
     startApiServer: async () => void (apiServer = await startApiServer()),
     stop: () => stopAll(apiServer, etcd),

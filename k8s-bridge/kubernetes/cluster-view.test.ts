@@ -4,7 +4,6 @@ import type { SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.t
 
 const identity = (uid: string) => ({ namespace: 'team-a', name: uid, uid, version: '1', createdAtMs: 0 })
 const key = (attempt = 1) => ({ evaluationId: 'e', benchmarkIndex: 0, attempt })
-<<<<<<< HEAD
 const job = (uid: string, fields: Partial<SeenJob> = {}): SeenJob => ({
   ...identity(uid),
   ...key(),
@@ -13,18 +12,12 @@ const job = (uid: string, fields: Partial<SeenJob> = {}): SeenJob => ({
   isSealed: false,
   ...fields,
 })
-=======
-const job = (uid: string, fields: Partial<SeenJob> = {}): SeenJob => ({ ...identity(uid), ...key(), isSuspended: false, ...fields })
->>>>>>> watch
 const pod = (uid: string, fields: Partial<SeenPod> = {}): SeenPod => ({
   ...identity(uid),
   ...key(),
   phase: 'Running',
   conditions: [],
-<<<<<<< HEAD
   secretNames: [],
-=======
->>>>>>> watch
   containers: [],
   ...fields,
 })

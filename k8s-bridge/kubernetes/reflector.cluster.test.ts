@@ -1,14 +1,3 @@
-<<<<<<< HEAD
-import { CoreV1Api, type V1Pod } from '@kubernetes/client-node'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { streamFrom } from './api-stream.ts'
-import { reflect, type Reflector, type RestartReason, type Timing } from './reflector.ts'
-import { startApiProxy, type TestApiProxy } from './test-api-proxy.ts'
-import { apiServerAssets, configFor, startApiServer, type TestApiServer } from './test-api-server.ts'
-
-if (!apiServerAssets)
-  console.warn('Tests with a real API server are skipped: set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver.')
-=======
 import { CoreV1Api, KubeConfig, type V1Pod } from '@kubernetes/client-node'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { findBinaries, startControlPlane, type ControlPlane } from '../../test/control-plane.ts'
@@ -18,7 +7,6 @@ import { startApiProxy, type TestApiProxy } from './test-api-proxy.ts'
 
 const binaries = findBinaries()
 if (!binaries) console.warn('Tests of the reflector are skipped: set KUBEBUILDER_ASSETS to a directory with etcd and kube-apiserver.')
->>>>>>> watch
 
 type Copied = { uid: string; name: string; version: string; mark: string }
 type RawPod = V1Pod & { metadata: { uid: string; resourceVersion: string; name: string } }
@@ -30,12 +18,8 @@ const copied = ({ metadata: { uid, name, resourceVersion, annotations } }: RawPo
   mark: annotations?.['mark'] ?? '',
 })
 
-<<<<<<< HEAD
-let server: TestApiServer
-=======
 let server: ControlPlane
 let config: KubeConfig
->>>>>>> watch
 let proxy: TestApiProxy
 let api: CoreV1Api
 let reflector: Reflector<Copied> | undefined
@@ -45,13 +29,6 @@ let changes = 0
 let namespaces = 0
 let namespace = ''
 
-<<<<<<< HEAD
-describe.skipIf(!apiServerAssets)('reflect', () => {
-  beforeAll(async () => {
-    server = await startApiServer(apiServerAssets!)
-    proxy = await startApiProxy(server)
-    api = server.config.makeApiClient(CoreV1Api)
-=======
 describe.skipIf(!binaries)('reflect', () => {
   beforeAll(async () => {
     server = await startControlPlane(binaries!)
@@ -59,7 +36,6 @@ describe.skipIf(!binaries)('reflect', () => {
     config.loadFromFile(server.kubeconfig)
     proxy = await startApiProxy(config.getCurrentCluster()!.server, server.certificate)
     api = config.makeApiClient(CoreV1Api)
->>>>>>> watch
   }, 120_000)
   afterAll(async () => {
     await proxy.close()
@@ -72,15 +48,6 @@ describe.skipIf(!binaries)('reflect', () => {
     await reflector?.close()
   })
 
-<<<<<<< HEAD
-  const begin = async (timing: Partial<Timing> = {}) => {
-    namespace = `test-${++namespaces}`
-    await api.createNamespace({ body: { metadata: { name: namespace } } })
-    restarts.length = errors.length = proxy.asked.length = changes = 0
-    await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => create(name)))
-    reflector = reflect<RawPod, Copied>({
-      open: streamFrom(configFor(proxy.url)),
-=======
   const throughProxy = () => {
     const behind = new KubeConfig()
     behind.loadFromClusterAndUser({ ...config.getCurrentCluster()!, server: proxy.url }, config.getCurrentUser()!)
@@ -95,7 +62,6 @@ describe.skipIf(!binaries)('reflect', () => {
     await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => create(name)))
     reflector = reflect<RawPod, Copied>({
       open: throughProxy(),
->>>>>>> watch
       path: `/api/v1/namespaces/${namespace}/pods`,
       selectors: { labelSelector: 'ours=yes' },
       trim: copied,
@@ -157,11 +123,7 @@ describe.skipIf(!binaries)('reflect', () => {
       await mark(`r${round}`, String(round))
       await mark('a', String(round))
       if (round % 2 === 0) await remove(`r${round}`)
-<<<<<<< HEAD
-      await new Promise((resolve) => setTimeout(resolve, 125))
-=======
       await new Promise((resolve) => setTimeout(resolve, 125)) // so that the changes meet several cuts
->>>>>>> watch
     }
     clearInterval(cutting)
     await sameAsServer()
@@ -174,15 +136,9 @@ describe.skipIf(!binaries)('reflect', () => {
 
   test('goes on after the API server was killed and started again', async () => {
     await begin()
-<<<<<<< HEAD
-    await server.kill()
-    await vi.waitFor(() => expect(errors.length).toBeGreaterThan(2), 5000)
-    await server.start()
-=======
     await server.killApiServer()
     await vi.waitFor(() => expect(errors.length).toBeGreaterThan(2), 5000)
     await server.startApiServer()
->>>>>>> watch
     await remove('b')
     await create('g')
     await sameAsServer()
@@ -197,25 +153,15 @@ describe.skipIf(!binaries)('reflect', () => {
     await remove('a')
     await remove('d')
     await create('h')
-<<<<<<< HEAD
-    await server.kill()
-    await server.start()
-    await server.compact()
-=======
     await compact(server.etcdUrl)
     await server.killApiServer()
     await server.startApiServer()
->>>>>>> watch
     proxy.setRefusing(false)
     await sameAsServer()
 
     expect(names()).toEqual(['b', 'c', 'e', 'h'])
     expect(goneNames().toSorted()).toEqual(['a', 'd'])
-<<<<<<< HEAD
-    expect(restarts.some((why) => why === 'expired' || why === 'doubt')).toBe(true)
-=======
     expect(restarts).toContain('expired')
->>>>>>> watch
   }, 120_000)
 
   test('bears answers of 429 and 500 to lists and watches, and waits as long as it is asked to', async () => {
@@ -269,11 +215,7 @@ describe.skipIf(!binaries)('reflect', () => {
   test('takes a kind that the cluster does not know for empty if it may be unknown', async () => {
     await begin()
     const unknown = reflect<RawPod, Copied>({
-<<<<<<< HEAD
-      open: streamFrom(configFor(proxy.url)),
-=======
       open: throughProxy(),
->>>>>>> watch
       path: '/apis/kueue.x-k8s.io/v1beta1/workloads',
       trim: copied,
       onChange: () => {},
@@ -287,8 +229,6 @@ describe.skipIf(!binaries)('reflect', () => {
     await unknown.close()
   })
 
-<<<<<<< HEAD
-=======
   test('passes over an object that cannot be read, and tells it', async () => {
     await begin()
     const picky = reflect<RawPod, Copied>({
@@ -310,7 +250,6 @@ describe.skipIf(!binaries)('reflect', () => {
     await picky.close()
   })
 
->>>>>>> watch
   test('ends at once when it is closed, wherever it is', async () => {
     await begin()
     await reflector?.close()
@@ -318,11 +257,7 @@ describe.skipIf(!binaries)('reflect', () => {
     await remove('a')
     proxy.setRefusing(true)
     const cut = reflect<RawPod, Copied>({
-<<<<<<< HEAD
-      open: streamFrom(configFor(proxy.url)),
-=======
       open: throughProxy(),
->>>>>>> watch
       path: `/api/v1/namespaces/${namespace}/pods`,
       trim: copied,
       onChange: () => {},
@@ -335,8 +270,6 @@ describe.skipIf(!binaries)('reflect', () => {
     expect(changes).toBe(before)
   })
 })
-<<<<<<< HEAD
-=======
 
 /** Makes etcd forget all versions but the present ones, as an API server does every few minutes. */
 async function compact(etcdUrl: string): Promise<void> {
@@ -345,4 +278,3 @@ async function compact(etcdUrl: string): Promise<void> {
   const { header } = (await ask('range', { key: 'AA==' })) as { header: { revision: string } }
   await ask('compaction', { revision: header.revision, physical: true })
 }
->>>>>>> watch

@@ -15,11 +15,7 @@ export type Reflector<T> = {
   close(): Promise<void>
 }
 
-<<<<<<< HEAD
-/** Why a connection was begun anew: see `WatchEnd`; `doubt`: watches from one version kept failing; `due`: the list is read from time to time. */
-=======
 /** Why a connection was begun anew: see `WatchEnd`; `doubt`: the server’s answers to one version led to nothing; `due`: the list is read from time to time. */
->>>>>>> watch
 export type RestartReason = WatchEnd['why'] | 'doubt' | 'due'
 
 export type ReflectOptions<Raw, T> = {
@@ -58,21 +54,12 @@ export type Timing = {
   pageSize: number
 }
 
-<<<<<<< HEAD
-const TIMING: Timing = { relistMs: 1_800_000, silentMs: 90_000, pauseMs: 100, pauseMaxMs: 5000, watchSeconds: 300, pageSize: 500 }
-
-/** A watch that lasted so long was a good one, even if nothing happened. */
-const goodWatchMs = 500
-/** Watches that fail in a row, from one version, before the version itself is doubted: a server that was restored may not know it. */
-const failuresMax = 4
-=======
 const TIMING: Timing = { relistMs: 1_800_000, silentMs: 90_000, pauseMs: 100, pauseMaxMs: 5000, watchSeconds: 300, pageSize: 100 }
 
 /** A watch that lasted so long was a good one, even if nothing happened. */
 const goodWatchMs = 500
 /** Answers in a row that lead to nothing, before the version itself is doubted: a server that was restored may not know it. */
 const doubtAfter = 4
->>>>>>> watch
 /** No server is waited for longer than that, whatever it asks. */
 const retryAfterMaxMs = 60_000
 
@@ -147,11 +134,7 @@ async function relist<Raw extends Known, T extends { uid: string }>(copy: Copy<R
   const found = new Map<string, T>()
   const onPage = (objects: Raw[]) => {
     for (const object of objects) {
-<<<<<<< HEAD
-      const item = copy.trim(object, copy.cache.find(object.metadata.uid))
-=======
       const item = keptOf(copy, object)
->>>>>>> watch
       if (item) found.set(item.uid, item)
     }
   }
@@ -171,11 +154,7 @@ async function follow<Raw extends Known, T extends { uid: string }>(copy: Copy<R
   const { timing, source, signal, onRestart, onError } = copy
   const dueAtMs = performance.now() + timing.relistMs * (0.9 + Math.random() / 5)
   let version = listed
-<<<<<<< HEAD
-  for (let failures = 0; failures < failuresMax;) {
-=======
   for (let failures = 0, fruitless = 0; fruitless < doubtAfter;) {
->>>>>>> watch
     const startedAtMs = performance.now()
     const before = version
     const end = await watchFrom<Raw>({ ...source, version, timeoutSeconds: secondsUntil(dueAtMs, timing), signal }, (changes, seen) => {
@@ -189,29 +168,14 @@ async function follow<Raw extends Known, T extends { uid: string }>(copy: Copy<R
     onRestart(end.why)
     const isGood = version !== before || performance.now() - startedAtMs >= goodWatchMs
     failures = isGood ? 0 : failures + 1
-<<<<<<< HEAD
-=======
     // A server that cannot be reached says nothing about the version.
     if (isGood) fruitless = 0
     else if (end.why === 'refused' || end.why === 'ended') fruitless += 1
->>>>>>> watch
     if ('error' in end || !isGood) await pause(copy, failures, 'error' in end ? end.error : undefined)
   }
   return 'doubt'
 }
 
-<<<<<<< HEAD
-function take<Raw extends Known, T extends { uid: string }>(
-  { trim, cache, onChange }: Copy<Raw, T>,
-  changes: readonly Change<Raw>[],
-): void {
-  for (const { type, object } of changes) {
-    const item = trim(object, cache.find(object.metadata.uid))
-    if (item && type !== 'DELETED') cache.put(item)
-    else cache.remove(object.metadata.uid, item)
-  }
-  if (changes.length > 0) onChange()
-=======
 function take<Raw extends Known, T extends { uid: string }>(copy: Copy<Raw, T>, changes: readonly Change<Raw>[]): void {
   for (const { type, object } of changes) {
     const item = keptOf(copy, object)
@@ -229,7 +193,6 @@ function keptOf<Raw extends Known, T extends { uid: string }>({ trim, cache, onE
     onError(error)
     return undefined
   }
->>>>>>> watch
 }
 
 /** Longer with every failure, with jitter, and as long as the server asks. */

@@ -19,12 +19,9 @@ type Identity = {
 
 export type SeenJob = Identity &
   AttemptKey & {
-<<<<<<< HEAD
     benchmarkId: string
     /** All that is evidence was kept: it stays for people to look at, and needs nothing more. */
     isSealed: boolean
-=======
->>>>>>> watch
     /** The label that tells tools which phase the run is in. */
     phase?: string
     isSuspended: boolean
@@ -45,11 +42,8 @@ export type SeenPod = Identity &
     /** Its `activeDeadlineSeconds`. */
     deadlineSeconds?: number
     conditions: readonly SeenCondition[]
-<<<<<<< HEAD
     /** Of its volumes: what is in them must stand in no log. */
     secretNames: readonly string[]
-=======
->>>>>>> watch
     /** Init containers and sidecars first, each in the order of the pod. */
     containers: readonly SeenContainer[]
   }

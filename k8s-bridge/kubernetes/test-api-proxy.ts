@@ -2,10 +2,6 @@ import { once } from 'node:events'
 import { Agent, createServer, request } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-<<<<<<< HEAD
-import type { TestApiServer } from './test-api-server.ts'
-=======
->>>>>>> watch
 
 /** Stands between a client and the API server, and can be as bad as a network or an overloaded server is. */
 export type TestApiProxy = {
@@ -23,12 +19,8 @@ export type TestApiProxy = {
   close(): Promise<void>
 }
 
-<<<<<<< HEAD
-export async function startApiProxy({ url: target, tls }: Pick<TestApiServer, 'url' | 'tls'>): Promise<TestApiProxy> {
-=======
 /** `tls` is what the API server itself shows, so that who trusts it trusts the proxy. */
 export async function startApiProxy(target: string, tls: { cert: string; key: string }): Promise<TestApiProxy> {
->>>>>>> watch
   const sockets = new Set<Socket>()
   const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
   const asked: string[] = []

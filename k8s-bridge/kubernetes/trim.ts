@@ -2,11 +2,8 @@ import type { CoreV1Event, V1ContainerStatus, V1Job, V1ObjectMeta, V1Pod } from 
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
 import type { ContainerEnd, SeenCondition, SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
 
-<<<<<<< HEAD
 /** Set once the evidence of an ended Job is kept. */
 export const SEALED_LABEL = 'eval-hub.github.io/sealed'
-=======
->>>>>>> watch
 const phaseLabel = 'trustyai.opendatahub.io/evaluation-phase'
 const attemptLabel = 'eval-hub.github.io/attempt'
 const queueLabel = 'kueue.x-k8s.io/queue-name'
@@ -28,11 +25,8 @@ export function trimJob({ metadata = {}, spec, status }: V1Job): SeenJob | undef
   return {
     ...identity,
     ...key,
-<<<<<<< HEAD
     benchmarkId: metadata.annotations?.['eval-hub.github.io/benchmark_id'] ?? '',
     isSealed: metadata.labels?.[SEALED_LABEL] === 'true',
-=======
->>>>>>> watch
     ...(phase !== undefined && { phase }),
     isSuspended: spec?.suspend ?? false,
     ...(queue !== undefined && { queue }),
@@ -66,10 +60,7 @@ export function trimPod({ metadata = {}, spec, status = {} }: V1Pod, before?: Se
     ...(startTime && { onNodeSinceMs: msOf(startTime) }),
     ...(spec?.activeDeadlineSeconds !== undefined && { deadlineSeconds: spec.activeDeadlineSeconds }),
     conditions: conditions.map(trimCondition),
-<<<<<<< HEAD
     secretNames: secretNamesOf(spec),
-=======
->>>>>>> watch
     containers: specs.map(({ name, image = '', resources: { requests, limits } = {} }) => ({
       ...trimContainer(name, statuses.get(name)),
       image,
@@ -78,7 +69,6 @@ export function trimPod({ metadata = {}, spec, status = {} }: V1Pod, before?: Se
   }
 }
 
-<<<<<<< HEAD
 function secretNamesOf(spec: V1Pod['spec']): string[] {
   const names = (spec?.volumes ?? []).flatMap(({ secret, projected }) => [
     secret?.secretName,
@@ -87,8 +77,6 @@ function secretNamesOf(spec: V1Pod['spec']): string[] {
   return [...new Set(names.filter((name) => name !== undefined))]
 }
 
-=======
->>>>>>> watch
 /** Undefined: it is about no object that may be ours. */
 export function trimEvent(event: CoreV1Event): SeenEvent | undefined {
   const identity = identityOf(event.metadata)
