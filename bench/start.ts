@@ -99,6 +99,7 @@ try {
   const { freshMb, usedMb } = await measure(program, postgres.url, REQUESTS)
   const median = times[Math.floor(STARTS / 2)] ?? NaN
   console.log(`ready after ${times.map(Math.round).join(', ')} ms: median ${Math.round(median)} ms, to be at most ${READY_MS} ms`)
+  console.log(`processor time until then: ${starts.map(({ workMs }) => workMs).join(', ')} ms`)
   console.log(
     `memory ${Math.round(freshMb)} MB when ready, ${Math.round(usedMb)} MB after ${REQUESTS} requests, to be at most ${MEMORY_MB} MB`,
   )
