@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import closingLine from './test/closing-line.ts'
 
-const exclude = ['**/node_modules/**', '.evalhub/**']
+const exclude = ['**/node_modules/**', '.evalhub/**', 'dist/**']
 const architecture = ['test/architecture.test.ts', 'test/*.static.test.ts']
 const endToEnd = ['test/**/*.e2e.test.ts']
 const cluster = ['**/*.cluster.test.ts']

@@ -36,17 +36,24 @@ const Settings = z.object({
   TLS_KEY_FILE: z.string().optional().meta({ path: 'service.tls_key_file', description: 'its private key, PEM' }),
   READ_TIMEOUT: seconds('service.read_timeout', '15s', 'for a whole request to arrive'),
   READ_HEADER_TIMEOUT: seconds('service.read_header_timeout', '15s', 'for the headers of a request to arrive'),
-  WRITE_TIMEOUT: seconds('service.write_timeout', '15s', 'for an answer to be ready, else 503; it is cut off if it is not sent 5 s later'),
+  WRITE_TIMEOUT: seconds(
+    'service.write_timeout',
+    '15s',
+    'for an answer to be ready, else `unavailable`; it is cut off if it is not sent 5 s later',
+  ),
   LOG_STREAM_TIMEOUT: seconds('service.log_stream_timeout', '5m', 'for an answer of the log routes to be sent, and 30 s more'),
   IDLE_TIMEOUT: seconds('service.idle_timeout', '60s', 'for which a connection is kept without a request'),
-  MAX_HEADER_BYTES: Count.default(1_048_576).meta({ path: 'service.max_header_bytes', description: 'headers of a request, else 431' }),
+  MAX_HEADER_BYTES: Count.default(1_048_576).meta({
+    path: 'service.max_header_bytes',
+    description: 'headers of a request; longer ones are refused',
+  }),
   MAX_REQUEST_BODY_BYTES: ByteLimit.prefault('10485760').meta({
     path: 'service.max_request_body_bytes',
-    description: 'body of a request, else 413; -1 for no bound',
+    description: 'body of a request, else `request_body_too_large`; -1 for no bound',
   }),
   MAX_CONCURRENT_REQUESTS: Count.default(2000).meta({
     path: 'service.max_concurrent_requests',
-    description: 'requests of `/api/v1/evaluations` at work at once; more are answered 503 with `Retry-After`',
+    description: 'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`',
   }),
   SHUTDOWN_TIMEOUT: seconds('service.shutdown_timeout', '30s', 'for requests under way to end after SIGTERM'),
   ...processSettings,

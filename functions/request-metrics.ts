@@ -10,7 +10,8 @@ export type EndedRequest = {
   method: string
   /** The pattern of its path; absent where the path is none of ours. */
   route: string | undefined
-  status: number
+  /** Absent where the client went away before there was one. */
+  status: number | undefined
   seconds: number
   requestBytes: number
   responseBytes: number
@@ -68,7 +69,11 @@ export function createRequestMetrics(registry: Registry, { scheme, host, port }:
     began: (method) => active.inc({ http_request_method: methodOf(method), url_scheme: scheme }),
     ended({ method, route, status, ...sizes }) {
       active.dec({ http_request_method: methodOf(method), url_scheme: scheme })
-      const labels = { http_request_method: methodOf(method), http_route: route ?? 'not_found', http_response_status_code: status }
+      const labels = {
+        http_request_method: methodOf(method),
+        http_route: route ?? 'not_found',
+        http_response_status_code: status ?? 'none',
+      }
       count.inc(labels)
       if (route === undefined || route === '/metrics') return
       const all = { ...labels, ...server }

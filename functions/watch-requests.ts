@@ -3,9 +3,6 @@ import type { Log } from '#shared/log.ts'
 import type { AnsweredRequest, AppOptions } from './env.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 
-/** Client-side end of a request that nobody waited for, as proxies write it: no status was sent. */
-const CLIENT_LEFT = 499
-
 /** Asked every few seconds by machines. */
 const PROBES = new Set(['/api/v1/health', '/healthz', '/readyz', '/metrics'])
 
@@ -66,7 +63,8 @@ function watchOne(
   outgoing.once('close', () => {
     clearTimeout(limit)
     const request = answeredRequest()
-    const status = request?.status ?? CLIENT_LEFT
+    // Without one, the client went away before there was an answer.
+    const status = request?.status
     const durationMs = performance.now() - startedAt
     metrics?.ended({
       method,
@@ -82,7 +80,7 @@ function watchOne(
   })
 }
 
-type Facts = { method: string; status: number; durationMs: number; complete: boolean }
+type Facts = { method: string; status: number | undefined; durationMs: number; complete: boolean }
 
 function writeLine(log: Log, request: AnsweredRequest | undefined, { method, status, durationMs, complete }: Facts): void {
   const line = {

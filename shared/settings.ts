@@ -10,6 +10,8 @@ export type Setting = {
   path: string
   /** A sentence for operators. */
   description: string
+  /** What it is unless set, as it would be written. */
+  fallback?: string
 }
 
 /** The settings that a schema reads: its fields have the names of the environment, and the rest in their `.meta()`. */
@@ -18,8 +20,13 @@ export function settingsOf(schema: z.ZodObject): Setting[] {
     // A field is a whole zod type; what the shape's own type says of it is only its core.
     const { path, description, aliases } = (field as z.ZodType).meta() ?? {}
     if (typeof path !== 'string' || description === undefined) throw new Error(`the setting ${name} is not described`)
-    return { name, path, description, aliases: Array.isArray(aliases) ? aliases.map(String) : [] }
+    return { name, path, description, aliases: Array.isArray(aliases) ? aliases.map(String) : [], ...fallbackOf(field) }
   })
+}
+
+/** A default is a value, or, before a value is made of it, a text. */
+function fallbackOf({ _zod: { def } }: z.core.$ZodType): { fallback?: string } {
+  return 'defaultValue' in def && def.defaultValue !== '' ? { fallback: String(def.defaultValue) } : {}
 }
 
 /** How files are reached. */

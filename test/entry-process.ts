@@ -3,9 +3,6 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Ended } from './hub-process.ts'
 
-/** A process of production, as its image starts it, or its sources. */
-export type Entry = 'functions/server.ts' | 'k8s-bridge/main.ts' | 'k8s-bridge/migrate.ts'
-
 export type Line = { time: string; level: string; message: string } & Record<string, unknown>
 
 export type EntryProcess = {
@@ -24,8 +21,9 @@ type Environment = Record<string, string>
 /** Knows no setting of the machine that the tests run on. */
 const OWN: Environment = { PATH: process.env.PATH ?? '', METRICS_HOST: '127.0.0.1', METRICS_PORT: '0', PORT: '0' }
 
-function launch(file: string, env: Environment) {
-  const child = spawn(process.execPath, [file], { env: { ...OWN, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+function launch(entry: string, env: Environment, args: string[] = []) {
+  const file = fileURLToPath(new URL(entry, new URL('..', import.meta.url)))
+  const child = spawn(process.execPath, [file, ...args], { env: { ...OWN, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stderr.on('data', (data: Buffer) => (stderr += data))
   const lines = () =>
@@ -44,11 +42,9 @@ function launch(file: string, env: Environment) {
   return { child, lines, ready, ended }
 }
 
-export const fileOf = (entry: Entry) => fileURLToPath(new URL(`../${entry}`, import.meta.url))
-
-/** Starts a process, once it says that it is ready. Rejects with what it printed if it ends before. */
-export async function startEntry(entry: Entry, env: Environment): Promise<EntryProcess> {
-  const { child, lines, ready, ended } = launch(fileOf(entry), env)
+/** Starts a program of the project, or one that was built (absolute), once it says that it is ready. Rejects with what it printed if it ends before. */
+export async function startEntry(entry: string, env: Environment): Promise<EntryProcess> {
+  const { child, lines, ready, ended } = launch(entry, env)
   const failed = ended.then(({ code, stderr }) => {
     throw new Error(`${entry} ended with ${code}: ${stderr}`)
   })
@@ -61,5 +57,5 @@ export async function startEntry(entry: Entry, env: Environment): Promise<EntryP
   return { child, ready: line, lines, ended, stop }
 }
 
-/** Runs a process to its end. */
-export const runEntry = (entry: Entry, env: Environment): Promise<Ended> => launch(fileOf(entry), env).ended
+/** Runs one to its end. */
+export const runEntry = (entry: string, env: Environment, args?: string[]): Promise<Ended> => launch(entry, env, args).ended

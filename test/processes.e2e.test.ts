@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
 import { startPostgres, type Postgres } from '#local/postgres.ts'
-import { startEntry, runEntry, type Entry, type EntryProcess } from './entry-process.ts'
+import { startEntry, runEntry, type EntryProcess } from './entry-process.ts'
 import { parseMetrics, valueOf } from './metrics-text.ts'
 import { forwardPort } from './port-forward.ts'
 import { startTemporary } from './start-postgres.ts'
@@ -44,7 +44,7 @@ afterEach(async () => {
   await removeFolder(folder)
 })
 
-async function start(entry: Entry, env: Record<string, string>): Promise<EntryProcess> {
+async function start(entry: string, env: Record<string, string>): Promise<EntryProcess> {
   const running = await startEntry(entry, { DATABASE_URL: server.url, ...env })
   started.push(running)
   return running
@@ -179,7 +179,7 @@ describe('the functions', () => {
       answer = submit(url, 'last')
       await vi.waitFor(async () => expect(await waitingOnLocks()).toBeGreaterThan(0))
       functions.child.kill('SIGTERM')
-      await vi.waitFor(() => expect(fetch(`${url}/healthz`)).rejects.toThrow('fetch failed'))
+      await vi.waitFor(() => expect(fetch(`${url}/healthz`)).rejects.toThrow(/fetch failed/))
     })
     expect((await answer)?.status).toBe(202)
     expect(await functions.ended).toMatchObject({ code: 0, stderr: '' })
@@ -299,6 +299,25 @@ async function waitingOnLocks(): Promise<number> {
   const [row] = await db<{ total: number }[]>`select count(*) as total from pg_locks where not granted`
   return row!.total
 }
+
+// Guarantee: an image needs Node and this, and nothing else of the project.
+test('what is built migrates, answers with its documentation page, and runs the bridge, wherever it lies', async () => {
+  const own = await makeFolder()
+  try {
+    await runEntry('local/build.ts', {}, [own])
+    const DATABASE_URL = server.url
+    expect(await runEntry(`${own}/bin/migrate.mjs`, { DATABASE_URL })).toMatchObject({ code: 0, stderr: '' })
+    const functions = await start(`${own}/bin/functions.mjs`, { IDENTITY_MODE: 'none' })
+    for (const path of ['/readyz', '/openapi.yaml', '/docs', '/docs/swagger-ui-bundle.js'])
+      expect((await fetch(urlOf(functions) + path)).status).toBe(200)
+    expect((await fetch(`${urlOf(functions)}/api/v1/evaluations/providers/builtin`)).status).toBe(200)
+    const bridge = await start(`${own}/bin/bridge.mjs`, { IDENTITY_MODE: 'none', RUNTIME: 'local', DATA_DIR: join(own, 'data') })
+    await vi.waitFor(async () => expect((await fetch(String(bridge.ready.metrics_url).replace('metrics', 'readyz'))).status).toBe(200))
+    expect(await bridge.stop()).toMatchObject({ code: 0, stderr: '' })
+  } finally {
+    await removeFolder(own)
+  }
+})
 
 describe('functions and bridge as processes of their own', () => {
   const env = () => ({

@@ -42,7 +42,15 @@ const ask = (call: Call, { method, path, body }: ReturnType<typeof requestOf>) =
 
 test('the table has every route of the app, and the others are open on purpose', ({ app }) => {
   const registered = app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`)
-  const open = ['GET /api/v1/health', 'GET /openapi.yaml', 'GET /openapi.json', 'GET /docs', 'GET /docs/:file']
+  const open = [
+    'GET /api/v1/health',
+    'GET /healthz',
+    'GET /readyz',
+    'GET /openapi.yaml',
+    'GET /openapi.json',
+    'GET /docs',
+    'GET /docs/:file',
+  ]
   expect([...new Set(registered)].sort()).toEqual([...TENANT_ROUTES.map(({ name }) => name), ...open].sort())
 })
 
