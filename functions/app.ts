@@ -4,10 +4,12 @@ import type { AppEnv, AppOptions } from './env.ts'
 import { errorResponse } from './error-response.ts'
 import { identifier } from './identity/identify.ts'
 import { answerInTime } from './middleware/answer-in-time.ts'
+import { cleanPath } from './middleware/clean-path.ts'
 import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
 import { reporter } from './middleware/reporter.ts'
 import { requestId } from './middleware/request-id.ts'
+import { attempts } from './routes/attempts.ts'
 import { collections } from './routes/collections.ts'
 import { docs } from './routes/docs.ts'
 import { evaluations } from './routes/evaluations.ts'
@@ -31,6 +33,7 @@ const TENANT_PATHS = [
   `${JOBS}/:id`,
   `${JOBS}/:id/logs`,
   `${JOBS}/:id/benchmarks/:index/logs`,
+  `${JOBS}/:id/benchmarks/:index/attempts`,
   PROVIDERS,
   `${PROVIDERS}/:id`,
   COLLECTIONS,
@@ -49,6 +52,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.use(requestId(options.newRequestId))
   // A hub with identities is for other machines too, and no page may ask it in its reader's name.
   if (options.identity.mode === 'none') app.use(localOnly)
+  app.use(cleanPath)
   app.use(answerInTime(ANSWER_LIMIT_MS))
   const identify = identifier(options.identity, options.now)
   const ofTenant = identity(options.storeOf, identify)
@@ -67,6 +71,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.route('/', docs(options))
   app.route(EVENTS, events(options))
   app.route(JOBS, logs())
+  app.route(JOBS, attempts())
   app.route(JOBS, evaluations(options))
   app.route(PROVIDERS, providers(options))
   app.route(COLLECTIONS, collections(options))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { statusOf, type ErrorCode } from '#shared/errors.ts'
+import { Attempt, AttemptList } from '#shared/models/attempt.ts'
 import { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
 import { Collection, CollectionBenchmark, CollectionConfig } from '#shared/models/collection.ts'
 import { BenchmarkConfig, EvaluationJob, EvaluationJobConfig, ModelRef } from '#shared/models/evaluation.ts'
@@ -29,6 +30,8 @@ export const ANSWERS: Record<string, z.ZodType> = {
   BenchmarkStatus,
   BenchmarkResult,
   EvaluationJobPage: pageOf(EvaluationJob),
+  Attempt,
+  AttemptList,
   CatalogueResource,
   Provider,
   ProviderPage: pageOf(Provider),
@@ -73,9 +76,9 @@ const jsonOf = (name: string) => ({ 'application/json': { schema: reference(name
 
 const header = (name: string, description: string) => ({ name, in: 'header', description, schema: { type: 'string' } })
 
-function parametersOf({ path, query = [], isCreating }: RouteDescription) {
+function parametersOf({ path, query = [], isCreating, isConditional }: RouteDescription) {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
-  const shared = ['TransactionId', 'Tenant', 'User', ...(isCreating ? ['IdempotencyKey'] : [])]
+  const shared = ['TransactionId', 'Tenant', 'User', ...(isCreating ? ['IdempotencyKey'] : []), ...(isConditional ? ['IfMatch'] : [])]
   return [
     ...inPath,
     ...query.map((parameter) => ({ ...parameter, in: 'query' })),
@@ -103,8 +106,15 @@ function errorsOf({ errors, tag }: RouteDescription) {
   )
 }
 
+const headerReference = (name: string) => ({ $ref: `#/components/headers/${name}` })
+
 function operationOf(route: RouteDescription) {
   const { status, model, text } = route.success
+  const headers = {
+    ...HEADERS,
+    ...(route.isCreating && { Location: headerReference('Location') }),
+    ...(route.isVersioned && { ETag: headerReference('ETag') }),
+  }
   const content = text === undefined ? model && jsonOf(model) : { [text]: { schema: { type: 'string' } } }
   return {
     summary: route.summary,
@@ -112,7 +122,7 @@ function operationOf(route: RouteDescription) {
     operationId: `${route.method}${route.path.replace('/api/v1', '').replace(/[^a-z]+([a-z])/g, (_, letter: string) => letter.toUpperCase())}`,
     parameters: parametersOf(route),
     ...(route.body && { requestBody: { required: true, content: jsonOf(route.body) } }),
-    responses: { [status]: { description: route.summary, headers: HEADERS, ...(content && { content }) }, ...errorsOf(route) },
+    responses: { [status]: { description: route.summary, headers, ...(content && { content }) }, ...errorsOf(route) },
   }
 }
 
@@ -129,7 +139,11 @@ function build() {
     paths,
     components: {
       schemas: { ...schemasOf(REQUESTS, 'input'), ...schemasOf(ANSWERS, 'output') },
-      headers: { TransactionId: { description: 'Id of the request; `trace` in errors.', schema: { type: 'string' } } },
+      headers: {
+        TransactionId: { description: 'Id of the request; `trace` in errors.', schema: { type: 'string' } },
+        Location: { description: 'Path of what was created.', schema: { type: 'string' } },
+        ETag: { description: 'Version of what is answered, for `If-Match`.', schema: { type: 'string' } },
+      },
       parameters: {
         TransactionId: header(
           REQUEST_ID_HEADER,
@@ -137,6 +151,7 @@ function build() {
         ),
         Tenant: header('X-Tenant', 'Whose things these are. Not required on a local hub.'),
         User: header('X-User', 'Who asks: owner of what is created. Not required on a local hub.'),
+        IfMatch: header('If-Match', 'ETags of the versions that may be changed; anything else is refused. Absent: any version.'),
         IdempotencyKey: header('Idempotency-Key', 'Repeating a request with the same key and body creates nothing more, for 24 hours.'),
       },
     },

@@ -14,8 +14,11 @@ describe('providers', () => {
     expect((await call('GET', `/providers/${body.resource.id}`)).body).toEqual(body)
   })
 
-  test('{} is one, with benchmarks null', async ({ call }) => {
-    expect((await call('POST', '/providers', {})).body).toMatchObject({ name: '', benchmarks: null })
+  // The published Python client refuses null there, and with it every list that has such a provider.
+  test('{} is one, without benchmarks', async ({ call }) => {
+    const { body } = await call('POST', '/providers', {})
+    expect(body).toMatchObject({ name: '', description: '', benchmarks: [] })
+    expect((await call('GET', `/providers/${body.resource.id}`)).body).toEqual(body)
   })
 
   test('are listed with the catalogue’s; benchmarks can be left out', async ({ call }) => {

@@ -126,8 +126,24 @@ export const JobResource = z.object({
   mlflow_experiment_id: z.string().optional(),
 })
 
+/** A benchmark that does not count in the job's score. */
+const LeftOut = z.object({
+  provider_id: z.string(),
+  id: z.string(),
+  benchmark_index: z.int(),
+  message: z.string(),
+  message_code: z.enum(['not_a_ratio', 'no_primary_metric', 'no_threshold', 'primary_metric_missing']),
+})
+export type LeftOut = z.infer<typeof LeftOut>
+
 /** The job's score: the weighted mean of its benchmarks' primary scores. */
-export const AggregateTest = z.object({ score: z.number(), threshold: z.number(), pass: z.boolean() })
+export const AggregateTest = z.object({
+  score: z.number(),
+  threshold: z.number(),
+  pass: z.boolean(),
+  /** What does not count, and why. Absent if everything does. */
+  left_out: z.array(LeftOut).min(1).optional(),
+})
 export type AggregateTest = z.infer<typeof AggregateTest>
 
 /** An evaluation job, as every route answers it. */
