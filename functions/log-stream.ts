@@ -26,10 +26,10 @@ export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish
     skip = 0
     if (wanted.length === 0) continue
     if (isNewlineHeld) yield Uint8Array.of(NEWLINE)
-    isNewlineHeld = tail >= 0 && wanted.at(-1) === NEWLINE
-    const kept = isNewlineHeld ? wanted.subarray(0, -1) : wanted
-    yield timestamps ? stamped(kept, lastAt, isLineStart) : kept
+    const told = timestamps ? stamped(wanted, lastAt, isLineStart) : wanted
     isLineStart = wanted.at(-1) === NEWLINE
+    isNewlineHeld = tail >= 0 && isLineStart
+    yield isNewlineHeld ? told.subarray(0, -1) : told
   }
 }
 
