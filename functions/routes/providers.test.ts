@@ -116,6 +116,14 @@ describe.each(['providers', 'collections'])('%s', (noun) => {
     expect(await call('GET', `/${noun}/${system}`)).toMatchObject({ status: 200 })
   })
 
+  test('of the catalogue: a patch is judged before that is said, but whether it can be applied only of providers', async ({ call }) => {
+    const patch = (body: unknown) => call('PATCH', `/${noun}/${system}`, body)
+    expect(await patch([{ op: 'remove', path: '/name' }])).toMatchObject({ status: 400, body: { message_code: 'unallowed_patch' } })
+    const impossible = await patch([{ op: 'replace', path: '/benchmarks/99', value: {} }])
+    const code = noun === 'providers' ? 'invalid_json_request' : 'read_only_collection'
+    expect(impossible).toMatchObject({ status: 400, body: { message_code: code } })
+  })
+
   test('of another tenant are not found', async ({ call }) => {
     const { id } = (await call('POST', `/${noun}`, own)).body.resource
     for (const tenant of ['stranger', '']) {
