@@ -21,7 +21,9 @@ const REQUESTS: Record<string, z.ZodType> = {
   BenchmarkStatusEvent,
   ProviderConfig,
   CollectionConfig,
-  Patch: z.array(z.object({ op: z.enum(['add', 'remove', 'replace']), path: z.string().min(1), value: z.unknown().optional() })).nullable(),
+  Patch: z
+    .array(z.object({ op: z.enum(['add', 'remove', 'replace']), path: z.string().regex(/^\//), value: z.unknown().optional() }))
+    .nullable(),
 }
 
 /** What comes out: as the hub answers it. */
@@ -74,10 +76,20 @@ function leaveOpen({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema })
 
 const jsonOf = (name: string) => ({ 'application/json': { schema: reference(name) } })
 
-const header = (name: string, description: string) => ({ name, in: 'header', description, schema: { type: 'string' } })
+const header = (name: string, description: string, more: object = {}) => ({
+  name,
+  in: 'header',
+  description,
+  schema: { type: 'string', ...more },
+})
 
 function parametersOf({ path, query = [], isCreating, isConditional }: RouteDescription) {
-  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: name === 'index' ? { type: 'integer', minimum: 0 } : { type: 'string', minLength: 1 },
+  }))
   const shared = ['TransactionId', 'Tenant', 'User', ...(isCreating ? ['IdempotencyKey'] : []), ...(isConditional ? ['IfMatch'] : [])]
   return [
     ...inPath,
@@ -152,7 +164,9 @@ function build() {
         Tenant: header('X-Tenant', 'Whose things these are. Not required on a local hub.'),
         User: header('X-User', 'Who asks: owner of what is created. Not required on a local hub.'),
         IfMatch: header('If-Match', 'ETags of the versions that may be changed; anything else is refused. Absent: any version.'),
-        IdempotencyKey: header('Idempotency-Key', 'Repeating a request with the same key and body creates nothing more, for 24 hours.'),
+        IdempotencyKey: header('Idempotency-Key', 'Repeating a request with the same key and body creates nothing more, for 24 hours.', {
+          pattern: '^[!-~]{1,255}$',
+        }),
       },
     },
   }

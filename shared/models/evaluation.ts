@@ -58,7 +58,10 @@ const ExperimentTag = z.object({
 
 /** The MLflow experiment that the results are logged to. */
 export const ExperimentConfig = z.object({
-  name: z.string({ error: 'required' }).refine((name) => name.trim() !== '', { params: { tag: 'notblank' } }),
+  name: z
+    .string({ error: 'required' })
+    .refine((name) => name.trim() !== '', { params: { tag: 'notblank' } })
+    .meta({ pattern: '\\S' }),
   tags: z.array(ExperimentTag).max(20).optional(),
   artifact_location: z.string().optional(),
 })
@@ -111,6 +114,7 @@ export const EvaluationJobConfig = z
       { when: ({ value }) => typeof value === 'object' && value !== null },
     ),
   )
+  .meta({ oneOf: [{ required: ['benchmarks'] }, { required: ['collection'] }] })
 export type EvaluationJobConfig = z.infer<typeof EvaluationJobConfig>
 
 /** What the hub knows about a stored thing beside its content. */
