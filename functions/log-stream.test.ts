@@ -15,7 +15,10 @@ const readerOf =
 async function textOf(read: ReadPieces, { tail, timestamps = false }: { tail: number; timestamps?: boolean }): Promise<string> {
   const wish: LogWish = { tail, timestamps }
   const parts: Uint8Array[] = []
-  for await (const part of logStream(read, wish)) parts.push(part)
+  for await (const part of logStream(read, wish)) {
+    expect(part.length).toBeGreaterThan(0)
+    parts.push(part)
+  }
   return Buffer.concat(parts).toString()
 }
 

@@ -15,7 +15,7 @@ const NEWLINE = 10
 const BEFORE_ALL = -1
 const AFTER_ALL = 2 ** 31 - 1
 
-/** The wanted part of a log, piece by piece: however long it is, no more than some pieces of it are held at once. */
+/** The wanted part of a log, in pieces that are never empty: however long it is, no more than some pieces of it are held at once. */
 export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish): AsyncGenerator<Uint8Array> {
   const start = tail < 0 ? { after: BEFORE_ALL, skip: 0 } : await findTail(read, tail)
   let { skip } = start
@@ -29,7 +29,8 @@ export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish
     const told = timestamps ? stamped(wanted, lastAt, isLineStart) : wanted
     isLineStart = wanted.at(-1) === NEWLINE
     isNewlineHeld = tail >= 0 && isLineStart
-    yield isNewlineHeld ? told.subarray(0, -1) : told
+    const part = isNewlineHeld ? told.subarray(0, -1) : told
+    if (part.length > 0) yield part
   }
 }
 

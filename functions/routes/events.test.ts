@@ -285,6 +285,9 @@ describe('logs', () => {
     expect(whole.headers.get('content-type')).toBe('text/plain; charset=utf-8')
     expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('two\nthree')
     expect((await call('GET', `/jobs/${id}/benchmarks/9/logs`)).text).toBe('')
+    // A piece that holds nothing but the last newline, which is not shown.
+    await chunk(db, id, 0, 2, '\n')
+    expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('three\n')
   })
 
   test('say what they need when since_seconds has no value, and take what they know', async ({ call }) => {

@@ -92,11 +92,12 @@ function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>): Response {
 function bodyOf(parts: AsyncGenerator<Part>, onCut: () => void): ReadableStream<Uint8Array> {
   let room = MAX_LOG_BYTES
   return new ReadableStream<Uint8Array>({
+    // Each part is some bytes: a stream that is given none is not asked again.
     async pull(controller) {
       const { done, value } = await parts.next()
       if (done) return controller.close()
       const bytes = 'log' in value ? value.log.subarray(0, room) : new TextEncoder().encode(value.header)
-      if (bytes.length > 0) controller.enqueue(bytes)
+      if (bytes.length > 0) controller.enqueue(bytes) // none is left of the last one where the bound was met exactly
       if (!('log' in value)) return
       room -= bytes.length
       if (bytes.length === value.log.length) return
