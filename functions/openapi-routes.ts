@@ -39,8 +39,8 @@ const LIST: readonly QueryParameter[] = [
 ]
 const SCOPE: QueryParameter = {
   name: 'scope',
-  description: '`system`: of the catalogue; `tenant`: created over the API. Not together with `owner`.',
-  schema: { type: 'string', enum: ['system', 'tenant'] },
+  description: '`system`: of the catalogue; `tenant`: created over the API; empty: both. Not together with `owner`.',
+  schema: { type: 'string', enum: ['system', 'tenant', ''] },
 }
 const LOGS: readonly QueryParameter[] = [
   {

@@ -12,7 +12,8 @@ export async function listAttempts(db: Db, scope: Scope, id: string, benchmarkIn
   const [row] = await db<{ attempts: AttemptRow[] }[]>`
     select coalesce((
       select json_agg(json_build_object(
-        'attempt', attempt, 'launched_at', case when holder <> '' then launched_at end, 'ended_at', ended_at,
+        'attempt', attempt, 'launched_at', case when holder <> '' then launched_at end, 'started_at', started_at,
+        'node', node, 'resources', resources, 'ended_at', ended_at,
         'failure_class', failure_class, 'exit_code', exit_code, 'message', message
       ) order by attempt)
       from evalhub.attempts where evaluation_id = evaluations.id and benchmark_index = ${benchmarkIndex}

@@ -1,7 +1,9 @@
 import { describe, expect } from 'vitest'
+import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { endRun } from '#db/commands/end-run.ts'
-import { retryRun } from '#db/commands/retry-run.ts'
 import { event, JOB, test } from '../test-app.ts'
+
+const NOW = '2026-11-23T12:00:00Z'
 
 describe('GET /jobs/:id/benchmarks/:index/attempts', () => {
   test('lists the tries of a run, with what ended each', async ({ call, db }) => {
@@ -9,20 +11,26 @@ describe('GET /jobs/:id/benchmarks/:index/attempts', () => {
     const path = `/jobs/${id}/benchmarks/0/attempts`
     expect(await call('GET', path)).toMatchObject({ status: 200, body: { total_count: 0, items: [] } })
 
-    await db`insert into evalhub.attempts (evaluation_id, benchmark_index, attempt, holder, launched_at) values (${id}, 0, 1, 'b', '2026-11-23')`
-    expect((await call('GET', path)).body.items).toEqual([{ attempt: 1, launched_at: expect.stringMatching(/^2026-11-23T/) }])
+    await db`insert into evalhub.attempts (evaluation_id, benchmark_index, attempt, holder, launched_at, node, resources)
+      values (${id}, 0, 1, 'b', '2026-11-23', 'node-1', '{"requests":{"cpu":"1"}}')`
+    const launched = {
+      attempt: 1,
+      launched_at: expect.stringMatching(/^2026-11-23T/),
+      node: 'node-1',
+      resources: { requests: { cpu: '1' } },
+    }
+    expect((await call('GET', path)).body.items).toEqual([launched])
 
-    const failure = { evaluationId: id, benchmarkIndex: 0, failureClass: 'evicted', message: 'The node had no memory left.', exitCode: 137 }
-    await retryRun(db, { ...failure, attempt: 1 })
-    const { exitCode: _, ...never } = failure
-    await endRun(db, { ...never, attempt: 2, failureClass: 'image_pull', message: 'There is no such image.' }, '2026-11-23T12:00:00Z')
+    const end = { evaluationId: id, benchmarkIndex: 0, isDisrupted: true }
+    const evicted = { failureClass: 'evicted', message: 'The node had no memory left.', exitCode: 137 } as const
+    await concludeAttempt(db, { ...end, ...evicted, attempt: 1 }, NOW)
+    await endRun(db, { ...end, attempt: 2, failureClass: 'image_pull', message: 'There is no such image.' }, NOW)
     const { body } = await call('GET', path)
     expect(body).toEqual({
       total_count: 2,
       items: [
         {
-          attempt: 1,
-          launched_at: expect.stringMatching(/^2026-11-23T/),
+          ...launched,
           ended_at: expect.any(String),
           failure_class: 'evicted',
           exit_code: 137,
