@@ -37,8 +37,6 @@ export default defineConfig({
       },
       /** Whole hubs, each with a database of its own. */
       { test: { name: 'e2e', include: endToEnd, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
-      /** With a real Kubernetes API server; skipped where there is none. */
-      { test: { name: 'cluster', include: cluster, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })

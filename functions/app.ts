@@ -5,11 +5,13 @@ import { errorResponse } from './error-response.ts'
 import { identifier } from './identity/identify.ts'
 import { answerInTime } from './middleware/answer-in-time.ts'
 import { bounded } from './middleware/bounded.ts'
+import { cleanPath } from './middleware/clean-path.ts'
 import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
 import { reporter } from './middleware/reporter.ts'
 import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
+import { attempts } from './routes/attempts.ts'
 import { collections } from './routes/collections.ts'
 import { docs } from './routes/docs.ts'
 import { evaluations } from './routes/evaluations.ts'
@@ -37,6 +39,7 @@ const TENANT_PATHS = [
   `${JOBS}/:id`,
   `${JOBS}/:id/logs`,
   `${JOBS}/:id/benchmarks/:index/logs`,
+  `${JOBS}/:id/benchmarks/:index/attempts`,
   PROVIDERS,
   `${PROVIDERS}/:id`,
   COLLECTIONS,
@@ -56,6 +59,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (options.onAnswered) app.use(requestLog(options.onAnswered))
   // A hub with identities is for other machines too, and no page may ask it in its reader's name.
   if (options.identity.mode === 'none') app.use(localOnly)
+  app.use(cleanPath)
   app.use(answerInTime(options.answerLimitMs ?? ANSWER_LIMIT_MS))
   app.use('/api/v1/evaluations/*', bounded(options.maxConcurrentRequests ?? MAX_CONCURRENT_REQUESTS))
   const identify = identifier(options.identity, options.now)
@@ -78,6 +82,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.route('/', docs(options))
   app.route(EVENTS, events(options))
   app.route(JOBS, logs())
+  app.route(JOBS, attempts())
   app.route(JOBS, evaluations(options))
   app.route(PROVIDERS, providers(options))
   app.route(COLLECTIONS, collections(options))

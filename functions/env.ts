@@ -1,4 +1,5 @@
 import type { Store, TenantStore } from '#db/store.ts'
+import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
 import type { Log } from '#shared/log.ts'
 import type { RunAttempt } from '#shared/run-token.ts'
 import type { Identity } from './identity/identity.ts'
@@ -26,6 +27,8 @@ export type AppOptions = {
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** What `/metrics` answers; without it there is no such path. */
   readMetrics?: () => Promise<{ type: string; text: string }>
+  /** What is behind the sidecar; absent: only its usual base is known. */
+  upstreams?: Upstreams
   /** A file of the package `swagger-ui-dist`, which the documentation page is made with. Asked for what the page loads only. */
   findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer>>
 }
@@ -42,8 +45,15 @@ export type AnsweredRequest = {
   tenant?: string
 }
 
-/** What middleware puts on the context of a request. */
+/** What a server hands over beside the request: Node's own request and answer, and nothing on Workers. */
+type ServerBindings = {
+  incoming?: { url?: string; httpVersion: string }
+  outgoing?: { addTrailers: (trailers: Record<string, string>) => void }
+}
+
+/** What a request comes with, and what middleware puts on its context. */
 export type AppEnv = {
+  Bindings: ServerBindings
   Variables: {
     /** From `X-Global-Transaction-Id`, else made here. Errors carry it as `trace`. */
     requestId: string

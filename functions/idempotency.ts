@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { Idempotency } from '#db/commands/claim-key.ts'
 import { HubError } from '#shared/errors.ts'
+import { sha256 } from '#shared/sha256.ts'
 import type { AppEnv } from './env.ts'
 
 const HEADER = 'Idempotency-Key'
@@ -12,6 +13,5 @@ export async function idempotencyOf(c: Context<AppEnv>, body: string): Promise<I
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw HubError.of('request_validation_failed', { Error: `${HEADER} must have 1 to 255 visible ASCII characters` })
   }
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body))
-  return { key, bodyHash: Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('') }
+  return { key, bodyHash: await sha256(body) }
 }

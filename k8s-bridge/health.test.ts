@@ -26,5 +26,5 @@ test.each([
     { isAlive: false, isReady: false, secondsSincePass: 300 },
   ],
 ])('a bridge %s', (_, passes, nowMs, health) => {
-  expect(healthOf(passes, nowMs)).toEqual(health)
+  expect(healthOf([passes, { startedAtMs: 0, completedAtMs: nowMs, endedAtMs: nowMs }], nowMs)).toEqual(health)
 })

@@ -114,11 +114,11 @@ type Issue = z.core.$ZodIssue
 /** The first failure in words of its own where the contract has such; else all failures, a line each, in its form. */
 function sentence(name: string, issues: readonly Issue[]): string {
   const [first] = issues
-  if (first?.code === 'invalid_value') return `${String(first.path.at(-1))} must be one of: ${first.values.join(', ')}`
+  if (first?.code === 'invalid_value') return `${String(first.path.at(-1))} must be one of: ${first.values.filter(Boolean).join(', ')}`
   if (first?.code === 'custom' && typeof first.params?.text === 'string') return first.params.text
   return issues
     .map((issue) => {
-      const field = String(issue.path.at(-1) ?? '')
+      const field = pathOf(issue.path.slice(typeof issue.path.at(-1) === 'number' ? -2 : -1))
       return `Key: '${name}.${pathOf(issue.path)}' Error:Field validation for '${field}' failed on the '${tagOf(issue)}' tag`
     })
     .join('\n')

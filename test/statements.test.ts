@@ -127,6 +127,7 @@ async function useCatalogue(store: TenantStore) {
   }
   await store.findProvider(id)
   await store.findCollection(id)
+  await expect(store.deleteProvider(id, ['another version'])).rejects.toThrow('changed')
   await store.deleteProvider(id)
   await store.deleteCollection(id)
 }
@@ -142,7 +143,11 @@ async function useJobs(db: Pool, store: TenantStore) {
   await store.listEvaluations({ status: parseFilter('!pending', { canNegate: true }) }, { limit: 5, offset: 0 })
   await store.findEvaluation(id)
   await store.listLogOwners(id)
-  await store.findLogChunks(id, { benchmark_index: 0, benchmark_id: 'b', attempt: 1 })
+  await store.listAttempts(id, 0)
+  const owner = { benchmark_index: 0, benchmark_id: 'b', attempt: 1, container: null }
+  await store.findLogPieces(id, owner, { after: -1, backwards: false, sinceSeconds: undefined })
+  await store.findLogPieces(id, owner, { after: 9, backwards: true, sinceSeconds: 60 })
+  await expect(store.cancelEvaluation(id, NOW, ['another version'])).rejects.toThrow('changed')
   await store.cancelEvaluation(id, NOW)
   await store.deleteEvaluation(id, NOW)
   return resource.id
@@ -201,6 +206,7 @@ test('every statement and every part of one runs against the migrated schema', a
   for (const one of [own, operator]) {
     await useCatalogue(one)
     const id = await useJobs(noted, one)
+    await store.findRequest(id)
     await store.recordEvent({ evaluationId: id, event: event('running') }, NOW)
     await store.recordEvent({ evaluationId: id, event: event('running', { phase: 'loading_data', progress: 0.5 }) }, NOW)
     await useBridge(noted, id)

@@ -11,9 +11,9 @@ import { containing, matching, sliced, type Fragment, type Listed, type Slice } 
 type ResourceRow = { id: string; tenant: string; owner: string; created_at: string; updated_at: string }
 
 export type ProviderRow = ResourceRow & {
-  /** Without `runtime` and `benchmarks`; with an empty list of the latter if the provider was created with one. */
-  config: Omit<ProviderConfig, 'runtime'>
+  config: Omit<ProviderConfig, 'runtime' | 'benchmarks'>
   runtime: ProviderRuntime | null
+  /** Null if there are none. */
   benchmarks: BenchmarkResource[] | null
 }
 export type CollectionRow = ResourceRow & { config: CollectionConfig }
@@ -29,7 +29,7 @@ const toResource = ({ id, tenant, owner, created_at, updated_at }: ResourceRow) 
 })
 
 export function toProvider({ config, runtime, benchmarks, ...row }: ProviderRow): Provider {
-  return { resource: toResource(row), ...config, ...(runtime && { runtime }), benchmarks: benchmarks ?? config.benchmarks ?? null }
+  return { resource: toResource(row), ...config, ...(runtime && { runtime }), benchmarks: benchmarks ?? [] }
 }
 
 export const toCollection = ({ config, ...row }: CollectionRow): Collection => ({ resource: toResource(row), ...config })

@@ -1,8 +1,9 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import { sha256 } from '#shared/sha256.ts'
 import type { Db } from '../client.ts'
 import { toJob, type JobRow } from '../rows.ts'
-import { ofTenant, type Scope } from '../scope.ts'
+import { ofTenant, type Scope, type TenantScope } from '../scope.ts'
 import { containing, matching, sliced, type Listed, type Slice } from './filters.ts'
 
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
@@ -19,8 +20,10 @@ const jobColumns = (db: Db) => db`
         'provider_id', provider_id, 'benchmark_id', benchmark_id, 'benchmark_index', benchmark_index, 'state', state, 'phase', phase,
         'progress', progress, 'error_message', error_message, 'warning_message', warning_message, 'started_at', started_at,
         'completed_at', completed_at, 'metrics', metrics, 'metrics_schema', metrics_schema, 'additional_info', additional_info,
-        'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path,
-        'waiting', waiting
+        'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path, 'resolved_sha', resolved_sha,
+        'waiting', waiting, 'primary_metric', spec -> 'primary_score' ->> 'metric', 'spec', case when request ? 'collection' and (
+          select bool_or(resolved_sha is not null) from evalhub.runs as one where one.evaluation_id = evaluations.id
+        ) then spec end
       ) order by benchmark_index
     ) from evalhub.runs where evaluation_id = evaluations.id
   ) as runs`
@@ -33,6 +36,17 @@ export async function findEvaluation(db: Db, scope: Scope, id: string): Promise<
   return row && toJob(row)
 }
 
+/** What all that is answered of a job, progress included, is told apart by. */
+export const versionOf = (job: EvaluationJob): Promise<string> => sha256(JSON.stringify(job))
+
+/** What an event of a job needs to know of it. Undefined also when it belongs to another tenant. */
+export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<Pick<JobRow, 'tenant' | 'request'> | undefined> {
+  if (!isUuid(id)) return undefined
+  const [row] = await db<Pick<JobRow, 'tenant' | 'request'>[]>`
+    select tenant, request from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  return row
+}
+
 export type EvaluationFilters = Partial<Record<'name' | 'tags' | 'owner' | 'status' | 'experiment_id', Filter | undefined>>
 
 /** Newest first. */
@@ -40,7 +54,7 @@ export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationF
   const wanted = db`
     deleted_at is null ${ofTenant(db, scope)} ${matching(db, db`name`, filters.name)} ${containing(db, db`tags`, filters.tags)}
     ${matching(db, db`owner`, filters.owner)} ${matching(db, db`state::text`, filters.status)}
-    ${matching(db, db`experiment`, filters.experiment_id)}`
+    ${matching(db, db`coalesce(experiment, '')`, filters.experiment_id)}`
   const [rows, [count]] = await Promise.all([
     db<JobRow[]>`select ${jobColumns(db)} from evalhub.evaluations where ${wanted} order by id desc ${sliced(db, slice)}`,
     Object.values(filters).some((filter) => filter !== undefined)

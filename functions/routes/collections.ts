@@ -7,6 +7,7 @@ import { COLLECTION_WORDS, CollectionConfig } from '#shared/models/collection.ts
 import { answer } from '../answer.ts'
 import { catalogueFilters } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
 import { toPage } from '../page.ts'
 import { filter, refuseUnknown, slice } from '../query.ts'
@@ -29,7 +30,8 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
       const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', body))
-      return answer(c, 201, await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body)))
+      const created = await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body))
+      return answer(c, 201, created, { ...locationOf(c, created.resource.id), ...entityTag(created.resource.updated_at) })
     })
     .get('/', async (c) => {
       const page = slice(c.req)
@@ -42,11 +44,12 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const id = c.req.param('id')
       const collection = await c.var.tenantStore.findCollection(id)
       if (!collection) throw notFound('collection', id)
-      return answer(c, 200, collection)
+      return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .put('/:id', async (c) => {
       const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes)))
-      return answer(c, 200, await c.var.tenantStore.changeCollection(c.req.param('id'), () => config))
+      const collection = await c.var.tenantStore.changeCollection(c.req.param('id'), () => config, expectedVersions(c))
+      return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .patch('/:id', async (c) => {
       const id = c.req.param('id')
@@ -56,9 +59,10 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
         const changed = decodeValue(CollectionConfig, 'CollectionConfig', applyPatch(config, operations))
         return givesBenchmarks(operations) ? withoutPages(changed) : changed
       }
-      return answer(c, 200, await c.var.tenantStore.changeCollection(id, patched))
+      const collection = await c.var.tenantStore.changeCollection(id, patched, expectedVersions(c))
+      return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .delete('/:id', async (c) => {
-      await c.var.tenantStore.deleteCollection(c.req.param('id'))
+      await c.var.tenantStore.deleteCollection(c.req.param('id'), expectedVersions(c))
       return answer(c, 204)
     })

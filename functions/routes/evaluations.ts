@@ -1,10 +1,12 @@
 import { Hono } from 'hono'
-import { resolveBenchmarks } from '#shared/domain/resolve-benchmarks.ts'
+import { versionOf } from '#db/queries/evaluations.ts'
 import { decode } from '#shared/decode.ts'
+import { resolveBenchmarks } from '#shared/domain/resolve-benchmarks.ts'
 import { notFound } from '#shared/errors.ts'
 import { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import { answer } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
 import { toPage } from '../page.ts'
 import { boolean, filter, refuseUnknown, slice } from '../query.ts'
@@ -33,7 +35,7 @@ export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
         collectionUpdatedAt: collection?.updated_at ?? null,
         idempotency: await idempotencyOf(c, body),
       })
-      return answer(c, 202, job)
+      return answer(c, 202, job, locationOf(c, job.resource.id))
     })
     .get('/', async (c) => {
       const page = slice(c.req)
@@ -51,11 +53,14 @@ export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
       const id = c.req.param('id')
       const job = await c.var.tenantStore.findEvaluation(id)
       if (!job) throw notFound('evaluation job', id)
-      return answer(c, 200, job)
+      return answer(c, 200, job, entityTag(await versionOf(job)))
     })
     .delete('/:id', async (c) => {
+      const id = c.req.param('id')
       const { tenantStore } = c.var
+      // A job that is not there is said before a parameter that is wrong.
+      if (c.req.query('hard_delete') !== undefined && !(await tenantStore.findEvaluation(id))) throw notFound('evaluation job', id)
       const end = boolean(c.req, 'hard_delete', false) ? tenantStore.deleteEvaluation : tenantStore.cancelEvaluation
-      await end(c.req.param('id'), now().toISOString())
+      await end(id, now().toISOString(), expectedVersions(c))
       return answer(c, 204)
     })

@@ -24,7 +24,8 @@ const Git = z
     url: z
       .string()
       .min(1)
-      .refine(isAllowedGitUrl, { params: { tag: 'git_clone_url' } }),
+      .refine(isAllowedGitUrl, { params: { tag: 'git_clone_url' } })
+      .meta({ pattern: '^https?://' }),
     /** Branch, tag or commit. */
     ref: z.string().min(1),
     sub_path: z.string().optional(),
@@ -62,4 +63,5 @@ export const TestDataRef = z
     const text = count === 0 ? 'one of s3, pvc, git, or hf must be set' : 'exactly one of s3, pvc, git, or hf must be set'
     context.addIssue({ code: 'custom', params: { text: `test_data_ref: ${text}` } })
   })
+  .meta({ oneOf: SOURCES.map((source) => ({ required: [source] })) })
 export type TestDataRef = z.infer<typeof TestDataRef>
