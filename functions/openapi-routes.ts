@@ -17,6 +17,8 @@ export type RouteDescription = {
   errors: readonly ErrorCode[]
   /** Creates something, so it takes `Idempotency-Key`. */
   isCreating?: boolean
+  /** Changes nothing, though its method is POST. */
+  isReading?: boolean
 }
 
 const integer = (minimum: number, fallback: number) => ({ type: 'integer', minimum, default: fallback })
@@ -131,6 +133,27 @@ const jobRoutes: readonly RouteDescription[] = [
     query: LOGS,
     success: { status: 200, text: 'text/plain' },
     errors: LOG_ERRORS,
+  },
+  {
+    method: 'post',
+    path: '/api/v1/evaluations/batch/jobs',
+    summary:
+      'Submits up to 100 jobs, each for itself: some may be taken and others refused. With `Idempotency-Key: k`, job number n (from 0) has the key `k/n`.',
+    tag: 'jobs',
+    body: 'JobBatch',
+    success: { status: 200, model: 'JobOutcomes' },
+    errors: BODY_ERRORS,
+    isCreating: true,
+  },
+  {
+    method: 'post',
+    path: '/api/v1/evaluations/batch/jobs/states',
+    summary: 'States of up to 1,000 jobs, without their requests and results.',
+    tag: 'jobs',
+    body: 'JobIds',
+    success: { status: 200, model: 'JobStates' },
+    errors: BODY_ERRORS,
+    isReading: true,
   },
 ]
 

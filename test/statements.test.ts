@@ -132,6 +132,7 @@ async function useJobs(db: Pool, store: TenantStore) {
   await store.listEvaluations({}, { limit: 5, offset: 0 })
   await store.listEvaluations({ status: parseFilter('!pending', { canNegate: true }) }, { limit: 5, offset: 0 })
   await store.findEvaluation(id)
+  await store.findJobStates([id, resource.id])
   await store.listLogOwners(id)
   await store.findLogChunks(id, { benchmark_index: 0, benchmark_id: 'b', attempt: 1 })
   await store.cancelEvaluation(id, NOW)
