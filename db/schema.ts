@@ -134,12 +134,17 @@ export const evaluations = evalhub.table(
     deletedAt: at('deleted_at'),
   },
   (table) => [
+    // Rising, and read backwards: a falling one would have its nulls where `order by id desc` does not.
     index('evaluations_tenant')
-      .on(table.tenant, table.id.desc())
+      .on(table.tenant, table.id)
       .where(sql`deleted_at is null`),
     index('evaluations_state')
-      .on(table.tenant, table.state, table.id.desc())
+      .on(table.tenant, table.state, table.id)
       .where(sql`deleted_at is null`),
+    index('evaluations_name')
+      .on(table.tenant, table.name, table.id)
+      .where(sql`deleted_at is null`),
+    index('evaluations_tags').using('gin', table.tags),
     index('evaluations_deleted')
       .on(table.deletedAt)
       .where(sql`deleted_at is not null`),

@@ -12,8 +12,17 @@ import { createCollection } from './commands/save-collection.ts'
 import { createProvider } from './commands/save-provider.ts'
 import { gather } from './gather.ts'
 import { listAttempts } from './queries/attempts.ts'
-import { findCollection, findProvider, listCollections, listProviders, resolve } from './queries/catalogue.ts'
+import {
+  findCollection,
+  findProvider,
+  listCollections,
+  listProviders,
+  resolve,
+  type Question,
+  type Resolution,
+} from './queries/catalogue.ts'
 import { findEvaluation, findRequest, listEvaluations } from './queries/evaluations.ts'
+import { findJobStates } from './queries/job-states.ts'
 import { findLogPieces, listLogOwners } from './queries/run-logs.ts'
 import { EVERY_TENANT, type Scope } from './scope.ts'
 
@@ -23,6 +32,8 @@ export const BRIDGE_CHANNEL = 'evalhub_bridge'
 /** A database with its writes gathered: one of these for each process, or for each request on Workers. */
 export type Store = {
   db: Pool
+  /** What a job to be submitted needs of the catalogue. */
+  resolve: (question: Question) => Promise<Resolution>
   /** Undefined if the input's idempotency key was used before. */
   create: (input: NewEvaluation) => Promise<EvaluationJob | undefined>
   /** `now` is RFC 3339. Found by run: the row knows its tenant, which the event may say that it must be. */
@@ -41,6 +52,7 @@ export function openStore(db: Pool): Store {
   })
   return {
     db,
+    resolve: gather((questions) => resolve(db, questions)),
     create: gather((inputs) => createEvaluations(db, inputs)),
     recordEvent: (event, now) => recordEvent(db, writeProgress, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
@@ -50,8 +62,8 @@ export function openStore(db: Pool): Store {
 }
 
 /** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant. */
-export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => ({
-  resolve: (request: Parameters<typeof resolve>[2]) => resolve(db, scope, request),
+export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope) => ({
+  resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
   /** With a key that was used before: what was created then, as it is now. */
   createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
     const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }))
@@ -59,6 +71,7 @@ export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => 
     return job
   },
   findEvaluation: (id: string) => findEvaluation(db, scope, id),
+  findJobStates: (ids: readonly string[]) => findJobStates(db, scope, ids),
   listEvaluations: (...args: Rest<typeof listEvaluations>) => listEvaluations(db, scope, ...args),
   cancelEvaluation: (...args: Rest<typeof cancelEvaluation>) => cancelEvaluation(db, scope, ...args).then(notifyBridge),
   deleteEvaluation: (...args: Rest<typeof deleteEvaluation>) => deleteEvaluation(db, scope, ...args).then(notifyBridge),

@@ -12,6 +12,7 @@ import { reporter } from './middleware/reporter.ts'
 import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { attempts } from './routes/attempts.ts'
+import { batch } from './routes/batch.ts'
 import { collections } from './routes/collections.ts'
 import { docs } from './routes/docs.ts'
 import { evaluations } from './routes/evaluations.ts'
@@ -24,6 +25,8 @@ import { providers } from './routes/providers.ts'
 const JOBS = '/api/v1/evaluations/jobs'
 const PROVIDERS = '/api/v1/evaluations/providers'
 const COLLECTIONS = '/api/v1/evaluations/collections'
+const BATCH = '/api/v1/evaluations/batch/jobs'
+const BATCH_STATES = `${BATCH}/states`
 
 /** As long as the published server takes to write an answer. */
 const ANSWER_LIMIT_MS = 15_000
@@ -44,10 +47,11 @@ const TENANT_PATHS = [
   `${PROVIDERS}/:id`,
   COLLECTIONS,
   `${COLLECTIONS}/:id`,
+  BATCH,
 ]
 
 /** Paths that answer other methods with 405 instead of 404. */
-const PATHS = [...TENANT_PATHS, EVENTS, '/api/v1/health', '/healthz', '/readyz', '/openapi.yaml', '/openapi.json', '/docs']
+const PATHS = [...TENANT_PATHS, BATCH_STATES, EVENTS, '/api/v1/health', '/healthz', '/readyz', '/openapi.yaml', '/openapi.json', '/docs']
 
 /** The HTTP application, the same on every runtime. It does nothing between requests. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -65,6 +69,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const identify = identifier(options.identity, options.now)
   const ofTenant = identity(options.storeOf, identify)
   for (const path of TENANT_PATHS) app.use(path, ofTenant)
+  // A question, which is too long for a URL.
+  app.use(BATCH_STATES, identity(options.storeOf, identify, 'read'))
   app.use(EVENTS, reporter(options.identity, identify))
   // Hono would answer HEAD as GET; the published server does not.
   app.use(function refuseHead(c, next) {
@@ -84,6 +90,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.route(JOBS, logs())
   app.route(JOBS, attempts())
   app.route(JOBS, evaluations(options))
+  app.route(BATCH, batch(options))
   app.route(PROVIDERS, providers(options))
   app.route(COLLECTIONS, collections(options))
   for (const path of PATHS) {

@@ -22,6 +22,8 @@ export type RouteDescription = {
   isVersioned?: boolean
   /** Takes `If-Match`. */
   isConditional?: boolean
+  /** Changes nothing, though its method is POST. */
+  isReading?: boolean
 }
 
 const integer = (minimum: number, fallback: number) => ({ type: 'integer', minimum, default: fallback })
@@ -154,6 +156,27 @@ const jobRoutes: readonly RouteDescription[] = [
     tag: 'jobs',
     success: { status: 200, model: 'AttemptList' },
     errors: ['query_parameter_invalid', 'resource_not_found'],
+  },
+  {
+    method: 'post',
+    path: '/api/v1/evaluations/batch/jobs',
+    summary:
+      'Submits up to 100 jobs, each for itself: some may be taken and others refused. With `Idempotency-Key: k`, job number n (from 0) has the key `k/n`.',
+    tag: 'jobs',
+    body: 'JobBatch',
+    success: { status: 200, model: 'JobOutcomes' },
+    errors: BODY_ERRORS,
+    isCreating: true,
+  },
+  {
+    method: 'post',
+    path: '/api/v1/evaluations/batch/jobs/states',
+    summary: 'States of up to 1,000 jobs, without their requests and results.',
+    tag: 'jobs',
+    body: 'JobIds',
+    success: { status: 200, model: 'JobStates' },
+    errors: BODY_ERRORS,
+    isReading: true,
   },
 ]
 

@@ -3,10 +3,12 @@ import { statusOf, type ErrorCode } from '#shared/errors.ts'
 import { Attempt, AttemptList } from '#shared/models/attempt.ts'
 import { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
 import { Collection, CollectionBenchmark, CollectionConfig } from '#shared/models/collection.ts'
+import { ErrorBody } from '#shared/models/error.ts'
 import { BenchmarkConfig, EvaluationJob, EvaluationJobConfig, ModelRef } from '#shared/models/evaluation.ts'
 import { BenchmarkStatusEvent, StatusEvent } from '#shared/models/event.ts'
 import { PassCriteria, PrimaryScore } from '#shared/models/fields.ts'
 import { HardwareConfig } from '#shared/models/hardware.ts'
+import { JobBatch, JobIds, JobOutcomes, JobState, JobStates } from '#shared/models/job-batch.ts'
 import { Message } from '#shared/models/message.ts'
 import { pageOf } from '#shared/models/page.ts'
 import { BenchmarkResource, CatalogueResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
@@ -17,6 +19,8 @@ import { ROUTES, type RouteDescription } from './openapi-routes.ts'
 /** What goes in: as a client may write it. */
 const REQUESTS: Record<string, z.ZodType> = {
   EvaluationJobConfig,
+  JobBatch,
+  JobIds,
   StatusEvent,
   BenchmarkStatusEvent,
   ProviderConfig,
@@ -41,7 +45,10 @@ export const ANSWERS: Record<string, z.ZodType> = {
   CollectionPage: pageOf(Collection),
   Health: z.object({ status: z.literal('healthy'), timestamp: z.iso.datetime() }),
   Readiness: z.object({ status: z.literal('ready'), timestamp: z.iso.datetime() }),
-  Error: z.object({ message_code: z.string(), message: z.string(), trace: z.string() }),
+  JobOutcomes,
+  JobState,
+  JobStates,
+  Error: ErrorBody,
 }
 
 /** Parts of both. What may be left out of a request is there in an answer, so each part has two schemas. */

@@ -87,6 +87,20 @@ describe('whatever stands in one place of a body', () => {
     expect(await call('GET', `${path}?limit=0`)).toMatchObject({ status: 200 })
   })
 
+  test.for([
+    ['/batch/jobs', { jobs: [FULL_JOB] }],
+    ['/batch/jobs/states', { ids: ['0198c0de-0000-7000-8000-000000000000', 'x'] }],
+  ] as const)('POST %s takes or refuses it', async ([path, body], { call }) => {
+    await fc.assert(
+      fc.asyncProperty(mutationOf(body), async (mutated) => {
+        const answer = await call('POST', path, JSON.stringify(mutated))
+        expect(answer.status).toBeLessThan(500)
+        for (const { status } of answer.body.items ?? []) expect(status ?? 200).toBeLessThan(500)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
   test('an event is taken or refused, and the job can be read', async ({ call }) => {
     await fc.assert(
       fc.asyncProperty(mutationOf(FULL_EVENT), async (mutated) => {

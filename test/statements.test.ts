@@ -140,8 +140,17 @@ async function useJobs(db: Pool, store: TenantStore) {
   const { id } = (await store.createEvaluation(newJob(key))).resource
   await removeExpiredKeys(db)
   await store.listEvaluations({}, { limit: 5, offset: 0 })
-  await store.listEvaluations({ status: parseFilter('!pending', { canNegate: true }) }, { limit: 5, offset: 0 })
+  await store.listEvaluations(
+    { name: parseFilter('n', { canNegate: false }), owner: parseFilter('!ann,bob', { canNegate: true }) },
+    { limit: 0, offset: 1 },
+  )
+  await store.listEvaluations({ status: parseFilter('pending|failed', { canNegate: true }) }, { limit: 0, offset: 1 })
+  await store.listEvaluations(
+    { status: parseFilter('!pending', { canNegate: true }), tags: parseFilter('a|b', { canNegate: false }) },
+    { limit: 5, offset: 0 },
+  )
   await store.findEvaluation(id)
+  await store.findJobStates([id, resource.id])
   await store.listLogOwners(id)
   await store.listAttempts(id, 0)
   const owner = { benchmark_index: 0, benchmark_id: 'b', attempt: 1, container: null }

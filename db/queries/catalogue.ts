@@ -127,34 +127,58 @@ export async function findCollection(db: Db, scope: Scope, id: string): Promise<
 
 export type Resolution = { collection: { config: CollectionConfig; updated_at: string } | null; found: Found[] }
 
-/** All that a submit needs of the catalogue, in one statement: the collection, and each benchmark that it or the request names. */
-export async function resolve(db: Db, scope: Scope, request: EvaluationJobConfig): Promise<Resolution> {
-  const named = (request.benchmarks ?? []).map(({ provider_id, id }) => ({ provider_id, benchmark_id: id }))
-  const [row] = await db<[Resolution]>`
-    with collection as materialized (
-      select config, to_json(updated_at) as updated_at
-      from evalhub.collections where id = ${request.collection?.id ?? ''} ${ofTenantOrCatalogue(db, scope)}
+/** What a submit asks the catalogue. */
+export type Question = { tenant: string; request: Pick<EvaluationJobConfig, 'benchmarks' | 'collection'> }
+
+/**
+ * All that submits need of the catalogue, in one statement: the collection of each, and each benchmark that it or the request names.
+ *
+ * Answers in the order of the questions. Those that name the same things share an answer, which nobody may change.
+ */
+export async function resolve(db: Db, questions: readonly Question[]): Promise<Resolution[]> {
+  // Jobs that come together often differ in their model only.
+  const keys = questions.map((question) => JSON.stringify(toWanted(question)))
+  const wanted = new Map(questions.map((question, at) => [keys[at], toWanted(question)]))
+  const rows = await db<(Resolution & { at: number })[]>`
+    with wanted as materialized (
+      select * from jsonb_to_recordset(${json(
+        db,
+        [...wanted.values()].map((one, at) => ({ at, ...one })),
+      )}) as wanted (at int, tenant text, collection text, named jsonb)
+    ), collection as materialized (
+      select at, wanted.tenant, config, to_json(updated_at) as updated_at
+      from wanted join evalhub.collections on id = wanted.collection and (collections.tenant = wanted.tenant or source = 'catalogue')
     ), pairs as (
-      select provider_id, benchmark_id
-      from jsonb_to_recordset(${json(db, named)}) as named (provider_id text, benchmark_id text)
+      select at, tenant, provider_id, benchmark_id
+      from wanted, jsonb_to_recordset(named) as named (provider_id text, benchmark_id text)
       union
-      select entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
+      select at, tenant, entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
+    ), answers as (
+      select at, json_agg(json_build_object(
+        'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'provider_known', provider.id is not null,
+        'from_catalogue', coalesce(provider.source = 'catalogue', false), 'runtime', provider.runtime,
+        'deadline_seconds', provider.deadline_seconds, 'definition', benchmark.definition
+      )) as found
+      from pairs
+      left join evalhub.providers as provider
+        on provider.id = pairs.provider_id and (provider.tenant = pairs.tenant or provider.source = 'catalogue')
+      left join evalhub.provider_benchmarks as benchmark
+        on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
+      group by at
     )
     select
-      (select to_json(collection) from collection) as collection,
-      (
-        select coalesce(json_agg(json_build_object(
-          'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'provider_known', provider.id is not null,
-          'from_catalogue', coalesce(provider.source = 'catalogue', false), 'runtime', provider.runtime,
-          'deadline_seconds', provider.deadline_seconds, 'definition', benchmark.definition
-        )), '[]')
-        from pairs
-        left join lateral (
-          select id, source, runtime, deadline_seconds from evalhub.providers
-          where id = pairs.provider_id ${ofTenantOrCatalogue(db, scope)}
-        ) as provider on true
-        left join evalhub.provider_benchmarks as benchmark
-          on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
-      ) as found`
-  return row
+      at, coalesce(found, '[]') as found,
+      case when config is not null then json_build_object('config', config, 'updated_at', updated_at) end as collection
+    from wanted left join collection using (at) left join answers using (at)`
+  const order = [...wanted.keys()]
+  const byKey = new Map(rows.map(({ at, ...resolution }) => [order[at], resolution]))
+  return keys.map((key) => byKey.get(key) ?? NOTHING)
 }
+
+const NOTHING: Resolution = { collection: null, found: [] }
+
+const toWanted = ({ tenant, request: { benchmarks = [], collection } }: Question) => ({
+  tenant,
+  collection: collection?.id ?? '',
+  named: benchmarks.map(({ provider_id, id }) => ({ provider_id, benchmark_id: id })),
+})

@@ -154,6 +154,35 @@ const words = (path: (id: string) => string) => async (asked: Asked) => {
   return answer
 }
 
+/** Two jobs, of which the second may name what is another tenant's, and is then refused alone. */
+async function createBatch({ world, tenant, call, dice }: Asked): Promise<Answer> {
+  const others = world.things.filter(({ noun }) => noun === 'providers')
+  const other = others[dice % (others.length + 1)]
+  const isRefused = other !== undefined && other.owner !== tenant
+  const name = `${markOf(tenant)}-${dice % 3}`
+  const jobs = [bodyOf('jobs', name), { ...bodyOf('jobs', name), ...(other && uses(other)) }]
+  const answer = await statusIs(call('POST', '/batch/jobs', { jobs }, { 'Idempotency-Key': `key-${world.made++}` }), 200)
+  expect(answer.body.items.map(({ status }: { status: number }) => status)).toEqual([202, isRefused ? 404 : 202])
+  for (const { job } of answer.body.items) {
+    if (!job) continue
+    expect(job.resource).toMatchObject({ tenant, owner: 'reporter' })
+    world.things.push({ noun: 'jobs', id: job.resource.id, owner: tenant, name, state: 'pending' })
+    await writeLog(world.db, job.resource.id, markOf(tenant))
+  }
+  return answer
+}
+
+/** Of all jobs that there are, whoever owns them. */
+async function readStates({ world, tenant, id, call }: Asked): Promise<Answer> {
+  const ids = [...world.things.filter(({ noun }) => noun === 'jobs').map((thing) => thing.id), randomUUID(), id]
+  const own = new Map(ownedBy(world, tenant, 'jobs').map((thing) => [thing.id, thing.state]))
+  const answer = await statusIs(call('POST', '/batch/jobs/states', { ids }), 200)
+  const states = answer.body.items.map((item: { id: string; state: string }) => [item.id, item.state])
+  expect(new Map(states)).toEqual(own)
+  expect(answer.body.not_found).toEqual([...new Set(ids)].filter((asked) => !own.has(asked)))
+  return answer
+}
+
 /** What each route must answer, by the end of its name: compared with the table of routes below. */
 const ACTIONS: Record<string, (asked: Asked) => Promise<Answer>> = {
   'POST jobs': create,
@@ -164,6 +193,8 @@ const ACTIONS: Record<string, (asked: Asked) => Promise<Answer>> = {
   'GET jobs/:id/logs': words((id) => `/jobs/${id}/logs`),
   'GET jobs/:id/benchmarks/:index/logs': words((id) => `/jobs/${id}/benchmarks/0/logs`),
   'GET jobs/:id/benchmarks/:index/attempts': words((id) => `/jobs/${id}/benchmarks/0/attempts`),
+  'POST batch/jobs': createBatch,
+  'POST batch/jobs/states': readStates,
   ...Object.fromEntries(
     ['providers', 'collections'].flatMap((noun) => [
       [`POST ${noun}`, create],

@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
 import { versionOf } from '#db/queries/evaluations.ts'
 import { decode } from '#shared/decode.ts'
-import { resolveBenchmarks } from '#shared/domain/resolve-benchmarks.ts'
 import { notFound } from '#shared/errors.ts'
 import { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import { answer } from '../answer.ts'
@@ -11,30 +10,17 @@ import { idempotencyOf } from '../idempotency.ts'
 import { toPage } from '../page.ts'
 import { boolean, filter, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
+import { submit } from '../submit.ts'
 
 const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'status', 'experiment_id']
-
-/** Threshold of a job's score where neither the job nor its collection has one. */
-const DEFAULT_THRESHOLD = 0.5
 
 export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
   new Hono<AppEnv>()
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
       const request = decode(EvaluationJobConfig, 'EvaluationJobConfig', body)
-      const collectionId = request.collection?.id
-      const { collection, found } = await c.var.tenantStore.resolve(request)
-      if (collectionId !== undefined && !collection) throw notFound('collection', collectionId)
-
-      const named = collection && collectionId !== undefined ? { id: collectionId, config: collection.config } : undefined
-      const job = await c.var.tenantStore.createEvaluation({
-        id: newId(),
-        request,
-        specs: resolveBenchmarks(request, named, found),
-        aggregateThreshold: request.pass_criteria?.threshold ?? named?.config.pass_criteria?.threshold ?? DEFAULT_THRESHOLD,
-        collectionUpdatedAt: collection?.updated_at ?? null,
-        idempotency: await idempotencyOf(c, body),
-      })
+      const idempotency = await idempotencyOf(c, body)
+      const job = await submit(c.var.tenantStore, { id: newId(), request, idempotency })
       return answer(c, 202, job, locationOf(c, job.resource.id))
     })
     .get('/', async (c) => {

@@ -17,6 +17,7 @@ const namesOf = (body: { items: { name: string }[] }) => body.items.map(({ name 
 export function describeApi(test: ApiTest): void {
   describeService(test)
   describeJobs(test)
+  describeBatches(test)
   describeEvents(test)
   describeLists(test)
   describeLogs(test)
@@ -95,6 +96,17 @@ function describeJobs(test: ApiTest): void {
     expect(await call('DELETE', `/jobs/${id}?hard_delete=true`)).toMatchObject({ status: 204 })
     expect(await call('GET', `/jobs/${id}`)).toMatchObject({ status: 404, body: { message_code: 'resource_not_found' } })
     expect((await call('GET', '/jobs')).body.total_count).toBe(0)
+  })
+}
+
+function describeBatches(test: ApiTest): void {
+  test('takes a batch of jobs, each for itself, and says where they stand', async ({ call }) => {
+    const jobs = [JOB, { ...JOB, benchmarks: [] }, PAIR]
+    const { items } = (await call('POST', '/batch/jobs', { jobs })).body
+    expect(items).toMatchObject([{ status: 202 }, { status: 400, error: { message_code: 'request_validation_failed' } }, { status: 202 }])
+    const [first, , third] = items.map(({ job }: { job?: { resource: { id: string } } }) => job?.resource.id)
+    const { status, body } = await call('POST', '/batch/jobs/states', { ids: [third, 'x', first] })
+    expect({ status, ...body }).toMatchObject({ status: 200, items: [{ id: third }, { id: first, state: 'pending' }], not_found: ['x'] })
   })
 }
 
