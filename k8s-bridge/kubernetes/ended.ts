@@ -139,14 +139,17 @@ function initFailed({ exitCode, reason }: ContainerEnd): SeenEnd {
   }
 }
 
-const oom = ({ resources, ended }: SeenContainer, benchmarkId: string): SeenEnd => ({
-  failureClass: 'oom',
-  message:
-    `The adapter of benchmark ${benchmarkId} needed more memory than its limit${resources?.limits?.['memory'] ? ` of ${resources.limits['memory']}` : ''} and was ended. ` +
-    'Set hardware_config.memory.limit of the benchmark to give it more, or evaluate less at once.',
-  ...(ended && { exitCode: ended.exitCode }),
-  speaker: 'adapter',
-})
+function oom({ resources, ended }: SeenContainer, benchmarkId: string): SeenEnd {
+  const limit = resources?.limits?.['memory']
+  return {
+    failureClass: 'oom',
+    message:
+      `The adapter of benchmark ${benchmarkId} needed more memory than its limit${limit ? ` of ${limit}` : ''} and was ended. ` +
+      'Set hardware_config.memory.limit of the benchmark to give it more, or evaluate less at once.',
+    ...(ended && { exitCode: ended.exitCode }),
+    speaker: 'adapter',
+  }
+}
 
 function sidecarFailed(sidecar: SeenContainer | undefined, when: string): SeenEnd {
   const last = sidecar?.endedBefore ?? sidecar?.ended
@@ -167,12 +170,15 @@ function startError({ image, ended }: SeenContainer, benchmarkId: string): SeenE
   }
 }
 
-const adapterExit = ({ exitCode, signal }: ContainerEnd, benchmarkId: string): SeenEnd => ({
-  failureClass: 'adapter_exit',
-  message: `The adapter of benchmark ${benchmarkId} ${signal ? `was ended by signal ${signal}` : `ended with exit code ${exitCode}`} before it reported results.`,
-  exitCode,
-  speaker: 'adapter',
-})
+function adapterExit({ exitCode, signal }: ContainerEnd, benchmarkId: string): SeenEnd {
+  const how = signal ? `was ended by signal ${signal}` : `ended with exit code ${exitCode}`
+  return {
+    failureClass: 'adapter_exit',
+    message: `The adapter of benchmark ${benchmarkId} ${how} before it reported results.`,
+    exitCode,
+    speaker: 'adapter',
+  }
+}
 
 const silentEnd = (benchmarkId: string): SeenEnd => ({
   failureClass: 'adapter_exit',

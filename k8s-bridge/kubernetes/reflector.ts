@@ -15,7 +15,10 @@ export type Reflector<T> = {
   close(): Promise<void>
 }
 
-/** Why a connection was begun anew: see `WatchEnd`; `doubt`: the server’s answers to one version led to nothing; `due`: the list is read from time to time. */
+/**
+ * Why a connection was begun anew: see `WatchEnd`. `doubt`: the server’s answers to one version led to nothing. `due`: the list is read from
+ * time to time.
+ */
 export type RestartReason = WatchEnd['why'] | 'doubt' | 'due'
 
 export type ReflectOptions<Raw, T> = {

@@ -2,7 +2,8 @@ import type { V1ResourceRequirements } from '@kubernetes/client-node'
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
 
 /**
- * What the bridge keeps of the cluster's objects: names, and what tells how an attempt is doing. Ten thousand of each fit in a few megabytes.
+ * What the bridge keeps of the cluster's objects: names, and what tells how an attempt is doing. Ten thousand of each fit in
+ * 20 MB.
  *
  * Times are milliseconds since 1970 by the cluster's clocks.
  */

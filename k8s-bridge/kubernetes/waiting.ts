@@ -9,7 +9,9 @@ export function waitForPod(job: SeenJob, { events, workload }: Pick<Shown, 'even
   if (refusal) return refusedPod(refusal, limits)
   return {
     kind: 'starting',
-    message: `Job ${job.name} waits for Kubernetes to make its pod. If that lasts, the cluster’s controller manager is not at work: tell whoever operates it.`,
+    message:
+      `Job ${job.name} waits for Kubernetes to make its pod. ` +
+      'If that lasts, the cluster’s controller manager is not at work: tell whoever operates it.',
     sinceMs: job.createdAtMs,
     limitSeconds: limits.capacitySeconds,
   }
@@ -21,7 +23,8 @@ function waitForQueue(job: SeenJob, workload: SeenWorkload | undefined, limits: 
   const reserved = conditionOf(workload?.conditions ?? [], 'QuotaReserved')
   const words = reserved && !reserved.isTrue ? reserved.message : ''
   if (/(LocalQueue|ClusterQueue) .*doesn't exist/.test(words)) {
-    const message = `The batch queue does not admit the run: ${clause(words)}. Name an existing queue in hardware_config.queue.name, or have this one created.`
+    const hint = 'Name an existing queue in hardware_config.queue.name, or have this one created.'
+    const message = `The batch queue does not admit the run: ${clause(words)}. ${hint}`
     return { kind: 'queue_unknown', message, sinceMs, limitSeconds: limits.missingSeconds }
   }
   const where = queue === undefined ? 'The Job is suspended and waits to be resumed' : `The run waits for its turn in batch queue ${queue}`
@@ -32,7 +35,8 @@ function waitForQueue(job: SeenJob, workload: SeenWorkload | undefined, limits: 
 function refusedPod({ message: words, firstAtMs: sinceMs }: SeenEvent, limits: WaitLimits): Wait {
   const why = clause(words.replace(/^Error creating: (pods "[^"]*" is forbidden: )?/, ''))
   if (words.includes('exceeded quota')) {
-    const message = `The namespace’s quota is used up: ${why}. The run starts when there is room; ask for less in hardware_config, or have the quota raised.`
+    const hint = 'The run starts when there is room; ask for less in hardware_config, or have the quota raised.'
+    const message = `The namespace’s quota is used up: ${why}. ${hint}`
     return { kind: 'quota', message, sinceMs, limitSeconds: limits.capacitySeconds }
   }
   if (words.includes('failed calling webhook')) {
@@ -41,10 +45,12 @@ function refusedPod({ message: words, firstAtMs: sinceMs }: SeenEvent, limits: W
   }
   const missing = /serviceaccount "?([\w.-]+)"? not found|no PriorityClass with name ([\w.-]+)/i.exec(words)
   if (missing) {
-    const message = `The pod cannot be made, because something that it names is missing: ${why}. Whoever administers the cluster can create it.`
+    const hint = 'Whoever administers the cluster can create it.'
+    const message = `The pod cannot be made, because something that it names is missing: ${why}. ${hint}`
     return { kind: 'missing_config', message, sinceMs, limitSeconds: limits.missingSeconds }
   }
-  const message = `The cluster refuses the pod: ${why}. Change what it objects to in the provider or the request, or have the policy changed.`
+  const hint = 'Change what it objects to in the provider or the request, or have the policy changed.'
+  const message = `The cluster refuses the pod: ${why}. ${hint}`
   return { kind: 'rejected', message, sinceMs, limitSeconds: limits.missingSeconds }
 }
 
@@ -64,7 +70,8 @@ function waitForNode(pod: SeenPod, limits: WaitLimits): Wait {
     return { kind: 'quota', message: `The pod waits to be admitted to the cluster: ${why}.`, sinceMs, limitSeconds: limits.queueSeconds }
   }
   if (/persistentvolumeclaim "[^"]+" not found|unbound immediate PersistentVolumeClaims|being deleted/.test(words)) {
-    const message = `The volume claim of the test data cannot be used: ${why}. Create or bind it in the namespace, or correct test_data_ref.pvc.claim_name.`
+    const hint = 'Create or bind it in the namespace, or correct test_data_ref.pvc.claim_name.'
+    const message = `The volume claim of the test data cannot be used: ${why}. ${hint}`
     return { kind: 'missing_volume', message, sinceMs, limitSeconds: limits.missingSeconds }
   }
   const message = why
