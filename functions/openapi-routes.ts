@@ -16,7 +16,7 @@ export type RouteDescription = {
   /** Answer on success: its status, and the model of its body. */
   success: { status: 200 | 201 | 202 | 204; model?: string; text?: string }
   errors: readonly ErrorCode[]
-  /** Creates something, so it takes `Idempotency-Key` and answers `Location`. */
+  /** Creates something, so it takes `Idempotency-Key`, and answers `Location` unless it creates many. */
   isCreating?: boolean
   /** Answers `ETag`. */
   isVersioned?: boolean

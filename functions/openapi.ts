@@ -132,7 +132,7 @@ function operationOf(route: RouteDescription) {
   const { status, model, text } = route.success
   const headers = {
     ...HEADERS,
-    ...(route.isCreating && { Location: headerReference('Location') }),
+    ...(route.isCreating && route.success.status !== 200 && { Location: headerReference('Location') }),
     ...(route.isVersioned && { ETag: headerReference('ETag') }),
   }
   const content = text === undefined ? model && jsonOf(model) : { [text]: { schema: { type: 'string' } } }

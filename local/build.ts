@@ -16,6 +16,9 @@ const ENTRIES = {
   functions: 'functions/server.ts',
   bridge: 'k8s-bridge/main.ts',
   migrate: 'k8s-bridge/migrate.ts',
+  sidecar: 'sidecar/main.ts',
+  init: 'sidecar/init.ts',
+  builtin: 'adapters/builtin/main.ts',
 }
 
 const HOME = fileURLToPath(new URL('..', import.meta.url))

@@ -19,6 +19,7 @@ import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { settleRuns } from '#db/commands/settle-run.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
+import { findLastChunks } from '#db/queries/last-chunks.ts'
 import { findLogEnd } from '#db/queries/log-end.ts'
 import { listAttemptEnds, listLaunchWaits, nextSpan, readStandings } from '#db/queries/gauges.ts'
 import { findLogPosition } from '#db/queries/log-position.ts'
@@ -173,6 +174,7 @@ async function useBridge(db: Pool, evaluationId: string) {
   const log = { evaluationId, benchmarkIndex: 0, attempt: 1 }
   await appendLog(db, { ...log, container: 'local', seq: 0, chunk: new Uint8Array([1]), bytes: 1, firstAtMs: 0, lastAtMs: 1 })
   await findLogPosition(db, log, 'local')
+  await findLastChunks(db, log, 'adapter', 10)
   await findLogEnd(db, log, 'local', 2)
   await clearLog(db, log)
   const failure = { ...log, failureClass: 'hub_restarted' as const, message: 'm' }

@@ -167,7 +167,7 @@ async function createBatch({ world, tenant, call, dice }: Asked): Promise<Answer
     if (!job) continue
     expect(job.resource).toMatchObject({ tenant, owner: 'reporter' })
     world.things.push({ noun: 'jobs', id: job.resource.id, owner: tenant, name, state: 'pending' })
-    await writeLog(world.db, job.resource.id, markOf(tenant))
+    await Promise.all([writeLog, writeAttempt].map((write) => write(world.db, job.resource.id, markOf(tenant))))
   }
   return answer
 }
