@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config'
 import closingLine from './test/closing-line.ts'
 
-const exclude = ['**/node_modules/**', '.evalhub/**']
+const exclude = ['**/node_modules/**', '.evalhub/**', 'dist/**']
 const architecture = ['test/architecture.test.ts', 'test/*.static.test.ts']
 const endToEnd = ['test/**/*.e2e.test.ts']
+const cluster = ['**/*.cluster.test.ts']
 
 export default defineConfig({
   test: {
@@ -17,10 +18,21 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...exclude, ...architecture, ...endToEnd],
+          exclude: [...exclude, ...architecture, ...endToEnd, ...cluster],
           globalSetup: 'test/start-postgres.ts',
           testTimeout: 20_000,
           hookTimeout: 20_000,
+        },
+      },
+      /** What needs a Kubernetes API server; skipped where there is none. */
+      {
+        test: {
+          name: 'cluster',
+          include: cluster,
+          exclude,
+          globalSetup: ['test/start-postgres.ts', 'test/start-cluster.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       /** Whole hubs, each with a database of its own. */

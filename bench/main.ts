@@ -43,7 +43,7 @@ async function figuresOf(task: Task): Promise<Figures> {
 async function prepareJobs(databaseUrl: string): Promise<string[]> {
   const db = connect(databaseUrl)
   const provider = ProviderFile.parse({ id: 'bench', runtime: {}, benchmarks: [{ id: 'bench', name: 'bench' }] })
-  await syncCatalogue(db, { providers: [provider], collections: [] })
+  await syncCatalogue(db, { providers: [provider], collections: [] }, '0.0.0')
   const reference = openReference(databaseUrl, [])
   await Promise.all(Array.from({ length: 256 }, () => reference.operations.submit()))
   await reference.close()

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { gather } from './gather.ts'
 
 describe('gather', () => {
-  test('a lone row goes at once; those that come meanwhile go together, in order, and each gets its own answer', async () => {
+  test('two rows go at once; those that come meanwhile go together, in order, and each gets its own answer', async () => {
     const batches: number[][] = []
     const write = gather<number, string>(async (rows) => {
       batches.push([...rows])
       return rows.map(String)
     }, 3)
-    expect(await Promise.all([1, 2, 3, 4, 5].map(write))).toEqual(['1', '2', '3', '4', '5'])
-    expect(batches).toEqual([[1], [2, 3, 4], [5]])
+    expect(await Promise.all([1, 2, 3, 4, 5, 6].map(write))).toEqual(['1', '2', '3', '4', '5', '6'])
+    expect(batches).toEqual([[1], [2], [3, 4, 5], [6]])
   })
 
   test('a bad row hurts only itself', async () => {
@@ -28,7 +28,7 @@ describe('gather', () => {
     await expect(write(1)).rejects.toThrow('1 rows were written and 0 answers came back')
   })
 
-  test('keeps the order of the rows and answers each once, whatever fails and however they come', async () => {
+  test('writes and answers each row once, whatever fails and however they come', async () => {
     const turns = fc.array(fc.array(fc.boolean(), { maxLength: 8 }), { maxLength: 6 })
     await fc.assert(
       fc.asyncProperty(turns, fc.integer({ min: 1, max: 4 }), async (waves, maxRows) => {
@@ -51,7 +51,8 @@ describe('gather', () => {
           await Promise.resolve()
         }
         expect(await Promise.all(answers)).toEqual(expected)
-        expect(written).toEqual(expected.filter((answer) => typeof answer === 'number'))
+        // Of two statements under way either may be the first to be carried out.
+        expect(written.sort((a, b) => a - b)).toEqual(expected.filter((answer) => typeof answer === 'number'))
       }),
     )
   })

@@ -1,9 +1,13 @@
 type Waiting<Row, Answer> = { row: Row; resolve: (answer: Answer) => void; reject: (error: unknown) => void }
 
+/** Statements of one kind at once: while the database works on one, the next is made, and answers of the one before are sent. */
+const UNDER_WAY = 2
+
 /**
- * Makes concurrent writes of one kind one statement: while a statement is under way the rows that come in wait together and go as the next.
+ * Makes concurrent calls of one kind one statement: while two statements are under way the rows that come in wait together and go as the next.
  *
- * `write` takes rows and gives one answer a row, in their order, after its commit. A lone row waits for nothing. If a
+ * `write` takes rows and gives one answer a row, in their order, after its commit. A lone row waits for nothing. Rows that wait for
+ * their answers at the same time have no order; one that comes after another's answer is written after it. If a
  * statement of several rows fails, each row is written again by itself, so that a bad row hurts only itself.
  */
 export function gather<Row, Answer>(
@@ -11,7 +15,7 @@ export function gather<Row, Answer>(
   maxRows = 256,
 ): (row: Row) => Promise<Answer> {
   const waiting: Waiting<Row, Answer>[] = []
-  let busy = false
+  let underWay = 0
 
   async function settle(batch: readonly Waiting<Row, Answer>[]): Promise<void> {
     try {
@@ -28,10 +32,10 @@ export function gather<Row, Answer>(
   }
 
   async function drain(): Promise<void> {
-    if (busy) return
-    busy = true
+    if (underWay === UNDER_WAY) return
+    underWay++
     while (waiting.length > 0) await settle(waiting.splice(0, maxRows))
-    busy = false
+    underWay--
   }
 
   return (row) =>

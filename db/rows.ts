@@ -1,3 +1,6 @@
+import { withResolvedShas } from '#shared/domain/resolved-request.ts'
+import type { RunSpec } from '#shared/domain/run-spec.ts'
+import { leftOut } from '#shared/domain/score.ts'
 import type { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
 import { waitingMessage } from '#shared/domain/waiting.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
@@ -36,22 +39,31 @@ export type JobRow = Pick<
   | 'aggregate_threshold'
   | 'collection_updated_at'
 > & {
-  runs: Omit<RunRow, 'spec'>[]
+  runs: JobRun[]
   age_seconds: number
   /** Null if no bridge was ever at work. */
   bridge_seen_seconds_ago: number | null
 }
 
+/** A run as a job's answer shows it. */
+type JobRun = Omit<RunRow, 'spec' | 'evaluation_id' | 'attempt' | 'updated_at' | 'finished_at' | 'settled_at'> & {
+  /** Null: it has none. */
+  primary_metric: string | null
+  /** Read only where the job's collection is to be shown as it was understood. */
+  spec: RunSpec | null
+}
+
 /** `value` without the members that are null: the wire omits what is not there. */
 type Present<Members> = { [Key in keyof Members]?: NonNullable<Members[Key]> }
 
-function present<Members extends object>(members: Members): Present<Members> {
+export function present<Members extends object>(members: Members): Present<Members> {
   // Object.entries forgets which key goes with which type; nothing but nulls is taken away.
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null && value !== undefined)) as Present<Members>
 }
 
 /** A job as every route answers it. */
 export function toJob(row: JobRow): EvaluationJob {
+  const request = withResolvedShas(row.request, row.runs)
   return {
     resource: {
       id: row.id,
@@ -62,13 +74,13 @@ export function toJob(row: JobRow): EvaluationJob {
     },
     status: { state: row.state, message: row.message, benchmarks: row.runs.map((run) => toStatus(run, row)) },
     results: toResults(row),
-    ...row.request,
-    ...(row.request.collection &&
-      row.collection_updated_at && { collection: { ...row.request.collection, collection_updated_at: row.collection_updated_at } }),
+    ...request,
+    ...(request.collection &&
+      row.collection_updated_at && { collection: { ...request.collection, collection_updated_at: row.collection_updated_at } }),
   }
 }
 
-function toStatus(run: JobRow['runs'][number], { age_seconds: ageSeconds, bridge_seen_seconds_ago }: JobRow): BenchmarkStatus {
+function toStatus(run: JobRun, { age_seconds: ageSeconds, bridge_seen_seconds_ago }: JobRow): BenchmarkStatus {
   const { phase, progress, error_message, started_at, completed_at } = run
   const waiting = { waiting: run.waiting, ageSeconds, bridgeSeenSecondsAgo: bridge_seen_seconds_ago }
   const warning_message = run.warning_message ?? (run.state === 'pending' ? waitingMessage(waiting) : null)
@@ -83,13 +95,14 @@ function toStatus(run: JobRow['runs'][number], { age_seconds: ageSeconds, bridge
 
 function toResults({ runs, score, passed, aggregate_threshold: threshold }: JobRow): EvaluationJob['results'] {
   const reported = runs.filter(({ state }) => state === 'completed' || state === 'failed')
+  const left_out = score === null ? [] : leftOut(runs)
   return {
-    ...(score !== null && passed !== null && { test: { score, threshold, pass: passed } }),
+    ...(score !== null && passed !== null && { test: { score, threshold, pass: passed, ...(left_out.length > 0 && { left_out }) } }),
     ...(reported.length > 0 && { benchmarks: reported.map(toResult) }),
   }
 }
 
-function toResult(run: JobRow['runs'][number]): BenchmarkResult {
+function toResult(run: JobRun): BenchmarkResult {
   const { metrics, additional_info, artifacts, mlflow_run_id, logs_path, test } = run
   return {
     id: run.benchmark_id,
@@ -100,7 +113,7 @@ function toResult(run: JobRow['runs'][number]): BenchmarkResult {
 }
 
 /** The adapter's schema; metrics that it leaves out are numeric. */
-function metricsSchema({ metrics, metrics_schema: said }: JobRow['runs'][number]): BenchmarkResult['metrics_schema'] | null {
+function metricsSchema({ metrics, metrics_schema: said }: JobRun): BenchmarkResult['metrics_schema'] | null {
   const named = new Set(said?.map(({ name }) => name))
   const others = Object.keys(metrics ?? {}).filter((name) => !named.has(name))
   const all = [...(said ?? []), ...others.map((name) => ({ name, type: 'numeric' as const }))]

@@ -93,6 +93,17 @@ export const collections = evalhub.table('collections', catalogueColumns(), (tab
   index('collections_tenant').on(table.tenant, table.id),
 ])
 
+/** Which release wrote the catalogue's rows: one row, once there are any. An older release leaves them alone. */
+export const catalogueRelease = evalhub.table(
+  'catalogue_release',
+  {
+    one: boolean('one').primaryKey().default(true),
+    /** As in package.json. */
+    release: text('release').notNull(),
+  },
+  (table) => [check('catalogue_release_one', sql`${table.one}`)],
+)
+
 export const evaluations = evalhub.table(
   'evaluations',
   {
@@ -123,12 +134,17 @@ export const evaluations = evalhub.table(
     deletedAt: at('deleted_at'),
   },
   (table) => [
+    // Rising, and read backwards: a falling one would have its nulls where `order by id desc` does not.
     index('evaluations_tenant')
-      .on(table.tenant, table.id.desc())
+      .on(table.tenant, table.id)
       .where(sql`deleted_at is null`),
     index('evaluations_state')
-      .on(table.tenant, table.state, table.id.desc())
+      .on(table.tenant, table.state, table.id)
       .where(sql`deleted_at is null`),
+    index('evaluations_name')
+      .on(table.tenant, table.name, table.id)
+      .where(sql`deleted_at is null`),
+    index('evaluations_tags').using('gin', table.tags),
     index('evaluations_deleted')
       .on(table.deletedAt)
       .where(sql`deleted_at is not null`),
@@ -219,6 +235,9 @@ export const attempts = evalhub.table(
     index('attempts_open')
       .on(table.evaluationId, table.benchmarkIndex)
       .where(sql`ended_at is null`),
+    // What was launched, and what has ended, since somebody last looked: for metrics.
+    index('attempts_launched').on(table.launchedAt),
+    index('attempts_ended').on(table.endedAt),
     foreignKey({ columns: [table.evaluationId, table.benchmarkIndex], foreignColumns: [runs.evaluationId, runs.benchmarkIndex] }).onDelete(
       'cascade',
     ),
@@ -293,6 +312,8 @@ export const runLogs = evalhub.table(
     bytes: integer('bytes').notNull(),
     firstAt: at('first_at').notNull(),
     lastAt: at('last_at').notNull(),
+    /** gzip; null where only these two times are known. */
+    times: bytea('times'),
   },
   (table) => [primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt, table.container, table.seq] })],
 )
@@ -326,3 +347,9 @@ export const evaluationCounts = evalhub.table(
   },
   (table) => [primaryKey({ columns: [table.tenant, table.state, table.slot] })],
 )
+
+/** Number of hard-deleted jobs by the state that they had, so that counts of all there ever were do not go back. Kept by a trigger. */
+export const deletedEvaluationCounts = evalhub.table('deleted_evaluation_counts', {
+  state: evaluationState('state').primaryKey(),
+  total: bigint('total', { mode: 'number' }).notNull(),
+})

@@ -11,10 +11,20 @@ import { recordEvent, recordProgress, type RunEvent } from './commands/record-ev
 import { createCollection } from './commands/save-collection.ts'
 import { createProvider } from './commands/save-provider.ts'
 import { gather } from './gather.ts'
-import { findCollection, findProvider, listCollections, listProviders, resolve } from './queries/catalogue.ts'
-import { findEvaluation, listEvaluations } from './queries/evaluations.ts'
-import { findLogChunks, listLogOwners } from './queries/run-logs.ts'
-import type { Scope } from './scope.ts'
+import { listAttempts } from './queries/attempts.ts'
+import {
+  findCollection,
+  findProvider,
+  listCollections,
+  listProviders,
+  resolve,
+  type Question,
+  type Resolution,
+} from './queries/catalogue.ts'
+import { findEvaluation, findRequest, listEvaluations } from './queries/evaluations.ts'
+import { findJobStates } from './queries/job-states.ts'
+import { findLogPieces, listLogOwners } from './queries/run-logs.ts'
+import { EVERY_TENANT, type Scope } from './scope.ts'
 
 /** The channel on which the bridge hears that there is something to do. The messages carry nothing. */
 export const BRIDGE_CHANNEL = 'evalhub_bridge'
@@ -22,10 +32,14 @@ export const BRIDGE_CHANNEL = 'evalhub_bridge'
 /** A database with its writes gathered: one of these for each process, or for each request on Workers. */
 export type Store = {
   db: Pool
+  /** What a job to be submitted needs of the catalogue. */
+  resolve: (question: Question) => Promise<Resolution>
   /** Undefined if the input's idempotency key was used before. */
   create: (input: NewEvaluation) => Promise<EvaluationJob | undefined>
   /** `now` is RFC 3339. Found by run: the row knows its tenant, which the event may say that it must be. */
   recordEvent: (event: RunEvent, now: string) => Promise<void>
+  /** What a job was asked to do. Of any tenant, or of the one that is given only. */
+  findRequest: (id: string, tenant?: string) => ReturnType<typeof findRequest>
   /** Tells the bridge to look, after a commit: calls while one is under way become one. Losing it costs one poll. */
   notifyBridge: () => void
 }
@@ -38,16 +52,18 @@ export function openStore(db: Pool): Store {
   })
   return {
     db,
+    resolve: gather((questions) => resolve(db, questions)),
     create: gather((inputs) => createEvaluations(db, inputs)),
     recordEvent: (event, now) => recordEvent(db, writeProgress, event, now),
+    findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
     // A poll makes up for one that is lost, so its failure is nobody's.
     notifyBridge: () => void notify(undefined).catch(() => undefined),
   }
 }
 
 /** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant. */
-export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => ({
-  resolve: (request: Parameters<typeof resolve>[2]) => resolve(db, scope, request),
+export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope) => ({
+  resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
   /** With a key that was used before: what was created then, as it is now. */
   createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
     const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }))
@@ -55,11 +71,13 @@ export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => 
     return job
   },
   findEvaluation: (id: string) => findEvaluation(db, scope, id),
+  findJobStates: (ids: readonly string[]) => findJobStates(db, scope, ids),
   listEvaluations: (...args: Rest<typeof listEvaluations>) => listEvaluations(db, scope, ...args),
-  cancelEvaluation: (id: string, now: string) => cancelEvaluation(db, scope, id, now).then(notifyBridge),
-  deleteEvaluation: (id: string, now: string) => deleteEvaluation(db, scope, id, now).then(notifyBridge),
+  cancelEvaluation: (...args: Rest<typeof cancelEvaluation>) => cancelEvaluation(db, scope, ...args).then(notifyBridge),
+  deleteEvaluation: (...args: Rest<typeof deleteEvaluation>) => deleteEvaluation(db, scope, ...args).then(notifyBridge),
+  listAttempts: (...args: Rest<typeof listAttempts>) => listAttempts(db, scope, ...args),
   listLogOwners: (id: string) => listLogOwners(db, scope, id),
-  findLogChunks: (...args: Rest<typeof findLogChunks>) => findLogChunks(db, scope, ...args),
+  findLogPieces: (...args: Rest<typeof findLogPieces>) => findLogPieces(db, scope, ...args),
   findProvider: (id: string) => findProvider(db, scope, id),
   listProviders: (...args: Rest<typeof listProviders>) => listProviders(db, scope, ...args),
   createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
@@ -68,7 +86,7 @@ export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => 
       find: (tx, existing) => findProvider(tx, scope, existing),
     }),
   changeProvider: (...args: Rest<typeof changeProvider>) => changeProvider(db, scope, ...args),
-  deleteProvider: (id: string) => deleteProvider(db, scope, id),
+  deleteProvider: (...args: Rest<typeof deleteProvider>) => deleteProvider(db, scope, ...args),
   findCollection: (id: string) => findCollection(db, scope, id),
   listCollections: (...args: Rest<typeof listCollections>) => listCollections(db, scope, ...args),
   createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
@@ -77,7 +95,7 @@ export const forTenant = ({ db, create, notifyBridge }: Store, scope: Scope) => 
       find: (tx, existing) => findCollection(tx, scope, existing),
     }),
   changeCollection: (...args: Rest<typeof changeCollection>) => changeCollection(db, scope, ...args),
-  deleteCollection: (id: string) => deleteCollection(db, scope, id),
+  deleteCollection: (...args: Rest<typeof deleteCollection>) => deleteCollection(db, scope, ...args),
 })
 
 /** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */

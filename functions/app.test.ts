@@ -68,7 +68,7 @@ describe('every route', () => {
     const app = createApp({
       storeOf: () => store,
       identity: { mode: 'none' },
-      log: { info: () => undefined, error: (message) => errors.push(message) },
+      log: { info: () => undefined, warn: () => undefined, error: (message) => errors.push(message) },
       now: () => new Date(0),
       newId: () => '',
       newRequestId: () => 'id',

@@ -1,4 +1,5 @@
 import type { Store, TenantStore } from '#db/store.ts'
+import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
 import type { Log } from '#shared/log.ts'
 import type { RunAttempt } from '#shared/run-token.ts'
 import type { Identity } from './identity/identity.ts'
@@ -16,16 +17,49 @@ export type AppOptions = {
   newRequestId: () => string
   /** Bytes of a request body at most. */
   maxBodyBytes: number
+  /** Resolves if requests would find their database, else rejects with what is wrong; asks as a request would unless told. */
+  checkReady?: () => Promise<void>
+  /** Time for an answer to be ready; as long as the published server takes unless told. */
+  answerLimitMs?: number
+  /** Requests at work at once; 2000 unless told. */
+  maxConcurrentRequests?: number
+  /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
+  onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
+  /** What `/metrics` answers; without it there is no such path. */
+  readMetrics?: () => Promise<{ type: string; text: string }>
+  /** What is behind the sidecar; absent: only its usual base is known. */
+  upstreams?: Upstreams
   /** A file of the package `swagger-ui-dist`, which the documentation page is made with. Asked for what the page loads only. */
   findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer>>
 }
 
-/** What middleware puts on the context of a request. */
+/** What is known of a request when its answer is ready. */
+export type AnsweredRequest = {
+  requestId: string
+  method: string
+  /** The pattern of its path, as the published server names it; absent where the path is none of ours. */
+  route: string | undefined
+  path: string
+  status: number
+  /** Absent where none was found out; empty for a caller without one. */
+  tenant?: string
+}
+
+/** What a server hands over beside the request: Node's own request and answer, and nothing on Workers. */
+type ServerBindings = {
+  incoming?: { url?: string; httpVersion: string }
+  outgoing?: { addTrailers: (trailers: Record<string, string>) => void }
+}
+
+/** What a request comes with, and what middleware puts on its context. */
 export type AppEnv = {
+  Bindings: ServerBindings
   Variables: {
     /** From `X-Global-Transaction-Id`, else made here. Errors carry it as `trace`. */
     requestId: string
     tenantStore: TenantStore
+    /** Whose things the request is about, as far as that is known. */
+    tenant?: string
     /** Who posts an event: the adapter of an attempt, or a caller for the runs of its tenant; empty where no identity is required. */
     reporter: { run?: RunAttempt; tenant?: string }
   }

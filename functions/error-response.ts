@@ -1,6 +1,7 @@
-import type { ErrorHandler } from 'hono'
+import type { Context, ErrorHandler } from 'hono'
 import { HubError, statusOf } from '#shared/errors.ts'
 import type { Log } from '#shared/log.ts'
+import type { ErrorBody } from '#shared/models/error.ts'
 import { answer } from './answer.ts'
 import type { AppEnv } from './env.ts'
 
@@ -25,13 +26,20 @@ function toHubError(thrown: unknown): HubError {
 const HEADERS: Readonly<Record<number, Record<string, string>>> = { 401: { 'WWW-Authenticate': 'Bearer' }, 503: { 'Retry-After': '2' } }
 
 /** The one place where an error becomes HTTP. What is not the caller's doing is logged whole and answered without detail. */
+export function errorAnswer(log: Log, thrown: unknown, c: Context<AppEnv>): { status: number; body: ErrorBody } {
+  const error = toHubError(thrown)
+  const trace = c.var.requestId
+  const status = statusOf(error.code)
+  // Refusals without a cause are this hub's own: the log would grow with the load that they are about.
+  if (status >= 500 && !(error.code === 'unavailable' && error.cause === undefined))
+    log.error(error.message, error.cause, { trace, method: c.req.method, path: c.req.path })
+  return { status, body: { message_code: error.code, message: error.message, trace } }
+}
+
+/** A request that failed as a whole. */
 export const errorResponse =
   (log: Log): ErrorHandler<AppEnv> =>
   (thrown, c) => {
-    const error = toHubError(thrown)
-    const trace = c.var.requestId
-    const status = statusOf(error.code)
-    if (status >= 500) log.error(error.message, error.cause, { trace, method: c.req.method, path: c.req.path })
-    const body = { message_code: error.code, message: error.message, trace }
+    const { status, body } = errorAnswer(log, thrown, c)
     return answer(c, status, body, { 'X-Content-Type-Options': 'nosniff', ...HEADERS[status] })
   }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '#shared/errors.ts'
+import { COLLECTION_WORDS } from '#shared/models/collection.ts'
 
 /** What the document says of one query parameter. */
 export type QueryParameter = { name: string; description: string; schema: object }
@@ -15,8 +16,14 @@ export type RouteDescription = {
   /** Answer on success: its status, and the model of its body. */
   success: { status: 200 | 201 | 202 | 204; model?: string; text?: string }
   errors: readonly ErrorCode[]
-  /** Creates something, so it takes `Idempotency-Key`. */
+  /** Creates something, so it takes `Idempotency-Key`, and answers `Location` unless it creates many. */
   isCreating?: boolean
+  /** Answers `ETag`. */
+  isVersioned?: boolean
+  /** Takes `If-Match`. */
+  isConditional?: boolean
+  /** Changes nothing, though its method is POST. */
+  isReading?: boolean
 }
 
 const integer = (minimum: number, fallback: number) => ({ type: 'integer', minimum, default: fallback })
@@ -35,20 +42,28 @@ const LIST: readonly QueryParameter[] = [
 ]
 const SCOPE: QueryParameter = {
   name: 'scope',
-  description: '`system`: of the catalogue; `tenant`: created over the API. Not together with `owner`.',
-  schema: { type: 'string', enum: ['system', 'tenant'] },
+  description: '`system`: of the catalogue; `tenant`: created over the API; empty: both. Not together with `owner`.',
+  schema: { type: 'string', enum: ['system', 'tenant', ''] },
 }
 const LOGS: readonly QueryParameter[] = [
-  { name: 'tail_lines', description: 'Last lines of each run, 1 to 10000; -1 means all.', schema: integer(-1, 1000) },
-  { name: 'timestamps', description: 'Has no effect on a local hub.', schema: { type: 'boolean', default: false } },
-  { name: 'since_seconds', description: 'Has no effect on a local hub.', schema: { type: 'integer', minimum: 1 } },
+  {
+    name: 'tail_lines',
+    description: 'Last lines of each run, 1 to 10000; -1 means all.',
+    schema: { anyOf: [{ const: -1 }, { type: 'integer', minimum: 1, maximum: 10_000 }], default: 1000 },
+  },
+  {
+    name: 'timestamps',
+    description: 'True: each line begins with the time at which the hub read it, at most 2 s after it was written.',
+    schema: { type: 'boolean', default: false },
+  },
+  { name: 'since_seconds', description: 'Lines that are not older, to about 2 s.', schema: { type: 'integer', minimum: 1 } },
 ]
 
 const BODY_ERRORS = ['invalid_json_request', 'request_validation_failed', 'request_body_too_large'] as const
 const LIST_ERRORS = ['query_parameter_invalid', 'query_bad_parameter'] as const
 const LOG_ERRORS = ['query_parameter_invalid', 'query_parameter_required', 'resource_not_found'] as const
 const SCOPE_ERRORS = [...LIST_ERRORS, 'query_parameter_value_invalid', 'query_parameter_mismatch'] as const
-const PATCH_ERRORS = [...BODY_ERRORS, 'invalid_patch_operation', 'unallowed_patch', 'resource_not_found'] as const
+const PATCH_ERRORS = [...BODY_ERRORS, 'invalid_patch_operation', 'unallowed_patch'] as const
 
 const JOBS = '/api/v1/evaluations/jobs'
 const JOB = `${JOBS}/:id`
@@ -93,6 +108,7 @@ const jobRoutes: readonly RouteDescription[] = [
     tag: 'jobs',
     success: { status: 200, model: 'EvaluationJob' },
     errors: ['resource_not_found'],
+    isVersioned: true,
   },
   {
     method: 'delete',
@@ -103,7 +119,8 @@ const jobRoutes: readonly RouteDescription[] = [
       { name: 'hard_delete', description: 'True: remove the job and all that belongs to it.', schema: { type: 'boolean', default: false } },
     ],
     success: { status: 204 },
-    errors: ['query_parameter_invalid', 'resource_not_found', 'job_can_not_be_updated'],
+    errors: ['query_parameter_invalid', 'resource_not_found', 'job_can_not_be_updated', 'precondition_failed'],
+    isConditional: true,
   },
   {
     method: 'post',
@@ -132,6 +149,35 @@ const jobRoutes: readonly RouteDescription[] = [
     success: { status: 200, text: 'text/plain' },
     errors: LOG_ERRORS,
   },
+  {
+    method: 'get',
+    path: `${JOB}/benchmarks/:index/attempts`,
+    summary: 'The tries of one run, and why those that failed did.',
+    tag: 'jobs',
+    success: { status: 200, model: 'AttemptList' },
+    errors: ['query_parameter_invalid', 'resource_not_found'],
+  },
+  {
+    method: 'post',
+    path: '/api/v1/evaluations/batch/jobs',
+    summary:
+      'Submits up to 100 jobs, each for itself: some may be taken and others refused. With `Idempotency-Key: k`, job number n (from 0) has the key `k/n`.',
+    tag: 'jobs',
+    body: 'JobBatch',
+    success: { status: 200, model: 'JobOutcomes' },
+    errors: BODY_ERRORS,
+    isCreating: true,
+  },
+  {
+    method: 'post',
+    path: '/api/v1/evaluations/batch/jobs/states',
+    summary: 'States of up to 1,000 jobs, without their requests and results.',
+    tag: 'jobs',
+    body: 'JobIds',
+    success: { status: 200, model: 'JobStates' },
+    errors: BODY_ERRORS,
+    isReading: true,
+  },
 ]
 
 type Noun = { singular: 'Provider' | 'Collection'; tag: 'providers' | 'collections'; readOnly: ErrorCode; query: readonly QueryParameter[] }
@@ -142,6 +188,7 @@ function catalogueRoutes({ singular, tag, readOnly, query }: Noun): RouteDescrip
   const one = `${path}/:id`
   const noun = singular.toLowerCase()
   const success = { status: 200, model: singular } as const
+  const changing = ['resource_not_found', readOnly, 'precondition_failed'] as const
   return [
     {
       method: 'post',
@@ -152,6 +199,7 @@ function catalogueRoutes({ singular, tag, readOnly, query }: Noun): RouteDescrip
       success: { status: 201, model: singular },
       errors: [...BODY_ERRORS, 'idempotency_key_reused'],
       isCreating: true,
+      isVersioned: true,
     },
     {
       method: 'get',
@@ -162,7 +210,7 @@ function catalogueRoutes({ singular, tag, readOnly, query }: Noun): RouteDescrip
       success: { status: 200, model: `${singular}Page` },
       errors: SCOPE_ERRORS,
     },
-    { method: 'get', path: one, summary: `One ${noun}.`, tag, success, errors: ['resource_not_found'] },
+    { method: 'get', path: one, summary: `One ${noun}.`, tag, success, errors: ['resource_not_found'], isVersioned: true },
     {
       method: 'put',
       path: one,
@@ -170,7 +218,9 @@ function catalogueRoutes({ singular, tag, readOnly, query }: Noun): RouteDescrip
       tag,
       body: `${singular}Config`,
       success,
-      errors: [...BODY_ERRORS, 'resource_not_found', readOnly],
+      errors: [...BODY_ERRORS, ...changing],
+      isVersioned: true,
+      isConditional: true,
     },
     {
       method: 'patch',
@@ -179,7 +229,9 @@ function catalogueRoutes({ singular, tag, readOnly, query }: Noun): RouteDescrip
       tag,
       body: 'Patch',
       success,
-      errors: [...PATCH_ERRORS, readOnly],
+      errors: [...PATCH_ERRORS, ...changing],
+      isVersioned: true,
+      isConditional: true,
     },
     {
       method: 'delete',
@@ -187,7 +239,8 @@ function catalogueRoutes({ singular, tag, readOnly, query }: Noun): RouteDescrip
       summary: `Deletes a ${noun} of the tenant. Submitted jobs are not changed.`,
       tag,
       success: { status: 204 },
-      errors: ['resource_not_found', readOnly],
+      errors: changing,
+      isConditional: true,
     },
   ]
 }
@@ -202,6 +255,22 @@ export const ROUTES: readonly RouteDescription[] = [
     success: { status: 200, model: 'Health' },
     errors: [],
   },
+  {
+    method: 'get',
+    path: '/healthz',
+    summary: 'The same, for probes.',
+    tag: 'service',
+    success: { status: 200, model: 'Health' },
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/readyz',
+    summary: 'That its database answers and has its tables.',
+    tag: 'service',
+    success: { status: 200, model: 'Readiness' },
+    errors: [],
+  },
   ...jobRoutes,
   ...catalogueRoutes({
     singular: 'Provider',
@@ -213,6 +282,10 @@ export const ROUTES: readonly RouteDescription[] = [
     singular: 'Collection',
     tag: 'collections',
     readOnly: 'read_only_collection',
-    query: [filter('category', 'Exact category.')],
+    query: [
+      filter('category', 'Exact category.'),
+      ...COLLECTION_WORDS.map((name) => filter(name, 'Words that the collection carries.')),
+      { name: 'sort_by', description: 'Accepted and kept in links; the newest come first whatever it says.', schema: { type: 'string' } },
+    ],
   }),
 ]

@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import { statusOf, type ErrorCode } from '#shared/errors.ts'
+import { Attempt, AttemptList } from '#shared/models/attempt.ts'
 import { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
 import { Collection, CollectionBenchmark, CollectionConfig } from '#shared/models/collection.ts'
+import { ErrorBody } from '#shared/models/error.ts'
 import { BenchmarkConfig, EvaluationJob, EvaluationJobConfig, ModelRef } from '#shared/models/evaluation.ts'
 import { BenchmarkStatusEvent, StatusEvent } from '#shared/models/event.ts'
 import { PassCriteria, PrimaryScore } from '#shared/models/fields.ts'
 import { HardwareConfig } from '#shared/models/hardware.ts'
+import { JobBatch, JobIds, JobOutcomes, JobState, JobStates } from '#shared/models/job-batch.ts'
 import { Message } from '#shared/models/message.ts'
 import { pageOf } from '#shared/models/page.ts'
 import { BenchmarkResource, CatalogueResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
@@ -16,11 +19,15 @@ import { ROUTES, type RouteDescription } from './openapi-routes.ts'
 /** What goes in: as a client may write it. */
 const REQUESTS: Record<string, z.ZodType> = {
   EvaluationJobConfig,
+  JobBatch,
+  JobIds,
   StatusEvent,
   BenchmarkStatusEvent,
   ProviderConfig,
   CollectionConfig,
-  Patch: z.array(z.object({ op: z.enum(['add', 'remove', 'replace']), path: z.string().min(1), value: z.unknown().optional() })).nullable(),
+  Patch: z
+    .array(z.object({ op: z.enum(['add', 'remove', 'replace']), path: z.string().regex(/^\//), value: z.unknown().optional() }))
+    .nullable(),
 }
 
 /** What comes out: as the hub answers it. */
@@ -29,13 +36,19 @@ export const ANSWERS: Record<string, z.ZodType> = {
   BenchmarkStatus,
   BenchmarkResult,
   EvaluationJobPage: pageOf(EvaluationJob),
+  Attempt,
+  AttemptList,
   CatalogueResource,
   Provider,
   ProviderPage: pageOf(Provider),
   Collection,
   CollectionPage: pageOf(Collection),
   Health: z.object({ status: z.literal('healthy'), timestamp: z.iso.datetime() }),
-  Error: z.object({ message_code: z.string(), message: z.string(), trace: z.string() }),
+  Readiness: z.object({ status: z.literal('ready'), timestamp: z.iso.datetime() }),
+  JobOutcomes,
+  JobState,
+  JobStates,
+  Error: ErrorBody,
 }
 
 /** Parts of both. What may be left out of a request is there in an answer, so each part has two schemas. */
@@ -71,11 +84,21 @@ function leaveOpen({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema })
 
 const jsonOf = (name: string) => ({ 'application/json': { schema: reference(name) } })
 
-const header = (name: string, description: string) => ({ name, in: 'header', description, schema: { type: 'string' } })
+const header = (name: string, description: string, more: object = {}) => ({
+  name,
+  in: 'header',
+  description,
+  schema: { type: 'string', ...more },
+})
 
-function parametersOf({ path, query = [], isCreating }: RouteDescription) {
-  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
-  const shared = ['TransactionId', 'Tenant', 'User', ...(isCreating ? ['IdempotencyKey'] : [])]
+function parametersOf({ path, query = [], isCreating, isConditional }: RouteDescription) {
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: name === 'index' ? { type: 'integer', minimum: 0 } : { type: 'string', minLength: 1 },
+  }))
+  const shared = ['TransactionId', 'Tenant', 'User', ...(isCreating ? ['IdempotencyKey'] : []), ...(isConditional ? ['IfMatch'] : [])]
   return [
     ...inPath,
     ...query.map((parameter) => ({ ...parameter, in: 'query' })),
@@ -103,8 +126,15 @@ function errorsOf({ errors, tag }: RouteDescription) {
   )
 }
 
+const headerReference = (name: string) => ({ $ref: `#/components/headers/${name}` })
+
 function operationOf(route: RouteDescription) {
   const { status, model, text } = route.success
+  const headers = {
+    ...HEADERS,
+    ...(route.isCreating && route.success.status !== 200 && { Location: headerReference('Location') }),
+    ...(route.isVersioned && { ETag: headerReference('ETag') }),
+  }
   const content = text === undefined ? model && jsonOf(model) : { [text]: { schema: { type: 'string' } } }
   return {
     summary: route.summary,
@@ -112,7 +142,7 @@ function operationOf(route: RouteDescription) {
     operationId: `${route.method}${route.path.replace('/api/v1', '').replace(/[^a-z]+([a-z])/g, (_, letter: string) => letter.toUpperCase())}`,
     parameters: parametersOf(route),
     ...(route.body && { requestBody: { required: true, content: jsonOf(route.body) } }),
-    responses: { [status]: { description: route.summary, headers: HEADERS, ...(content && { content }) }, ...errorsOf(route) },
+    responses: { [status]: { description: route.summary, headers, ...(content && { content }) }, ...errorsOf(route) },
   }
 }
 
@@ -129,7 +159,11 @@ function build() {
     paths,
     components: {
       schemas: { ...schemasOf(REQUESTS, 'input'), ...schemasOf(ANSWERS, 'output') },
-      headers: { TransactionId: { description: 'Id of the request; `trace` in errors.', schema: { type: 'string' } } },
+      headers: {
+        TransactionId: { description: 'Id of the request; `trace` in errors.', schema: { type: 'string' } },
+        Location: { description: 'Path of what was created.', schema: { type: 'string' } },
+        ETag: { description: 'Version of what is answered, for `If-Match`.', schema: { type: 'string' } },
+      },
       parameters: {
         TransactionId: header(
           REQUEST_ID_HEADER,
@@ -137,7 +171,10 @@ function build() {
         ),
         Tenant: header('X-Tenant', 'Whose things these are. Not required on a local hub.'),
         User: header('X-User', 'Who asks: owner of what is created. Not required on a local hub.'),
-        IdempotencyKey: header('Idempotency-Key', 'Repeating a request with the same key and body creates nothing more, for 24 hours.'),
+        IfMatch: header('If-Match', 'ETags of the versions that may be changed; anything else is refused. Absent: any version.'),
+        IdempotencyKey: header('Idempotency-Key', 'Repeating a request with the same key and body creates nothing more, for 24 hours.', {
+          pattern: '^[!-~]{1,255}$',
+        }),
       },
     },
   }

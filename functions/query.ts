@@ -54,5 +54,14 @@ export function refuseUnknown(req: Request, allowed: readonly string[]): void {
   }
 }
 
+/** Beyond it a run's index is none that the database knows. */
+const MAX_INDEX = 2 ** 31 - 1
+
+/** The parameter of a path that says which run of a job is meant. One that no job has is the last of all. */
+export function benchmarkIndex(text: string): number {
+  if (!/^\+?\d+$/.test(text)) throw invalid('benchmark_index', 'non-negative integer', text)
+  return Math.min(Number(text), MAX_INDEX)
+}
+
 export const invalid = (name: string, type: string, value: string): HubError =>
   HubError.of('query_parameter_invalid', { ParameterName: name, Type: type, Value: value })

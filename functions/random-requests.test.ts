@@ -1,52 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { event, JOB, test } from './test-app.ts'
-
-/** JSON of any shape, with the values that break things. */
-const anything = fc.letrec((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small' },
-    fc.constantFrom(
-      null,
-      true,
-      '',
-      'a',
-      'first',
-      'frame',
-      0,
-      -1,
-      1.5,
-      1e39,
-      2 ** 53,
-      'x'.repeat(2000),
-      '\u2028',
-      '😀',
-      '2026-11-23T10:00:00Z',
-    ),
-    fc.string(),
-    fc.array(tie('value'), { maxLength: 3 }),
-    fc.dictionary(fc.string({ maxLength: 8 }), tie('value'), { maxKeys: 3 }),
-  ),
-})).value
-
-type Path = (string | number)[]
-
-/** The places of a JSON value. */
-const placesOf = (value: unknown, at: Path = []): Path[] =>
-  typeof value === 'object' && value !== null
-    ? [at, ...Object.entries(value).flatMap(([key, member]) => placesOf(member, [...at, key]))]
-    : [at]
-
-/** `value` with something else in one place. */
-function changed(value: unknown, [key, ...rest]: Path, other: unknown): unknown {
-  if (key === undefined) return other
-  const copy = structuredClone(value) as Record<string | number, unknown>
-  copy[key] = changed(copy[key], rest, other)
-  return copy
-}
-
-const mutationOf = (value: unknown) =>
-  fc.tuple(fc.constantFrom(...placesOf(value)), anything).map(([place, other]) => changed(value, place, other))
+import { anything, mutationOf, placesOf } from './test-arbitrary.ts'
 
 const FULL_JOB = {
   ...JOB,
@@ -130,6 +85,20 @@ describe('whatever stands in one place of a body', () => {
       { numRuns: 150 },
     )
     expect(await call('GET', `${path}?limit=0`)).toMatchObject({ status: 200 })
+  })
+
+  test.for([
+    ['/batch/jobs', { jobs: [FULL_JOB] }],
+    ['/batch/jobs/states', { ids: ['0198c0de-0000-7000-8000-000000000000', 'x'] }],
+  ] as const)('POST %s takes or refuses it', async ([path, body], { call }) => {
+    await fc.assert(
+      fc.asyncProperty(mutationOf(body), async (mutated) => {
+        const answer = await call('POST', path, JSON.stringify(mutated))
+        expect(answer.status).toBeLessThan(500)
+        for (const { status } of answer.body.items ?? []) expect(status ?? 200).toBeLessThan(500)
+      }),
+      { numRuns: 150 },
+    )
   })
 
   test('an event is taken or refused, and the job can be read', async ({ call }) => {

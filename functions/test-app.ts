@@ -40,7 +40,9 @@ export type Answer = { status: number; headers: Headers; text: string; body: any
 type App = { request: (url: string, init: RequestInit) => Response | Promise<Response> }
 
 /** The catalogue of the tests of routes. */
-export const syncTestCatalogue = (db: Pool): Promise<void> => syncCatalogue(db, { providers: [provider], collections: [collection] })
+export async function syncTestCatalogue(db: Pool): Promise<void> {
+  await syncCatalogue(db, { providers: [provider], collections: [collection] }, '0.0.0')
+}
 
 /** The real app, on a database that then has the catalogue of these tests. */
 export async function appOn(db: Pool, identity: Identity): Promise<ReturnType<typeof createApp>> {

@@ -46,19 +46,28 @@ function start(config: WorkerConfig) {
 /** What this isolate keeps from request to request: the app, and in it the keys of the issuer of tokens. */
 let started: ReturnType<typeof start> | undefined
 
+/** Tells when `response` has been sent, or its client is gone: a log is read from the database meanwhile. Answers in JSON are whole before. */
+function whileSent(response: Response, tell: (sent: Promise<void>) => void): Response {
+  if (!response.body || response.headers.get('content-type') === 'application/json') return response
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  tell(response.body.pipeTo(writable).catch(() => undefined))
+  return new Response(readable, response)
+}
+
 export default {
   async fetch(request: Request, env: unknown, context: ExecutionContext): Promise<Response> {
     started ??= start(readWorkerConfig(env))
     const db = connect(started.databaseUrl(), { max: 1 })
     stores.set(request, openStore(db))
+    let sent: Promise<void> | undefined
     try {
-      const response = await started.app.fetch(request)
+      const response = whileSent(await started.app.fetch(request), (promise) => (sent = promise))
       // A body that a refusal left unread would cost the client its connection, perhaps before it has seen the answer.
       if (request.body && !request.bodyUsed) await request.body.pipeTo(new WritableStream())
       return response
     } finally {
       // Nobody waits for it, but the bridge's notification, which may still be under way, is waited for.
-      context.waitUntil(db.end({ timeout: END_LIMIT_SECONDS }))
+      context.waitUntil(Promise.resolve(sent).then(() => db.end({ timeout: END_LIMIT_SECONDS })))
     }
   },
 }

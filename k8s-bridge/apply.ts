@@ -65,10 +65,10 @@ const select = <Name extends Action['do']>(actions: readonly Action[], name: Nam
 /** What the adapter said, and nobody heard, comes before what its end looks like. */
 async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object }: Of<'conclude'>): Promise<void> {
   const now = new Date().toISOString()
-  if (object) {
-    for (const event of await runtime.lastWords(object)) await tell(db, run, event, now)
-  } else if (run.launch && end.failureClass !== 'deadline') await runtime.salvage(run)
-  await concludeAttempt(db, { ...keyOf(run), ...end, isDisrupted }, now)
+  const words = object && (await runtime.lastWords(object))
+  for (const event of words?.events ?? []) await tell(db, run, event, now)
+  if (!object && run.launch && end.failureClass !== 'deadline') await runtime.salvage(run)
+  await concludeAttempt(db, { ...keyOf(run), ...(words?.outcome ?? end), isDisrupted }, now)
 }
 
 type Event = Parameters<typeof recordEvent>[2]['event']

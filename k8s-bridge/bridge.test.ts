@@ -92,20 +92,6 @@ describe('launching', () => {
     expect(new Set((await readFile(`${directory}/begun`, 'utf8')).trim().split('\n')).size).toBe(7)
   })
 
-  test.for([
-    ['without a command', specFor('')] as const,
-    ['of a provider that came over the API', specFor('sleep 100', { from_catalogue: false })] as const,
-  ])('fails a run %s at once, even if no slot is free', async ([, spec], { db, directory, start }) => {
-    await start({ maxParallel: 1 })
-    await submitSpecs(db, [specFor(announced(directory, 'exec sleep 100'))])
-    await textOf(`${directory}/pid`)
-
-    const id = await submitSpecs(db, [spec])
-
-    const run = await runBecomes(db, id, { state: 'failed', is_settled: true })
-    expect(run.message).toMatch(/^(Provider provider cannot run.*runtime\.local\.command|The command of provider provider is not run)/)
-  })
-
   test('runs the command of a provider that came over the API where that is allowed', async ({ db, directory, start }) => {
     await submitSpecs(db, [specFor(announced(directory, 'exec sleep 100'), { from_catalogue: false })])
     await start({ allowProviderCommands: true })

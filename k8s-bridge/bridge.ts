@@ -1,5 +1,4 @@
 import type { Pool } from '#db/client.ts'
-import { removeExpiredKeys } from '#db/commands/claim-key.ts'
 import { noteBridge } from '#db/commands/note-bridge.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
@@ -21,9 +20,14 @@ export type BridgeOptions = {
   onError: (error: unknown) => void
   /** Absent where this is the only bridge. */
   observerLock?: ObserverLock
+  /** Told at the end of each pass whether it did all it was to do. */
+  onPass?: (loop: LoopName, isComplete: boolean) => void
   /** Longest time between two passes; 1000 unless told. */
   intervalMs?: number
 }
+
+/** The two that a bridge has. */
+export type LoopName = 'launching' | 'observing'
 
 export type Bridge = {
   /** Launches nothing more and ends no run, whatever its adapter does; resolves when that holds. What runs goes on. */
@@ -49,33 +53,39 @@ const everyLaunchedMs = 5000
  * To stop a local hub: `pause`, then refuse and finish requests, then `stop`. So the last words of an adapter that is being ended
  * reach nobody, and its run is neither failed nor completed by them.
  */
-export async function startBridge({ db, runtime, holder, onError, observerLock, intervalMs = 1000 }: BridgeOptions): Promise<Bridge> {
+export async function startBridge(options: BridgeOptions): Promise<Bridge> {
+  const { db, runtime, holder, onError, observerLock, onPass, intervalMs = 1000 } = options
   const hands: Hands = { db, runtime, holder, onError }
   const launchDue = createLauncher(hands)
   const reconcile = createReconciler(hands)
   let isWatching = false
 
-  const launching = startLoop(
-    async () => {
-      if (await launchDue()) launching.wake()
-    },
-    { intervalMs, onError },
-  )
-  const observing = startLoop(
-    async () => {
-      await noteBridge(db)
-      const isObserver = !observerLock || (await observerLock.isHeld())
-      if (isObserver !== isWatching) {
-        if (isObserver) runtime.watch(wake)
-        else runtime.unwatch()
-        isWatching = isObserver
-      }
-      if (!isObserver) return
-      await reconcile()
-      await purge(hands)
-    },
-    { intervalMs, onError },
-  )
+  const told = (loop: LoopName, pass: () => Promise<void>) => async () => {
+    let isComplete = false
+    try {
+      await pass()
+      isComplete = true
+    } finally {
+      onPass?.(loop, isComplete)
+    }
+  }
+  const launch = async () => {
+    if (await launchDue()) launching.wake()
+  }
+  const observe = async () => {
+    await noteBridge(db)
+    const isObserver = !observerLock || (await observerLock.isHeld())
+    if (isObserver !== isWatching) {
+      if (isObserver) runtime.watch(wake)
+      else runtime.unwatch()
+      isWatching = isObserver
+    }
+    if (!isObserver) return
+    await reconcile()
+    await purge(hands)
+  }
+  const launching = startLoop(told('launching', launch), { intervalMs, onError })
+  const observing = startLoop(told('observing', observe), { intervalMs, onError })
   const wake = () => {
     observing.wake()
     launching.wake()
@@ -120,5 +130,4 @@ async function purge({ db, runtime, onError }: Hands): Promise<void> {
   const ids = await listPurgeableEvaluations(db, purgedMax)
   for (const id of ids) await runtime.removeFiles(id).catch(onError)
   await purgeEvaluations(db, ids)
-  await removeExpiredKeys(db)
 }

@@ -1,67 +1,89 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { parse } from 'yaml'
-import type { z } from 'zod'
-import type { Catalogue } from '#db/commands/sync-catalogue.ts'
-import { decodeValue } from '#shared/decode.ts'
-import { CollectionFile } from '#shared/models/collection.ts'
-import { ProviderFile } from '#shared/models/provider.ts'
+import { stat } from 'node:fs/promises'
+import type { Pool } from '#db/client.ts'
+import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
+import { catalogueWarnings } from '#shared/domain/catalogue-warnings.ts'
+import type { Log } from '#shared/log.ts'
+import { startLoop, type Loop } from './loop.ts'
+import { CatalogueError, catalogueFiles, missingCatalogues, readCatalogue } from './read-catalogue.ts'
+import { RELEASE } from './release.ts'
 
 /**
- * Reads `providers/*.yaml` and `collections/*.yaml` of each directory. What a later directory has replaces what an earlier one has under the same id.
+ * Makes the system's providers and collections those of the directories, the shipped one first. What is served although it is most likely
+ * not meant is logged as warnings.
  *
- * A directory may lack either folder, but not both. Throws an Error of one line that names the file, the place and the reason.
+ * A directory that is not there, or a newer release, leaves all as it is, and that is logged. Throws a `CatalogueError` that names every bad
+ * file; then nothing has changed either.
  */
-export async function readCatalogue(directories: readonly string[]): Promise<Catalogue> {
-  const providers = new Map<string, ProviderFile>()
-  const collections = new Map<string, CollectionFile>()
-  for (const directory of directories) {
-    const [ownProviders, ownCollections] = await Promise.all([
-      readFolder(join(directory, 'providers'), ProviderFile, 'Provider'),
-      readFolder(join(directory, 'collections'), CollectionFile, 'Collection'),
-    ])
-    if (!ownProviders && !ownCollections) {
-      throw new Error(`The catalogue ${directory} has neither a folder providers nor a folder collections`)
-    }
-    for (const provider of ownProviders ?? []) providers.set(provider.id, provider)
-    for (const collection of ownCollections ?? []) collections.set(collection.id, collection)
+export async function syncCatalogueFrom(db: Pool, directories: readonly string[], log: Log): Promise<void> {
+  const missing = await missingCatalogues(directories)
+  if (missing.length > 0) {
+    log.warn(`The catalogue stays as it is, because ${missing.join(' and ')} cannot be found`)
+    return
   }
-  return { providers: [...providers.values()], collections: [...collections.values()] }
-}
-
-/** Undefined if there is no such folder. */
-async function readFolder<Schema extends z.ZodType>(folder: string, schema: Schema, name: string): Promise<z.output<Schema>[] | undefined> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw new Error(`The catalogue folder ${folder} cannot be read: ${error.message}`, { cause: error })
-  })
-  const files = names?.filter((file) => file.endsWith('.yaml')).sort()
-  return files && Promise.all(files.map((file) => readEntry(join(folder, file), schema, name)))
-}
-
-async function readEntry<Schema extends z.ZodType>(file: string, schema: Schema, name: string): Promise<z.output<Schema>> {
-  const text = await readFile(file, 'utf8')
-  try {
-    return decodeValue(schema, name, withAliases(parse(text)))
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new Error(`The catalogue file ${file} is not valid: ${reason.trim().replace(/\s*\n\s*/g, '; ')}`, { cause: error })
+  const { catalogue, doubles } = await readCatalogue(directories)
+  const { newerRelease } = await syncCatalogue(db, catalogue, RELEASE)
+  if (newerRelease !== undefined) {
+    log.warn(`The catalogue stays as release ${newerRelease} wrote it, because this is the older release ${RELEASE}`)
+    return
   }
+  for (const warning of [...doubles, ...catalogueWarnings(catalogue)]) log.warn(warning)
+  const { providers, collections } = catalogue
+  log.info(`The catalogue has ${providers.length} providers and ${collections.length} collections`)
 }
 
-/** `benchmark_id` and `collection_id` mean `id`: that is how other tools of the ecosystem write these files. */
-function withAliases(content: unknown): unknown {
-  if (!isObject(content)) return content
-  const { benchmarks } = content
-  return {
-    ...aliased(content, 'collection_id'),
-    ...(Array.isArray(benchmarks) && {
-      benchmarks: benchmarks.map((entry: unknown) => (isObject(entry) ? aliased(entry, 'benchmark_id') : entry)),
-    }),
-  }
+type Options = {
+  log: Log
+  /** Time between two looks at the files; a change counts once two looks have seen the same. 1000 unless told. */
+  intervalMs?: number
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+/**
+ * `syncCatalogueFrom` now, and again whenever a file has changed, until it is stopped. Throws what the first sync throws; a bad change later
+ * is logged, once, and keeps what there is.
+ *
+ * The files are looked at rather than subscribed to: that sees files replaced by editors, the symbolic links that Kubernetes swaps in a
+ * mounted ConfigMap, and network volumes alike.
+ */
+export async function followCatalogue(
+  db: Pool,
+  directories: readonly string[],
+  { log, intervalMs = 1000 }: Options,
+): Promise<Pick<Loop, 'stop'>> {
+  let applied = await stateOf(directories)
+  let seen = applied
+  await syncCatalogueFrom(db, directories, log)
+  const onError = (error: unknown) => log.error('The catalogue could not be stored and will be tried again', error)
+  return startLoop(
+    async () => {
+      const state = await stateOf(directories)
+      const isSettled = state === seen
+      seen = state
+      if (state === applied || !isSettled) return
+      try {
+        await syncCatalogueFrom(db, directories, log)
+      } catch (error) {
+        if (!(error instanceof CatalogueError)) throw error
+        // The files are at fault: no stack of ours helps.
+        log.error('The catalogue stays as it is, because it was changed to something that is not valid', error.message)
+      }
+      applied = state
+    },
+    { intervalMs, onError },
+  )
+}
 
-const aliased = (content: Record<string, unknown>, alias: string) =>
-  content.id === undefined ? { ...content, id: content[alias] } : content
+/** Equal as long as no file came, went or changed. */
+async function stateOf(directories: readonly string[]): Promise<string> {
+  const folders = directories.flatMap((directory) => (['providers', 'collections'] as const).map((folder) => ({ directory, folder })))
+  const lists = await Promise.all(folders.map(({ directory, folder }) => catalogueFiles(directory, folder).catch(() => undefined)))
+  const states = await Promise.all(
+    lists
+      .flatMap((list) => list ?? ['none'])
+      .map(async (file) => {
+        // Through a symbolic link: of the file that is there now.
+        const info = await stat(file).catch(() => undefined)
+        return [file, info?.ino, info?.size, info?.mtimeMs].join(' ')
+      }),
+  )
+  return states.join('\n')
+}

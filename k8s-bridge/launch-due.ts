@@ -21,6 +21,8 @@ const overlapMs = 2000
 const claimMax = 64
 /** Queued runs looked at, and refused, in one pass at most: others wait for its end. */
 const queuedPageSize = 500
+/** How long a run that cannot be launched here waits before it fails of it: until then, whoever drives its adapter elsewhere can report for it. */
+const refusalAfterSeconds = 2
 const refusedMax = 20
 
 /**
@@ -55,7 +57,7 @@ export function createLauncher(hands: Hands): () => Promise<boolean> {
 
 /** Fails runs that can never be launched, whether a slot is free or not. Each row is looked at once; one that is missed is refused when claimed. */
 async function refuseQueued(hands: Hands, afterId: number): Promise<{ isMore: boolean; lastId: number }> {
-  const queued = await listQueuedRuns(hands.db, afterId, queuedPageSize)
+  const queued = await listQueuedRuns(hands.db, afterId, { limit: queuedPageSize, dueSeconds: refusalAfterSeconds })
   let refused = 0
   for (const run of queued) {
     const refusal = hands.runtime.refusal(run.spec)
@@ -99,6 +101,7 @@ async function launchOne(hands: Hands, claim: Claim, leaseEndsAtMs: number): Pro
   if (leftMs <= 0) return 'too late'
   try {
     const refusal = hands.runtime.refusal(claim.spec)
+    if (refusal && tries === 1) return later(claim, refusal.message, { kind: refusal.failureClass, message: refusal.message })
     const outcome = refusal ? { refused: refusal } : await hands.runtime.launch(claim, leftMs)
     if ('objectUid' in outcome) return { launched: { queueId, evaluationId, benchmarkIndex, attempt, objectUid: outcome.objectUid } }
     if ('obstacle' in outcome) return await meet(hands, claim, outcome.obstacle)

@@ -50,7 +50,7 @@ const gone = { holder: 'earlier', objectUid: 'pid:9', secondsAgo: 60, startedSec
 const other = { holder: 'other', objectUid: 'pid:9', secondsAgo: 5, startedSecondsAgo: 5 }
 
 const waits = (): LaunchedObject => {
-  const { started: _, ...waiting } = object({ obstacle: { failureClass: 'quota', message: 'No room.', limitSeconds: 3600 } })
+  const { started: _, ...waiting } = object({ waiting: { kind: 'quota', message: 'No room.', limitSeconds: 3600 } })
   return waiting
 }
 const waited = (sinceSecondsAgo: number) => ({ kind: 'quota', message: 'No room.', sinceSecondsAgo })

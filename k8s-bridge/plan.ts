@@ -2,7 +2,7 @@ import type { WaitingRun } from '#db/commands/note-waiting.ts'
 import type { StartedAttempt } from '#db/commands/note-start.ts'
 import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import { isTerminal } from '#shared/models/states.ts'
-import type { LaunchedObject, Mark, RunEnd, Runtime } from './runtime.ts'
+import type { EndedObject, LaunchedObject, Mark, RunEnd, Runtime } from './runtime.ts'
 
 export type Picture = {
   runs: readonly UnsettledRun[]
@@ -15,7 +15,7 @@ export type Picture = {
 
 export type Action =
   /** The attempt is over, for this reason if its adapter gave none. */
-  | { do: 'conclude'; run: UnsettledRun; end: RunEnd; isDisrupted: boolean; object: LaunchedObject | undefined }
+  | { do: 'conclude'; run: UnsettledRun; end: RunEnd; isDisrupted: boolean; object: EndedObject | undefined }
   /** The user is told why the run has not started. */
   | { do: 'note waiting'; waiting: WaitingRun }
   /** The attempt is on a machine. */
@@ -35,7 +35,7 @@ export type Action =
  * Pure, and given the whole picture every time: what a pass misses, the next one sees.
  */
 export function plan(picture: Picture): Action[] {
-  if (!picture.objects) return picture.runs.filter(isOverdueByClock(picture)).map((run) => conclude(run, deadlineOf(run)))
+  if (!picture.objects) return blind(picture)
   const objects = new Map(picture.objects.map((object) => [keyOf(object), object]))
   const runs = new Set(picture.runs.map(runKeyOf))
   const wanted = new Set<LaunchedObject>()
@@ -52,6 +52,10 @@ export function plan(picture: Picture): Action[] {
   return [...forRuns, ...forOthers.map((object) => discard(object, runs.has(runKeyOf(object))))]
 }
 
+/** Without seeing the runtime, only what is far beyond its deadline is known to be over. */
+const blind = (picture: Picture) =>
+  picture.runs.filter((run) => !isTerminal(run.state) && isOverdue(run, picture)).map((run) => conclude(run, deadlineOf(run)))
+
 const runKeyOf = ({ evaluationId, benchmarkIndex }: Omit<AttemptKey, 'attempt'>) => `${evaluationId}/${benchmarkIndex}`
 const keyOf = (key: AttemptKey) => `${runKeyOf(key)}/${key.attempt}`
 
@@ -63,25 +67,24 @@ const isOther = ({ launch }: UnsettledRun, { objectUid }: LaunchedObject) =>
 const discard = (object: LaunchedObject, isEarlierAttempt: boolean): Action =>
   object.end ? { do: 'release', object, isKept: isEarlierAttempt } : { do: 'end', attempt: object }
 
-const conclude = (run: UnsettledRun, end: RunEnd, object?: LaunchedObject): Action => ({
+const conclude = (run: UnsettledRun, end: RunEnd, object?: EndedObject): Action => ({
   do: 'conclude',
   run,
   end,
-  isDisrupted: object?.end?.isDisrupted ?? true,
+  isDisrupted: object?.end.isDisrupted ?? true,
   object,
 })
 
 function underWay(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
-  if (object.end) {
+  if (hasEnded(object)) {
     const { atMs, reportGraceMs, outcome } = object.end
     return picture.nowMs - atMs < reportGraceMs ? [] : [conclude(run, outcome, object)]
   }
   // First the words; the next pass sends the signal. What the adapter says about being ended comes too late.
-  if (isOverdue(run, object, picture)) return [conclude(run, deadlineOf(run))]
-  const { obstacle } = object
-  if (obstacle && run.waiting?.kind === obstacle.failureClass && run.waiting.sinceSecondsAgo >= obstacle.limitSeconds) {
-    const { failureClass, message, limitSeconds } = obstacle
-    return [conclude(run, { failureClass, message: `${message} ${patienceOf(limitSeconds)}` })]
+  if (isOverdue(run, picture)) return [conclude(run, deadlineOf(run))]
+  const { kind, message, limitSeconds } = object.waiting ?? STARTING
+  if (kind !== 'starting' && run.waiting?.kind === kind && run.waiting.sinceSecondsAgo >= limitSeconds) {
+    return [conclude(run, { failureClass: kind, message: `${message} ${patienceOf(limitSeconds)}` })]
   }
   return [...noteStart(run, object, picture), ...noteWaiting(run, object), ...mark(run, object)]
 }
@@ -97,20 +100,21 @@ function noteStart(run: UnsettledRun, { started }: LaunchedObject, { nowMs }: Pi
   if (!started || run.launch?.startedSecondsAgo !== null) return []
   const { evaluationId, benchmarkIndex, attempt } = run
   const { atMs, node, resources } = started
-  return [
-    { do: 'note start', started: { evaluationId, benchmarkIndex, attempt, node, resources, startedSecondsAgo: (nowMs - atMs) / 1000 } },
-  ]
+  // Clocks differ and jump: it cannot have been there before it was launched, nor later than now.
+  const startedSecondsAgo = Math.max(0, Math.min((nowMs - atMs) / 1000, run.launch.secondsAgo))
+  return [{ do: 'note start', started: { evaluationId, benchmarkIndex, attempt, node, resources, startedSecondsAgo } }]
 }
 
-const STARTING = { kind: 'starting', message: 'The adapter has been started and has not reported yet.' }
+const STARTING = { kind: 'starting', message: 'The adapter has been started and has not reported yet.', limitSeconds: Infinity } as const
 
-function noteWaiting(run: UnsettledRun, { obstacle, started }: LaunchedObject): Action[] {
-  if (run.state !== 'pending') return []
-  const found = obstacle ? { kind: obstacle.failureClass, message: obstacle.message } : started ? STARTING : null
-  if (found?.kind === run.waiting?.kind && found?.message === run.waiting?.message) return []
+function noteWaiting(run: UnsettledRun, object: LaunchedObject): Action[] {
+  const { kind, message } = object.waiting ?? STARTING
+  if (run.state !== 'pending' || (kind === run.waiting?.kind && message === run.waiting.message)) return []
   const { evaluationId, benchmarkIndex, attempt } = run
-  return [{ do: 'note waiting', waiting: { evaluationId, benchmarkIndex, attempt, waiting: found } }]
+  return [{ do: 'note waiting', waiting: { evaluationId, benchmarkIndex, attempt, waiting: { kind, message } } }]
 }
+
+const hasEnded = (object: LaunchedObject): object is EndedObject => object.end !== undefined
 
 const MARKS = { pending: 'Pending', running: 'Running', completed: 'Completed', failed: 'Failed', cancelled: undefined } as const
 
@@ -123,7 +127,7 @@ function mark(run: UnsettledRun, object: LaunchedObject): Action[] {
 function afterEnd(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
   const marked = mark(run, object)
   if (object.end) return [...marked, { do: 'settle', run, object }]
-  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !isOverdue(run, object, picture)
+  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !isOverdue(run, picture)
   const mayLeave = hasReported && (run.finishedSecondsAgo ?? 0) * 1000 < picture.runtime.leaveMs
   return mayLeave ? marked : [...marked, { do: 'end', attempt: object }]
 }
@@ -138,14 +142,9 @@ function withoutObject(run: UnsettledRun, picture: Picture): Action[] {
   return [isOver ? settle : conclude(run, end)]
 }
 
-const isOverdue = ({ deadlineSeconds }: UnsettledRun, { started }: LaunchedObject, { nowMs, runtime }: Picture) =>
-  started !== undefined && nowMs - started.atMs >= deadlineSeconds * 1000 + runtime.deadlineSlackMs
-
-/** The same without seeing the runtime. */
-const isOverdueByClock =
-  ({ runtime }: Picture) =>
-  ({ state, launch, deadlineSeconds }: UnsettledRun) =>
-    !isTerminal(state) && (launch?.startedSecondsAgo ?? 0) * 1000 > deadlineSeconds * 1000 + runtime.deadlineSlackMs
+/** By the database's clock, and whether or not the runtime can be seen. */
+const isOverdue = ({ launch, deadlineSeconds }: UnsettledRun, { runtime }: Picture) =>
+  (launch?.startedSecondsAgo ?? 0) * 1000 >= deadlineSeconds * 1000 + runtime.deadlineSlackMs
 
 const deadlineOf = ({ deadlineSeconds, benchmarkId }: UnsettledRun): RunEnd => ({
   failureClass: 'deadline',

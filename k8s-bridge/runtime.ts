@@ -13,7 +13,7 @@ export type RunEnd = {
 }
 
 /** Why something cannot start now, and for how long that is borne; then the run fails of it. */
-export type Obstacle = RunEnd & { limitSeconds: number }
+export type Obstacle = Pick<RunEnd, 'failureClass' | 'message'> & { limitSeconds: number }
 
 /** What a launched thing shows of its run to whoever looks at it without asking EvalHub. */
 export type Mark = 'Pending' | 'Running' | 'Completed' | 'Failed' | 'ThresholdViolated'
@@ -24,8 +24,8 @@ export type LaunchedObject = AttemptKey & {
   launchedAtMs: number
   /** Absent until it is on a machine: its deadline counts from then. */
   started?: { atMs: number; node: string; resources: Record<string, unknown> }
-  /** Why it is not on a machine, or cannot run there; absent if nothing is known. */
-  obstacle?: Obstacle
+  /** Why its adapter has not begun: what it will fail of after `limitSeconds`, or `starting`. Absent once it has, and where nothing is known. */
+  waiting?: { kind: FailureClass | 'starting'; message: string; limitSeconds: number }
   /** Absent while it waits or runs. */
   end?: {
     atMs: number
@@ -40,6 +40,16 @@ export type LaunchedObject = AttemptKey & {
   mark?: Mark
   /** All of it that is evidence is kept. */
   isSealed?: boolean
+}
+
+export type EndedObject = LaunchedObject & Required<Pick<LaunchedObject, 'end'>>
+
+/** What the logs of something that has ended tell. */
+export type LastWords = {
+  /** Events that its adapter reported, and that reached nobody. */
+  events: BenchmarkStatusEvent[]
+  /** What to tell the user if no report came, with the last lines of what was written. */
+  outcome: RunEnd
 }
 
 /** What differs between processes and Kubernetes: how runs are launched, seen, ended and cleaned up after. */
@@ -70,8 +80,8 @@ export type Runtime = {
   end(attempt: AttemptKey): void
   /** Shows the state of a run on what was launched for it. */
   mark(object: LaunchedObject, mark: Mark, run: UnsettledRun): Promise<void>
-  /** Keeps the rest of the logs of what has ended; answers the events that its adapter reported and that reached nobody. */
-  lastWords(object: LaunchedObject): Promise<BenchmarkStatusEvent[]>
+  /** Keeps the rest of the logs of what has ended, and answers what is in them. */
+  lastWords(object: EndedObject): Promise<LastWords>
   /** Keeps the rest of the logs of what has ended, and forgets it; what is not to be kept for people to look at is removed. */
   release(object: LaunchedObject, isKept: boolean): Promise<void>
   /** Keeps the rest of the logs of an attempt that is not seen any more, as far as there is any. Throws if it is there after all. */

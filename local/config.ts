@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { LOOPBACK_ADDRESS } from '#functions/config.ts'
 
 /** Names of the environment that only the hub reads. */
 export const HUB_VARIABLES = ['DATABASE_URL']
@@ -13,21 +14,24 @@ export const USAGE = `Usage: npm start -- [options]
   --max-parallel N            benchmark runs at once (default: twice the cores, at least 4)
   --data-dir DIR              where the database and the runs' files are (default .evalhub)
   --catalogue DIR             adds DIR/providers/*.yaml and DIR/collections/*.yaml; may be repeated
+  --log-requests              logs each request, a line of JSON
   --allow-provider-commands   lets providers that were created over the API name commands to run here
   --help                      prints this
 
   DATABASE_URL=postgres://…   uses that database instead of the embedded one
 `
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
-
 const Options = z.object({
   port: z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 or more').max(65535, 'must be at most 65535'),
-  host: z.string().regex(LOOPBACK, 'must be a loopback address: a hub without identities answers on its own machine only').optional(),
+  host: z
+    .string()
+    .regex(LOOPBACK_ADDRESS, 'must be a loopback address: a hub without identities answers on its own machine only')
+    .optional(),
   'max-parallel': z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be 1 or more').optional(),
   'data-dir': z.string().min(1),
   catalogue: z.array(z.string().min(1)).default([]),
   'allow-provider-commands': z.boolean(),
+  'log-requests': z.boolean(),
 })
 
 export type HubConfig = {
@@ -41,6 +45,8 @@ export type HubConfig = {
   /** The operator's catalogues, absolute, in order. */
   catalogues: string[]
   allowProviderCommands: boolean
+  /** Whether each request is logged; not unless told. */
+  logRequests?: boolean
   /** The hub's own, which adapters inherit but for `HUB_VARIABLES`. */
   environment: Readonly<Record<string, string | undefined>>
   /** Undefined: the embedded database. */
@@ -58,6 +64,7 @@ export function readHubConfig(argv: string[], env: Record<string, string | undef
       'data-dir': { type: 'string', default: '.evalhub' },
       catalogue: { type: 'string', multiple: true },
       'allow-provider-commands': { type: 'boolean', default: false },
+      'log-requests': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -72,6 +79,7 @@ export function readHubConfig(argv: string[], env: Record<string, string | undef
     dataDir: resolve(options['data-dir']),
     catalogues: options.catalogue.map((directory) => resolve(directory)),
     allowProviderCommands: options['allow-provider-commands'],
+    logRequests: options['log-requests'],
     environment: env,
     ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
   }

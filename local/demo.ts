@@ -40,7 +40,7 @@ else if (request.do === 'refuse') {
     catalogues: [],
     allowProviderCommands: false,
     environment: request.environment,
-    log: { info: () => undefined, error },
+    log: { info: () => undefined, warn: () => undefined, error },
   }
   const onLockLost = (onLost: (why: Error) => void) => () => onLost(new Error('The connection to the embedded database was lost'))
 

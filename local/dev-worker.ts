@@ -1,3 +1,4 @@
+import { createLog } from '#shared/log.ts'
 import { DEV_WORKER_USAGE, readDevWorkerConfig, type DevWorkerConfig } from './dev-worker-config.ts'
 import { openHubDatabase } from './hub-database.ts'
 import { startWorker } from './worker-server.ts'
@@ -5,6 +6,7 @@ import { startWorker } from './worker-server.ts'
 /** `npm run dev:worker`: the Worker on workerd and a database for it, until Ctrl-C. */
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
+const log = createLog({ write: say, now: () => new Date() })
 
 function fail(error: unknown): never {
   say(`evalhub: ${error instanceof Error ? error.message : String(error)}`)
@@ -13,7 +15,7 @@ function fail(error: unknown): never {
 
 async function start(config: DevWorkerConfig, stack: AsyncDisposableStack): Promise<string> {
   const onLockLost = () => fail('The database connection that keeps other hubs out was lost, so this one ends: start it again')
-  const { url: databaseUrl } = await openHubDatabase({ ...config, catalogues: [], log: say, onLockLost }, stack)
+  const { url: databaseUrl } = await openHubDatabase({ ...config, catalogues: [], log, onLockLost }, stack)
   const worker = await startWorker({ databaseUrl, port: config.port, onLog: say })
   stack.defer(() => worker.stop())
   return worker.url

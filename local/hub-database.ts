@@ -1,12 +1,11 @@
-import { fileURLToPath } from 'node:url'
 import { connect, type Pool } from '#db/client.ts'
-import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { lockHub } from '#db/hub-lock.ts'
 import { migrate } from '#db/migrate.ts'
-import { readCatalogue } from '#k8s-bridge/catalogue-sync.ts'
+import { followCatalogue } from '#k8s-bridge/catalogue-sync.ts'
+import { missingCatalogues } from '#k8s-bridge/read-catalogue.ts'
+import { SHIPPED_CATALOGUE } from '#k8s-bridge/shipped-catalogue.ts'
+import type { Log } from '#shared/log.ts'
 import { startPostgres } from './postgres.ts'
-
-const SHIPPED_CATALOGUE = fileURLToPath(new URL('../catalogue', import.meta.url))
 
 export type HubDatabaseOptions = {
   dataDir: string
@@ -14,21 +13,22 @@ export type HubDatabaseOptions = {
   catalogues: string[]
   /** Undefined: the embedded database. */
   databaseUrl?: string
-  /** Told, a line at a time, what a user may want to know. */
-  log: (message: string) => void
+  log: Log
   /** Called if this process can no longer be sure to be the only one on the database: it must stop. */
   onLockLost: () => void
 }
 
 /**
- * The database of a hub: started if it is the embedded one, kept from other hubs, migrated, and with the catalogue.
+ * The database of a hub: started if it is the embedded one, kept from other hubs, migrated, and with the catalogue, whose changes it follows.
  *
- * What is opened is put on `stack`, whose disposal ends it. Throws one line; the catalogue's mistakes are found before anything is started.
+ * What is opened is put on `stack`, whose disposal ends it. Throws a line for each mistake.
  */
 export async function openHubDatabase(options: HubDatabaseOptions, stack: AsyncDisposableStack): Promise<{ url: string; db: Pool }> {
   const { dataDir, log, onLockLost } = options
-  const catalogue = await readCatalogue([SHIPPED_CATALOGUE, ...options.catalogues])
-  const postgres = options.databaseUrl === undefined ? await startPostgres({ dataDir, log }) : undefined
+  const [missing] = await missingCatalogues(options.catalogues)
+  if (missing !== undefined) throw new Error(`The catalogue ${missing} has neither a folder providers nor a folder collections`)
+  const startOptions = { dataDir, log: (message: string) => log.info(message) }
+  const postgres = options.databaseUrl === undefined ? await startPostgres(startOptions) : undefined
   const url = options.databaseUrl ?? postgres?.url ?? ''
   const lock = await lockHub(url, onLockLost)
   // Only the holder of the lock may stop the server: without it, another hub is using it.
@@ -38,6 +38,7 @@ export async function openHubDatabase(options: HubDatabaseOptions, stack: AsyncD
   const db = connect(url)
   stack.defer(() => db.end({ timeout: 5 }))
   await migrate(db)
-  await syncCatalogue(db, catalogue)
+  const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...options.catalogues], { log })
+  stack.defer(() => following.stop())
   return { url, db }
 }

@@ -1,11 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { Registry, collectDefaultMetrics } from 'prom-client'
 import { connect } from '#db/client.ts'
 import { openStore, type Store } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
 import { findDocsFile } from '#functions/docs-files.ts'
+import type { AppOptions } from '#functions/env.ts'
+import { createRequestMetrics } from '#functions/request-metrics.ts'
+import { watchRequests } from '#functions/watch-requests.ts'
 import { startBridge } from '#k8s-bridge/bridge.ts'
+import { startClock } from '#k8s-bridge/clock.ts'
+import { createGauges } from '#k8s-bridge/gauges.ts'
 import { createLocalRuntime } from '#k8s-bridge/local/runtime.ts'
 import type { Log } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
@@ -30,6 +36,12 @@ export type HubOptions = HubConfig & {
 export const HOME = fileURLToPath(new URL('..', import.meta.url))
 const MAX_BODY_BYTES = 10 * 1024 * 1024
 
+/** For an answer to be sent, logs too: whoever reads them on a laptop may take the time. */
+const SEND_LIMIT_MS = 330_000
+
+/** As the bridge of a cluster keeps things, unless told. */
+const RETENTION = { logDays: 90, evaluationDays: 0 }
+
 /**
  * Starts everything in this process: database, API, bridge with the local runtime. Resolves when it answers.
  *
@@ -47,10 +59,24 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
 async function startParts(options: HubOptions, stack: AsyncDisposableStack): Promise<Hub> {
   const { log } = options
-  const { url: databaseUrl, db } = await openHubDatabase({ ...options, log: (message) => log.info(message) }, stack)
+  const { url: databaseUrl, db } = await openHubDatabase(options, stack)
 
-  const listening = await listen(appOf(openStore(db), log).fetch, options)
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const refreshGauges = createGauges({ registry, db, runtime: 'local' })
+  const watch = watchRequests({
+    ...(options.logRequests && { log }),
+    metrics: createRequestMetrics(registry, { scheme: 'http', host: options.host ?? 'localhost', port: options.port }),
+    sendLimitMs: () => SEND_LIMIT_MS,
+  })
+  const readMetrics = async () => {
+    await refreshGauges()
+    return { type: registry.contentType, text: await registry.metrics() }
+  }
+  const app = createApp({ ...appOptions(openStore(db), log), onAnswered: watch.onAnswered, readMetrics })
+  const listening = await listen(app.fetch, options)
   stack.defer(() => listening.close())
+  for (const server of listening.servers) watch.watch(server)
   // Not ::1, which an adapter's client may not know; 127.0.0.1 is always served unless another address was asked for.
   const host = options.host === '::1' ? '[::1]' : (options.host ?? '127.0.0.1')
   const callbackUrl = `http://${host}:${listening.port}`
@@ -68,8 +94,8 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
   }
 }
 
-function appOf(store: Store, log: Log) {
-  return createApp({
+function appOptions(store: Store, log: Log): AppOptions {
+  return {
     storeOf: () => store,
     identity: { mode: 'none' },
     log,
@@ -78,7 +104,7 @@ function appOf(store: Store, log: Log) {
     newRequestId: randomUUID,
     maxBodyBytes: MAX_BODY_BYTES,
     findDocsFile,
-  })
+  }
 }
 
 async function startLocalBridge(options: HubOptions, databaseUrl: string, callbackUrl: string, stack: AsyncDisposableStack) {
@@ -101,5 +127,8 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
     hiddenVariables: HUB_VARIABLES,
     onError,
   })
-  return startBridge({ db, runtime, holder, onError })
+  const bridge = await startBridge({ db, runtime, holder, onError })
+  const clock = startClock({ db, retention: RETENTION, onError })
+  stack.defer(() => clock.stop())
+  return bridge
 }

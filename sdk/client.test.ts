@@ -163,12 +163,28 @@ describe('a second try', () => {
   })
 
   // Guarantee: a job is never submitted twice behind the caller's back.
-  test('is never made for a submit or a delete', async () => {
+  test('is never made for a submit without a key, or a delete', async () => {
     handle = (_, response) => response.destroy()
     const { evaluations } = createClient({ baseUrl })
     expect(await failure(evaluations.submit(request))).toBeInstanceOf(ConnectionError)
+    expect(await failure(evaluations.submitBatch([request]))).toBeInstanceOf(ConnectionError)
     expect(await failure(evaluations.delete('x'))).toBeInstanceOf(ConnectionError)
-    expect(seen).toHaveLength(2)
+    expect(seen).toHaveLength(3)
+  })
+
+  test('is made for what has a key, with the same key and body, and for a question about states', async () => {
+    handle = (_, response) => answer(response, 503, {}, { 'Retry-After': '0' })
+    const { evaluations } = createClient({ baseUrl, maxRetries: 1 })
+    await failure(evaluations.submit(request, { idempotencyKey: 'k' }))
+    await failure(evaluations.submitBatch([request], { idempotencyKey: 'k' }))
+    await failure(evaluations.states(['a']))
+    const sent = seen.map(({ url, headers, body }) => [url.slice(url.indexOf('ns/') + 3), headers['idempotency-key'], JSON.parse(body)])
+    const each = [
+      ['jobs', 'k', request],
+      ['batch/jobs', 'k', { jobs: [request] }],
+      ['batch/jobs/states', undefined, { ids: ['a'] }],
+    ]
+    expect(sent).toEqual(each.flatMap((one) => [one, one]))
   })
 })
 

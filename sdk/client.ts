@@ -18,7 +18,7 @@ export type ClientOptions = {
   fetch?: typeof fetch
   /** Longest time for one try, body included. Default 30 s. */
   timeoutMs?: number
-  /** Further tries of a GET after a connection error, a 429 or a 5xx. Default 3. */
+  /** Further tries of what reads, or has an idempotency key, after a connection error, a 429 or a 5xx. Default 3. */
   maxRetries?: number
 }
 

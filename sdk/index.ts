@@ -19,7 +19,10 @@ export {
   EvaluationJob,
   EvaluationJobConfig,
   EvaluationState,
+  JobOutcome,
   JobSpec,
+  JobState,
+  JobStates,
   Message,
   MetricSchema,
   MetricStatistics,
@@ -35,5 +38,5 @@ export {
 export type { EvaluationJobRequest, Health, Page, ProviderRequest } from './models.ts'
 export type { CallOptions } from './request.ts'
 export type { ListCollections } from './resources/collections.ts'
-export type { ListEvaluations, LogOptions, Wait } from './resources/evaluations.ts'
+export type { ListEvaluations, LogOptions, SubmitOptions, Wait } from './resources/evaluations.ts'
 export type { ListProviders } from './resources/providers.ts'

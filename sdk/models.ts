@@ -6,6 +6,7 @@ export { BenchmarkResult, BenchmarkStatus, BenchmarkTest, MetricSchema, MetricSt
 export { Collection, CollectionBenchmark, CollectionConfig } from '#shared/models/collection.ts'
 export { AggregateTest, BenchmarkConfig, EvaluationJob, EvaluationJobConfig, ModelRef } from '#shared/models/evaluation.ts'
 export { BenchmarkStatusEvent, StatusEvent } from '#shared/models/event.ts'
+export { JobOutcome, JobOutcomes, JobState, JobStates } from '#shared/models/job-batch.ts'
 export { JobSpec } from '#shared/models/job-spec.ts'
 export { Message } from '#shared/models/message.ts'
 export type { Page } from '#shared/models/page.ts'

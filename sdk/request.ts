@@ -10,6 +10,10 @@ export type Call = CallOptions & {
   path: string
   query?: Record<string, string | number | boolean | undefined>
   body?: unknown
+  /** Sent as `Idempotency-Key`. */
+  idempotencyKey?: string | undefined
+  /** Changes nothing, though its method is POST. */
+  isReading?: boolean
 }
 
 export type Connection = {
@@ -71,9 +75,10 @@ async function attempt({ fetch, timeoutMs, headers, baseUrl }: Connection, call:
   const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout
   const content = call.body === undefined ? {} : { body: JSON.stringify(call.body) }
   const type = call.body === undefined ? {} : { 'Content-Type': 'application/json' }
+  const key = call.idempotencyKey === undefined ? {} : { 'Idempotency-Key': call.idempotencyKey }
   try {
     // A hub never redirects; following would carry the identity headers to another host.
-    const init = { method: call.method, headers: { Accept: 'application/json', ...headers, ...type }, signal, ...content }
+    const init = { method: call.method, headers: { Accept: 'application/json', ...headers, ...type, ...key }, signal, ...content }
     const response = await fetch(url, { ...init, redirect: 'manual' })
     const text = await response.text()
     const requestId = response.headers.get('X-Global-Transaction-Id')
@@ -87,9 +92,12 @@ async function attempt({ fetch, timeoutMs, headers, baseUrl }: Connection, call:
   }
 }
 
-/** How long to wait before the next try; undefined if this outcome is the call's. Only a GET may be done twice. */
+/** What may be done twice: it reads, or the hub knows it again by its key. */
+const isRepeatable = ({ method, isReading, idempotencyKey }: Call) => method === 'GET' || isReading || idempotencyKey !== undefined
+
+/** How long to wait before the next try; undefined if this outcome is the call's. */
 function delayAfter(outcome: Answer | ConnectionError, call: Call, tried: number, maxRetries: number): number | undefined {
-  if (call.method !== 'GET') return undefined
+  if (!isRepeatable(call)) return undefined
   if (outcome instanceof ConnectionError) return retryDelayMs(tried, maxRetries, undefined, Math.random())
   if (outcome.status !== 429 && outcome.status < 500) return undefined
   return retryDelayMs(tried, maxRetries, retryAfterMs(outcome.retryAfter, Date.now()), Math.random())
@@ -117,8 +125,8 @@ function parseAnswer(call: Call, { status, text, requestId }: Answer): unknown {
 }
 
 /**
- * The one way to the hub. A GET is repeated on connection errors, 429 and 5xx, up to `maxRetries` times; everything
- * else is sent once. Throws `ApiError` or `ConnectionError`, or the reason of an aborted `signal`.
+ * The one way to the hub. What reads, and what has an idempotency key, is repeated on connection errors, 429 and 5xx, up to
+ * `maxRetries` times; everything else is sent once. Throws `ApiError` or `ConnectionError`, or the reason of an aborted `signal`.
  */
 export function createRequest(connection: Connection): Request {
   return {

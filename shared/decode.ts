@@ -31,12 +31,16 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 
 /** As `decode`, for what has been parsed already, from YAML for instance. */
 export function decodeValue<Schema extends z.ZodType>(schema: Schema, name: string, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(fold(schema, value) ?? {}, { reportInput: true })
+  const result = checkValue(schema, value)
   if (result.success) return result.data
   const mismatch = result.error.issues.find((issue) => issue.code === 'invalid_type' && issue.input !== undefined)
   if (mismatch) throw HubError.of('invalid_json_request', { Error: `${pathOf(mismatch.path) || 'the body'}: ${mismatch.message}` })
   throw HubError.of('request_validation_failed', { Error: sentence(name, result.error.issues) })
 }
+
+/** As `decodeValue`, and refuses nothing: all that is wrong comes back, with paths in the schema's spelling. */
+export const checkValue = <Schema extends z.ZodType>(schema: Schema, value: unknown): z.ZodSafeParseResult<z.output<Schema>> =>
+  schema.safeParse(fold(schema, value) ?? {}, { reportInput: true })
 
 function parse(text: string): unknown {
   try {
@@ -80,7 +84,7 @@ function fold(schema: z.ZodType, value: unknown): unknown {
   return folded
 }
 
-const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 // zod's own element and shape are typed by its core, whose every schema is one of the classic API here.
@@ -110,11 +114,11 @@ type Issue = z.core.$ZodIssue
 /** The first failure in words of its own where the contract has such; else all failures, a line each, in its form. */
 function sentence(name: string, issues: readonly Issue[]): string {
   const [first] = issues
-  if (first?.code === 'invalid_value') return `${String(first.path.at(-1))} must be one of: ${first.values.join(', ')}`
+  if (first?.code === 'invalid_value') return `${String(first.path.at(-1))} must be one of: ${first.values.filter(Boolean).join(', ')}`
   if (first?.code === 'custom' && typeof first.params?.text === 'string') return first.params.text
   return issues
     .map((issue) => {
-      const field = String(issue.path.at(-1) ?? '')
+      const field = pathOf(issue.path.slice(typeof issue.path.at(-1) === 'number' ? -2 : -1))
       return `Key: '${name}.${pathOf(issue.path)}' Error:Field validation for '${field}' failed on the '${tagOf(issue)}' tag`
     })
     .join('\n')
@@ -130,5 +134,6 @@ function tagOf(issue: Issue): string {
   return issue.code
 }
 
-const pathOf = (path: readonly PropertyKey[]) =>
+/** `benchmarks[0].id` */
+export const pathOf = (path: readonly PropertyKey[]) =>
   path.map((part, at) => (typeof part === 'number' ? `[${part}]` : `${at ? '.' : ''}${String(part)}`)).join('')

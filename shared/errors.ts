@@ -30,6 +30,7 @@ const ANSWERS = {
   unauthorized: [401, '{Error}'],
   forbidden: [403, '{Error}'],
   idempotency_key_reused: [409, "The Idempotency-Key '{Key}' was used with another request."],
+  precondition_failed: [412, 'It has changed since it was read: its present ETag is not one of If-Match. Read it again, then change it.'],
   foreign_request: [403, '{Error}'],
   internal_server_error: [500, 'An internal error occurred. Its trace id leads to the cause in the log of the hub.'],
   unavailable: [503, 'The hub cannot answer now: {Error} Try again in a few seconds.'],

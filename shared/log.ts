@@ -1,20 +1,31 @@
 /** One line of JSON for each thing that operators should know. Values are never secrets: see the callers. */
 export type Log = {
   info: (message: string, details?: object) => void
+  /** Nothing failed, but somebody should look. */
+  warn: (message: string, details?: object) => void
   error: (message: string, error: unknown, details?: object) => void
 }
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+export type LogLevel = (typeof LEVELS)[number]
 
 type Rim = {
   write: (line: string) => void
   now: () => Date
+  /** Lines below it are not written. */
+  level?: LogLevel
 }
 
 /** A log that hands each line to `write`, with the time. An error is written with its causes and its stack. */
-export function createLog({ write, now }: Rim): Log {
-  const line = (level: string, message: string, details: object) =>
+export function createLog({ write, now, level: least = 'info' }: Rim): Log {
+  const line = (level: LogLevel, message: string, details: object) => {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return
     write(JSON.stringify({ time: now().toISOString(), level, message, ...details }))
+  }
   return {
     info: (message, details = {}) => line('info', message, details),
+    warn: (message, details = {}) => line('warn', message, details),
     error: (message, error, details = {}) => line('error', message, { ...details, error: described(error) }),
   }
 }

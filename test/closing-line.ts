@@ -4,18 +4,22 @@ import type { Reporter, TestModule } from 'vitest/node'
 const closingLine: Reporter = {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]) {
     const count = { passed: 0, failed: errors.length, skipped: 0 }
-    const reasons = new Set<string>()
+    const skipped = new Map<string, string[]>()
     for (const module of modules) {
       count.failed += module.errors().length
       for (const test of module.children.allTests()) {
         const result = test.result()
         count[result.state === 'pending' ? 'skipped' : result.state]++
-        if (result.state === 'skipped' && result.note !== undefined) reasons.add(`${test.fullName}: ${result.note}`)
+        if (result.state === 'skipped' && result.note !== undefined) {
+          skipped.set(result.note, [...(skipped.get(result.note) ?? []), test.fullName])
+        }
       }
     }
-    for (const reason of reasons) process.stdout.write(`\nskipped: ${reason}`)
-    const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
-    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${skipped}\n`)
+    for (const [reason, names] of skipped) {
+      process.stdout.write(`\nskipped: ${names.length === 1 ? names[0] : `${names.length} tests`}: ${reason}`)
+    }
+    const rest = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
+    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${rest}\n`)
   },
 }
 export default closingLine

@@ -81,8 +81,24 @@ describe('npm start', () => {
     const providers = join(folder, 'catalogue', 'providers')
     await mkdir(providers, { recursive: true })
     await writeFile(join(providers, 'bad.yaml'), 'id: bad\nbenchmarks: [{ id: 7 }]\n')
-    await expectRefusal(['--catalogue', join(folder, 'catalogue')], /bad\.yaml is not valid: .*benchmarks\[0\]\.id/)
+    await writeFile(join(providers, 'worse.yaml'), 'id: [\n')
+    await expectRefusal(
+      ['--catalogue', join(folder, 'catalogue')],
+      /bad\.yaml is not valid: line 2: benchmarks\[0\]\.id.*worse\.yaml is not valid: line 2: /s,
+    )
     await expectRefusal(['--catalogue', join(folder, 'nowhere')], /nowhere has neither a folder providers/)
+  })
+
+  test('follows the files of a catalogue while it runs', async () => {
+    const file = join(folder, 'catalogue', 'providers', 'own.yaml')
+    await mkdir(join(file, '..'), { recursive: true })
+    await writeFile(file, 'id: own\nname: One\n')
+    const hub = await startHubProcess({ dataDir, args: ['--catalogue', join(folder, 'catalogue')] })
+    const { providers } = createClient({ baseUrl: hub.url })
+    expect(await providers.get('own')).toMatchObject({ name: 'One' })
+    await writeFile(file, 'id: own\nname: Two\n')
+    await vi.waitFor(async () => expect(await providers.get('own')).toMatchObject({ name: 'Two' }), { timeout: 10_000 })
+    await hub.stop()
   })
 
   test('says that its data directory is a file', async () => {

@@ -9,7 +9,7 @@ import type { Store } from '#db/store.ts'
 const app = createApp({
   storeOf: () => ({}) as Store, // no route is called
   identity: { mode: 'none' },
-  log: { info: () => undefined, error: () => undefined },
+  log: { info: () => undefined, warn: () => undefined, error: () => undefined },
   now: () => new Date(0),
   newId: () => '',
   newRequestId: () => '',

@@ -8,6 +8,7 @@ import { claimLaunches } from '#db/commands/claim-launches.ts'
 import { clearLog } from '#db/commands/clear-log.ts'
 import { deferLaunches } from '#db/commands/defer-launch.ts'
 import { endRun } from '#db/commands/end-run.ts'
+import { expireEvaluations, expireLogs } from '#db/commands/expire.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { recordLaunches } from '#db/commands/record-launch.ts'
 import { noteBridge } from '#db/commands/note-bridge.ts'
@@ -18,8 +19,12 @@ import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { settleRuns } from '#db/commands/settle-run.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
+import { findLastChunks } from '#db/queries/last-chunks.ts'
+import { findLogEnd } from '#db/queries/log-end.ts'
+import { listAttemptEnds, listLaunchWaits, nextSpan, readStandings } from '#db/queries/gauges.ts'
 import { findLogPosition } from '#db/queries/log-position.ts'
 import { listQueuedRuns } from '#db/queries/queued-runs.ts'
+import { checkMigrated } from '#db/queries/readiness.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
 import { forTenant, openStore, type TenantStore } from '#db/store.ts'
 import { test } from '#db/test-db.ts'
@@ -118,10 +123,12 @@ async function useCatalogue(store: TenantStore) {
   const filters = { name: parseFilter('n|m', { canNegate: false }), tags: parseFilter('a,b', { canNegate: false }) }
   for (const scope of ['system', 'tenant'] as const) {
     await store.listProviders({ ...filters, scope }, { limit: 5, offset: 1 }, scope === 'system')
-    await store.listCollections({ tags: parseFilter('a|b', { canNegate: false }), scope }, { limit: 0, offset: 0 })
+    const words = { domains: parseFilter('a,b', { canNegate: false }), tasks: parseFilter('a|b', { canNegate: false }) }
+    await store.listCollections({ tags: parseFilter('a|b', { canNegate: false }), words, scope }, { limit: 0, offset: 0 })
   }
   await store.findProvider(id)
   await store.findCollection(id)
+  await expect(store.deleteProvider(id, ['another version'])).rejects.toThrow('changed')
   await store.deleteProvider(id)
   await store.deleteCollection(id)
 }
@@ -134,10 +141,23 @@ async function useJobs(db: Pool, store: TenantStore) {
   const { id } = (await store.createEvaluation(newJob(key))).resource
   await removeExpiredKeys(db)
   await store.listEvaluations({}, { limit: 5, offset: 0 })
-  await store.listEvaluations({ status: parseFilter('!pending', { canNegate: true }) }, { limit: 5, offset: 0 })
+  await store.listEvaluations(
+    { name: parseFilter('n', { canNegate: false }), owner: parseFilter('!ann,bob', { canNegate: true }) },
+    { limit: 0, offset: 1 },
+  )
+  await store.listEvaluations({ status: parseFilter('pending|failed', { canNegate: true }) }, { limit: 0, offset: 1 })
+  await store.listEvaluations(
+    { status: parseFilter('!pending', { canNegate: true }), tags: parseFilter('a|b', { canNegate: false }) },
+    { limit: 5, offset: 0 },
+  )
   await store.findEvaluation(id)
+  await store.findJobStates([id, resource.id])
   await store.listLogOwners(id)
-  await store.findLogChunks(id, { benchmark_index: 0, benchmark_id: 'b', attempt: 1 })
+  await store.listAttempts(id, 0)
+  const owner = { benchmark_index: 0, benchmark_id: 'b', attempt: 1, container: null }
+  await store.findLogPieces(id, owner, { after: -1, backwards: false, sinceSeconds: undefined })
+  await store.findLogPieces(id, owner, { after: 9, backwards: true, sinceSeconds: 60 })
+  await expect(store.cancelEvaluation(id, NOW, ['another version'])).rejects.toThrow('changed')
   await store.cancelEvaluation(id, NOW)
   await store.deleteEvaluation(id, NOW)
   return resource.id
@@ -154,6 +174,8 @@ async function useBridge(db: Pool, evaluationId: string) {
   const log = { evaluationId, benchmarkIndex: 0, attempt: 1 }
   await appendLog(db, { ...log, container: 'local', seq: 0, chunk: new Uint8Array([1]), bytes: 1, firstAtMs: 0, lastAtMs: 1 })
   await findLogPosition(db, log, 'local')
+  await findLastChunks(db, log, 'adapter', 10)
+  await findLogEnd(db, log, 'local', 2)
   await clearLog(db, log)
   const failure = { ...log, failureClass: 'hub_restarted' as const, message: 'm' }
   await noteWaiting(db, [{ ...log, waiting: { kind: 'starting', message: 'm' } }])
@@ -163,9 +185,19 @@ async function useBridge(db: Pool, evaluationId: string) {
   await concludeAttempt(db, { ...failure, isDisrupted: true }, NOW)
   await endRun(db, { ...failure, attempt: 2 }, NOW)
   await settleRuns(db, [{ ...log, attempt: 2, launch: { holder: 'bridge', objectUid: 'u', secondsAgo: 1 } }])
-  await listQueuedRuns(db, 0, 10)
+  await listQueuedRuns(db, 0, { limit: 10, dueSeconds: 0 })
   await listUnsettledRuns(db, { present: [log], limit: 10, everyLaunched: true })
   await purgeEvaluations(db, [...(await listPurgeableEvaluations(db, 10)), evaluationId])
+}
+
+async function useClock(db: Pool) {
+  await checkMigrated(db)
+  await readStandings(db)
+  const span = await nextSpan(db, undefined, 0)
+  await listLaunchWaits(db, span)
+  await listAttemptEnds(db, await nextSpan(db, span.to, 0))
+  await expireLogs(db, 1, 10)
+  await expireEvaluations(db, 1, 10)
 }
 
 // Guarantee: no statement is first tried by a user. The server prepares each one, so a column that a migration renames is found here.
@@ -177,17 +209,20 @@ test('every statement and every part of one runs against the migrated schema', a
   const own = forTenant(store, { tenant, user: 'ann', everyTenant: false })
   const operator = forTenant(store, { tenant: '', user: '', everyTenant: true })
 
-  await syncCatalogue(noted, {
+  const files = {
     providers: [ProviderFile.parse({ ...provider, id: 'p', deadline_seconds: 60 })],
     collections: [CollectionFile.parse({ ...collection, id: 'c' })],
-  })
+  }
+  await syncCatalogue(noted, files, '0.0.0')
   for (const one of [own, operator]) {
     await useCatalogue(one)
     const id = await useJobs(noted, one)
+    await store.findRequest(id)
     await store.recordEvent({ evaluationId: id, event: event('running') }, NOW)
     await store.recordEvent({ evaluationId: id, event: event('running', { phase: 'loading_data', progress: 0.5 }) }, NOW)
     await useBridge(noted, id)
-    await store.recordEvent({ evaluationId: id, event: event('failed'), attempt: 1 }, NOW)
+    await store.recordEvent({ evaluationId: id, event: event('failed', { benchmark_index: 1 }), attempt: 1 }, NOW)
+    await useClock(noted)
     await store.recordEvent({ evaluationId: id, event: event('completed', { benchmark_index: 1, metrics: { a: 1 } }) }, NOW)
   }
 

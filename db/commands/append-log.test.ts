@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { appendLog } from './append-log.ts'
 import { clearLog } from './clear-log.ts'
+import { findLogEnd } from '../queries/log-end.ts'
 import { findLogPosition } from '../queries/log-position.ts'
 import { specFor, submitSpecs } from '../test-evaluation.ts'
 import { test } from '../test-db.ts'
@@ -40,6 +41,25 @@ describe('appendLog', () => {
     await appendLog(db, piece(id, 1, 7))
 
     expect(await findLogPosition(db, keyOf(id), 'local')).toEqual({ bytes: 17, seq: 2 })
+  })
+})
+
+describe('findLogEnd', () => {
+  test('has the pieces of the last seconds, as they were kept, in order', async ({ db }) => {
+    const id = await submitSpecs(db, [specFor('true')])
+    expect(await findLogEnd(db, keyOf(id), 'local', 2)).toEqual({ bytes: 0, seq: 0, pieces: [] })
+    const times = new Uint8Array([7, 0])
+    for (const [seq, second] of [0, 5, 6, 7].entries()) {
+      await appendLog(db, { ...piece(id, seq, 10), lastAtMs: 1_700_000_000_000 + second * 1000, ...(seq === 3 && { times }) })
+    }
+    await appendLog(db, { ...piece(id, 0, 1000), container: 'sidecar' })
+    await appendLog(db, piece(id, 0, 1000, 2))
+
+    const { bytes, seq, pieces } = await findLogEnd(db, keyOf(id), 'local', 2)
+
+    expect({ bytes, seq }).toEqual({ bytes: 40, seq: 4 })
+    expect(pieces.map(({ chunk }) => chunk.at(-1))).toEqual([1, 2, 3])
+    expect(pieces.map((each) => each.times && [...each.times])).toEqual([null, null, [7, 0]])
   })
 })
 

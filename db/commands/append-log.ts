@@ -4,7 +4,7 @@ export type LogChunk = {
   evaluationId: string
   benchmarkIndex: number
   attempt: number
-  /** `adapter` in a pod, `local` on a laptop. */
+  /** `adapter`, `sidecar`, `init` and `events` of a pod; `local` on a laptop. */
   container: string
   /** From 0, without gaps. */
   seq: number
@@ -15,14 +15,19 @@ export type LogChunk = {
   /** Bounds of the time in which the lines were written, in milliseconds since 1970. */
   firstAtMs: number
   lastAtMs: number
+  /**
+   * gzip: the time of each line that begins in the chunk, RFC 3339 in UTC with nine digits, one a line; an empty one for a line of the
+   * bridge's own, which was written between its neighbours. Absent where only the bounds are known.
+   */
+  times?: Uint8Array
 }
 
 /** Adds a piece to a run's log. Repeating one whose answer was lost replaces it, also by a longer one. */
 export async function appendLog(db: Db, log: LogChunk): Promise<void> {
   await db`
-    insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
+    insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at, times)
     values (${log.evaluationId}, ${log.benchmarkIndex}, ${log.attempt}, ${log.container}, ${log.seq}, ${log.chunk}, ${log.bytes},
-      to_timestamp(${log.firstAtMs}::float8 / 1000), to_timestamp(${log.lastAtMs}::float8 / 1000))
+      to_timestamp(${log.firstAtMs}::float8 / 1000), to_timestamp(${log.lastAtMs}::float8 / 1000), ${log.times ?? null})
     on conflict (evaluation_id, benchmark_index, attempt, container, seq) do update
-    set chunk = excluded.chunk, bytes = excluded.bytes, first_at = excluded.first_at, last_at = excluded.last_at`
+    set chunk = excluded.chunk, bytes = excluded.bytes, first_at = excluded.first_at, last_at = excluded.last_at, times = excluded.times`
 }

@@ -5,7 +5,7 @@ import type { Scope } from '../scope.ts'
 /** What a client says to make a request repeatable. */
 export type Idempotency = {
   key: string
-  /** SHA-256 of the request's body, hexadecimal. */
+  /** SHA-256 of the request as JSON without spaces, hexadecimal. */
   bodyHash: string
 }
 

@@ -11,13 +11,13 @@ export async function createProvider(tx: Db, scope: Scope, id: string, config: P
     insert into evalhub.providers (id, tenant, source, owner, config, runtime)
     values (${id}, ${scope.tenant}, 'api', ${scope.user}, ${json(tx, stored)}, ${runtime ? json(tx, runtime) : null})
     returning id, tenant, owner, to_json(created_at) as created_at, to_json(updated_at) as updated_at, config, runtime`
-  await writeBenchmarks(tx, id, benchmarks ?? [])
-  return toProvider({ ...row, benchmarks: benchmarks ?? null })
+  await writeBenchmarks(tx, id, benchmarks)
+  return toProvider({ ...row, benchmarks })
 }
 
-/** A provider in the parts in which it is stored. Its own list stays with it only to tell an empty one from none. */
-export function splitProvider({ benchmarks, runtime, ...rest }: ProviderConfig) {
-  return { config: { ...rest, ...(benchmarks?.length === 0 && { benchmarks }) }, runtime, benchmarks }
+/** A provider in the parts in which it is stored. */
+export function splitProvider({ benchmarks = [], runtime, ...config }: ProviderConfig) {
+  return { config, runtime, benchmarks }
 }
 
 /** Makes the benchmarks of a stored provider exactly these. */

@@ -1,6 +1,6 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
 import type { Found } from '#shared/domain/resolve-benchmarks.ts'
-import type { Collection, CollectionConfig } from '#shared/models/collection.ts'
+import { COLLECTION_WORDS, type Collection, type CollectionConfig, type CollectionWords } from '#shared/models/collection.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { BenchmarkResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
 import type { Db } from '../client.ts'
@@ -11,9 +11,9 @@ import { containing, matching, sliced, type Fragment, type Listed, type Slice } 
 type ResourceRow = { id: string; tenant: string; owner: string; created_at: string; updated_at: string }
 
 export type ProviderRow = ResourceRow & {
-  /** Without `runtime` and `benchmarks`; with an empty list of the latter if the provider was created with one. */
-  config: Omit<ProviderConfig, 'runtime'>
+  config: Omit<ProviderConfig, 'runtime' | 'benchmarks'>
   runtime: ProviderRuntime | null
+  /** Null if there are none. */
   benchmarks: BenchmarkResource[] | null
 }
 export type CollectionRow = ResourceRow & { config: CollectionConfig }
@@ -29,19 +29,27 @@ const toResource = ({ id, tenant, owner, created_at, updated_at }: ResourceRow) 
 })
 
 export function toProvider({ config, runtime, benchmarks, ...row }: ProviderRow): Provider {
-  return { resource: toResource(row), ...config, ...(runtime && { runtime }), benchmarks: benchmarks ?? config.benchmarks ?? null }
+  return { resource: toResource(row), ...config, ...(runtime && { runtime }), benchmarks: benchmarks ?? [] }
 }
 
 export const toCollection = ({ config, ...row }: CollectionRow): Collection => ({ resource: toResource(row), ...config })
 
-export type CatalogueFilters = Partial<Record<'name' | 'tags' | 'owner' | 'category', Filter | undefined>> & { scope?: 'system' | 'tenant' }
+export type CatalogueFilters = Partial<Record<'name' | 'tags' | 'owner' | 'category', Filter | undefined>> & {
+  scope?: 'system' | 'tenant'
+  /** Of collections: the lists of words that each must carry. */
+  words?: Partial<Record<CollectionWords, Filter | undefined>>
+}
 
 /** All that a tenant may list: its own and the catalogue's; for the operator everything. */
 const listed = (db: Db, scope: Scope, filters: CatalogueFilters) => db`
   ${scope.everyTenant ? db`true` : db`(tenant = ${scope.tenant} or source = 'catalogue')`}
   ${filters.scope ? db`and source = ${filters.scope === 'system' ? 'catalogue' : 'api'}` : db``}
   ${matching(db, db`config->>'name'`, filters.name)} ${containing(db, db`config->'tags'`, filters.tags)}
-  ${matching(db, db`owner`, filters.owner)} ${matching(db, db`config->>'category'`, filters.category)}`
+  ${matching(db, db`owner`, filters.owner)} ${matching(db, db`config->>'category'`, filters.category)}
+  ${containingWords(db, filters.words ?? {})}`
+
+const containingWords = (db: Db, words: NonNullable<CatalogueFilters['words']>): Fragment =>
+  COLLECTION_WORDS.reduce((all, list) => db`${all} ${containing(db, db`config->${list}::text`, words[list])}`, db``)
 
 async function list<Item extends object>(
   db: Db,
@@ -90,54 +98,87 @@ export async function findProvider(db: Db, scope: Scope, id: string): Promise<Pr
   return row && toProvider(row)
 }
 
+/** The page about a benchmark of a collection, as its provider names it now; no row if it names none, is gone, or belongs to another tenant. */
+export const pageOf = (db: Db, entry: Fragment, tenant: Fragment) => db`
+  select jsonb_build_object('url', benchmark.definition->'url') as page
+  from evalhub.provider_benchmarks as benchmark join evalhub.providers as provider on provider.id = benchmark.provider_id
+  where benchmark.provider_id = ${entry}->>'provider_id' and benchmark.benchmark_id = ${entry}->>'id'
+    and benchmark.definition->>'url' <> '' and (provider.source = 'catalogue' or provider.tenant = ${tenant})`
+
+/** The collection with the present page of each of its benchmarks, whatever was stored. */
+const collectionColumns = (db: Db) => db`
+  ${resourceColumns(db)}, config || jsonb_build_object('benchmarks', (
+    select jsonb_agg((entry - 'url') || coalesce(page, '{}') order by place)
+    from jsonb_array_elements(config->'benchmarks') with ordinality as entries (entry, place)
+      left join lateral (${pageOf(db, db`entry`, db`case when collections.source = 'api' then collections.tenant end`)}) as found on true
+  )) as config`
+
 export async function listCollections(db: Db, scope: Scope, filters: CatalogueFilters, slice: Slice): Promise<Listed<Collection>> {
-  const { items, total } = await list<CollectionRow>(
-    db,
-    db`evalhub.collections`,
-    db`${resourceColumns(db)}, config`,
-    listed(db, scope, filters),
-    slice,
-  )
+  const { items, total } = await list<CollectionRow>(db, db`evalhub.collections`, collectionColumns(db), listed(db, scope, filters), slice)
   return { items: items.map(toCollection), total }
 }
 
 /** Undefined also when it belongs to another tenant. */
 export async function findCollection(db: Db, scope: Scope, id: string): Promise<Collection | undefined> {
   const [row] = await db<CollectionRow[]>`
-    select ${resourceColumns(db)}, config from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
+    select ${collectionColumns(db)} from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
   return row && toCollection(row)
 }
 
 export type Resolution = { collection: { config: CollectionConfig; updated_at: string } | null; found: Found[] }
 
-/** All that a submit needs of the catalogue, in one statement: the collection, and each benchmark that it or the request names. */
-export async function resolve(db: Db, scope: Scope, request: EvaluationJobConfig): Promise<Resolution> {
-  const named = (request.benchmarks ?? []).map(({ provider_id, id }) => ({ provider_id, benchmark_id: id }))
-  const [row] = await db<[Resolution]>`
-    with collection as materialized (
-      select config, to_json(updated_at) as updated_at
-      from evalhub.collections where id = ${request.collection?.id ?? ''} ${ofTenantOrCatalogue(db, scope)}
+/** What a submit asks the catalogue. */
+export type Question = { tenant: string; request: Pick<EvaluationJobConfig, 'benchmarks' | 'collection'> }
+
+/**
+ * All that submits need of the catalogue, in one statement: the collection of each, and each benchmark that it or the request names.
+ *
+ * Answers in the order of the questions. Those that name the same things share an answer, which nobody may change.
+ */
+export async function resolve(db: Db, questions: readonly Question[]): Promise<Resolution[]> {
+  // Jobs that come together often differ in their model only.
+  const keys = questions.map((question) => JSON.stringify(toWanted(question)))
+  const wanted = new Map(questions.map((question, at) => [keys[at], toWanted(question)]))
+  const rows = await db<(Resolution & { at: number })[]>`
+    with wanted as materialized (
+      select * from jsonb_to_recordset(${json(
+        db,
+        [...wanted.values()].map((one, at) => ({ at, ...one })),
+      )}) as wanted (at int, tenant text, collection text, named jsonb)
+    ), collection as materialized (
+      select at, wanted.tenant, config, to_json(updated_at) as updated_at
+      from wanted join evalhub.collections on id = wanted.collection and (collections.tenant = wanted.tenant or source = 'catalogue')
     ), pairs as (
-      select provider_id, benchmark_id
-      from jsonb_to_recordset(${json(db, named)}) as named (provider_id text, benchmark_id text)
+      select at, tenant, provider_id, benchmark_id
+      from wanted, jsonb_to_recordset(named) as named (provider_id text, benchmark_id text)
       union
-      select entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
+      select at, tenant, entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
+    ), answers as (
+      select at, json_agg(json_build_object(
+        'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'provider_known', provider.id is not null,
+        'from_catalogue', coalesce(provider.source = 'catalogue', false), 'runtime', provider.runtime,
+        'deadline_seconds', provider.deadline_seconds, 'definition', benchmark.definition
+      )) as found
+      from pairs
+      left join evalhub.providers as provider
+        on provider.id = pairs.provider_id and (provider.tenant = pairs.tenant or provider.source = 'catalogue')
+      left join evalhub.provider_benchmarks as benchmark
+        on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
+      group by at
     )
     select
-      (select to_json(collection) from collection) as collection,
-      (
-        select coalesce(json_agg(json_build_object(
-          'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'provider_known', provider.id is not null,
-          'from_catalogue', coalesce(provider.source = 'catalogue', false), 'runtime', provider.runtime,
-          'deadline_seconds', provider.deadline_seconds, 'definition', benchmark.definition
-        )), '[]')
-        from pairs
-        left join lateral (
-          select id, source, runtime, deadline_seconds from evalhub.providers
-          where id = pairs.provider_id ${ofTenantOrCatalogue(db, scope)}
-        ) as provider on true
-        left join evalhub.provider_benchmarks as benchmark
-          on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
-      ) as found`
-  return row
+      at, coalesce(found, '[]') as found,
+      case when config is not null then json_build_object('config', config, 'updated_at', updated_at) end as collection
+    from wanted left join collection using (at) left join answers using (at)`
+  const order = [...wanted.keys()]
+  const byKey = new Map(rows.map(({ at, ...resolution }) => [order[at], resolution]))
+  return keys.map((key) => byKey.get(key) ?? NOTHING)
 }
+
+const NOTHING: Resolution = { collection: null, found: [] }
+
+const toWanted = ({ tenant, request: { benchmarks = [], collection } }: Question) => ({
+  tenant,
+  collection: collection?.id ?? '',
+  named: benchmarks.map(({ provider_id, id }) => ({ provider_id, benchmark_id: id })),
+})

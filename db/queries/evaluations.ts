@@ -1,9 +1,12 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import { EVALUATION_STATES, type EvaluationState } from '#shared/models/states.ts'
+import { sha256 } from '#shared/sha256.ts'
 import type { Db } from '../client.ts'
+import { json } from '../json.ts'
 import { toJob, type JobRow } from '../rows.ts'
-import { ofTenant, type Scope } from '../scope.ts'
-import { containing, matching, sliced, type Listed, type Slice } from './filters.ts'
+import { ofTenant, type Scope, type TenantScope } from '../scope.ts'
+import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
 
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
@@ -19,8 +22,10 @@ const jobColumns = (db: Db) => db`
         'provider_id', provider_id, 'benchmark_id', benchmark_id, 'benchmark_index', benchmark_index, 'state', state, 'phase', phase,
         'progress', progress, 'error_message', error_message, 'warning_message', warning_message, 'started_at', started_at,
         'completed_at', completed_at, 'metrics', metrics, 'metrics_schema', metrics_schema, 'additional_info', additional_info,
-        'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path,
-        'waiting', waiting
+        'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path, 'resolved_sha', resolved_sha,
+        'waiting', waiting, 'primary_metric', spec -> 'primary_score' ->> 'metric', 'spec', case when request ? 'collection' and (
+          select bool_or(resolved_sha is not null) from evalhub.runs as one where one.evaluation_id = evaluations.id
+        ) then spec end
       ) order by benchmark_index
     ) from evalhub.runs where evaluation_id = evaluations.id
   ) as runs`
@@ -33,20 +38,65 @@ export async function findEvaluation(db: Db, scope: Scope, id: string): Promise<
   return row && toJob(row)
 }
 
+/** What all that is answered of a job, progress included, is told apart by. */
+export const versionOf = (job: EvaluationJob): Promise<string> => sha256(JSON.stringify(job))
+
+/** What an event of a job needs to know of it. Undefined also when it belongs to another tenant. */
+export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<Pick<JobRow, 'tenant' | 'request'> | undefined> {
+  if (!isUuid(id)) return undefined
+  const [row] = await db<Pick<JobRow, 'tenant' | 'request'>[]>`
+    select tenant, request from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  return row
+}
+
 export type EvaluationFilters = Partial<Record<'name' | 'tags' | 'owner' | 'status' | 'experiment_id', Filter | undefined>>
 
-/** Newest first. */
+/**
+ * Newest first.
+ *
+ * The ids of the page are found in an index alone, so that the rows before it cost little; only the page's rows are read. How many there are
+ * in all, or in some states, is kept by a trigger; with any other filter they are counted. The `limit 1` keeps the planner, which does not
+ * know how long a page is, from reading the whole table for it.
+ */
 export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationFilters, slice: Slice): Promise<Listed<EvaluationJob>> {
+  const { status, name, tags, owner, experiment_id } = filters
+  const states = status && db`(select value::evalhub.evaluation_state from jsonb_array_elements_text(${json(db, statesOf(status))}))`
   const wanted = db`
-    deleted_at is null ${ofTenant(db, scope)} ${matching(db, db`name`, filters.name)} ${containing(db, db`tags`, filters.tags)}
-    ${matching(db, db`owner`, filters.owner)} ${matching(db, db`state::text`, filters.status)}
-    ${matching(db, db`experiment`, filters.experiment_id)}`
+    deleted_at is null ${ofTenant(db, scope)} ${matching(db, db`name`, name)} ${containing(db, db`tags`, tags)}
+    ${matching(db, db`owner`, owner)} ${matching(db, db`coalesce(experiment, '')`, experiment_id)}`
+  const isCounted = [name, tags, owner, experiment_id].every((filter) => filter === undefined)
   const [rows, [count]] = await Promise.all([
-    db<JobRow[]>`select ${jobColumns(db)} from evalhub.evaluations where ${wanted} order by id desc ${sliced(db, slice)}`,
-    Object.values(filters).some((filter) => filter !== undefined)
-      ? db<{ total: number }[]>`select count(*) as total from evalhub.evaluations where ${wanted}`
+    db<JobRow[]>`
+      select job.*
+      from (${states ? idsInStates(db, states, wanted, slice) : idsOf(db, wanted, slice)}) as page, lateral (
+        select ${jobColumns(db)} from evalhub.evaluations where id = page.id limit 1
+      ) as job
+      order by job.id desc`,
+    isCounted
+      ? db<{ total: number }[]>`
+          select coalesce(sum(total), 0)::bigint as total from evalhub.evaluation_counts
+          where ${states ? db`state in ${states}` : db`true`} ${ofTenant(db, scope)}`
       : db<{ total: number }[]>`
-          select coalesce(sum(total), 0)::bigint as total from evalhub.evaluation_counts where true ${ofTenant(db, scope)}`,
+          select count(*) as total from evalhub.evaluations where ${wanted} ${states ? db`and state in ${states}` : db``}`,
   ])
   return { items: rows.map(toJob), total: count?.total ?? 0 }
 }
+
+/** The states that a filter leaves. They are few, so the database need not compare text. */
+const statesOf = ({ mode, values, negated }: Filter): EvaluationState[] =>
+  EVALUATION_STATES.filter((state) => {
+    const matches = mode === 'any' ? values.includes(state) : values.every((value) => value === state)
+    return matches !== negated
+  })
+
+const idsOf = (db: Db, wanted: Fragment, slice: Slice) => db`
+  select id from evalhub.evaluations where ${wanted} order by id desc ${sliced(db, slice)}`
+
+/** Of each state the newest, since an index has a state's jobs in order, and of these the page. */
+const idsInStates = (db: Db, states: Fragment, wanted: Fragment, slice: Slice) => db`
+  select newest.id
+  from ${states} as chosen (state), lateral (
+    select id from evalhub.evaluations where state = chosen.state and ${wanted} order by id desc
+    ${slice.limit === 0 ? db`` : db`limit ${slice.limit + slice.offset}`}
+  ) as newest
+  order by newest.id desc ${sliced(db, slice)}`

@@ -14,16 +14,22 @@ export type Listed<Item> = { items: Item[]; total: number }
 /** `and` with a condition on a text column; nothing without a filter. */
 export function matching(db: Db, column: Fragment, filter: Filter | undefined): Fragment {
   if (!filter) return db``
-  const values = db`(select jsonb_array_elements_text(${json(db, filter.values)}))`
-  const matches = filter.mode === 'any' ? db`${column} = any ${values}` : db`${column} = all ${values}`
+  const matches = anyOrAll(db, column, filter)
   return filter.negated ? db`and not (${matches})` : db`and ${matches}`
+}
+
+function anyOrAll(db: Db, column: Fragment, { mode, values }: Filter): Fragment {
+  // By itself a value can be looked up in an index.
+  if (new Set(values).size === 1) return db`${column} = ${values[0] ?? ''}`
+  const wanted = db`(select jsonb_array_elements_text(${json(db, values)}))`
+  return mode === 'any' ? db`${column} = any ${wanted}` : db`${column} = all ${wanted}`
 }
 
 /** `and` with a condition on a column that holds a JSON array of text. */
 export function containing(db: Db, column: Fragment, filter: Filter | undefined): Fragment {
   if (!filter) return db``
   if (filter.mode === 'all') return db`and ${column} @> ${json(db, filter.values)}`
-  return db`and exists (select from jsonb_array_elements_text(${json(db, filter.values)}) as wanted where ${column} ? wanted)`
+  return db`and ${column} ?| array(select jsonb_array_elements_text(${json(db, filter.values)}))`
 }
 
 export const sliced = (db: Db, { limit, offset }: Slice): Fragment =>

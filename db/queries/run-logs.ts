@@ -3,7 +3,13 @@ import { ofTenant, type Scope } from '../scope.ts'
 import { isUuid } from './evaluations.ts'
 
 /** A run whose log is asked for. */
-export type LogOwner = { benchmark_index: number; benchmark_id: string; attempt: number }
+export type LogOwner = {
+  benchmark_index: number
+  benchmark_id: string
+  attempt: number
+  /** `local` for a process, `adapter` for a pod; null while nothing is kept. */
+  container: 'local' | 'adapter' | null
+}
 
 /** The runs of a job, by index. Undefined if there is no such job for the caller. */
 export async function listLogOwners(db: Db, scope: Scope, id: string): Promise<LogOwner[] | undefined> {
@@ -11,19 +17,55 @@ export async function listLogOwners(db: Db, scope: Scope, id: string): Promise<L
   const [row] = await db<{ runs: LogOwner[] }[]>`
     select (
       select json_agg(
-        json_build_object('benchmark_index', benchmark_index, 'benchmark_id', benchmark_id, 'attempt', attempt) order by benchmark_index
-      ) from evalhub.runs where evaluation_id = evaluations.id
+        json_build_object('benchmark_index', benchmark_index, 'benchmark_id', benchmark_id, 'attempt', attempt, 'container', (
+          select container from evalhub.run_logs as log
+          where log.evaluation_id = run.evaluation_id and log.benchmark_index = run.benchmark_index and log.attempt = run.attempt
+            and container in ('local', 'adapter') limit 1
+        )) order by benchmark_index
+      ) from evalhub.runs as run where evaluation_id = evaluations.id
     ) as runs
     from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
   return row?.runs
 }
 
-/** What the adapter of a run wrote in one attempt: gzip pieces, in order. At most `run_logs`' bound for a run. */
-export async function findLogChunks(db: Db, scope: Scope, id: string, { benchmark_index, attempt }: LogOwner): Promise<Uint8Array[]> {
-  const rows = await db<{ chunk: Uint8Array }[]>`
-    select chunk from evalhub.run_logs join evalhub.evaluations on evaluations.id = evaluation_id
-    where evaluation_id = ${id} and benchmark_index = ${benchmark_index} and attempt = ${attempt} ${ofTenant(db, scope)}
-      and deleted_at is null and container in ('local', 'adapter')
-    order by seq`
-  return rows.map((row) => row.chunk)
+export type LogPiece = {
+  seq: number
+  /** gzip. */
+  chunk: Uint8Array
+  /** RFC 3339: when the last of its lines was read. */
+  last_at: string
+}
+
+/** Where to go on in a log, which way, and how old its pieces may be. */
+export type LogReading = {
+  /** `seq` of the piece before the first that is wanted, in the direction of reading. */
+  after: number
+  backwards: boolean
+  /** Pieces whose last line is older are left out. Undefined: none. */
+  sinceSeconds: number | undefined
+}
+
+/** Bytes that are read at a time, and a piece more. */
+const READ_BYTES = 1024 * 1024
+
+/** The next pieces of what the adapter of a run wrote in one attempt, about a mebibyte of them. Empty at the end. */
+export async function findLogPieces(
+  db: Db,
+  scope: Scope,
+  id: string,
+  { benchmark_index, attempt }: LogOwner,
+  { after, backwards, sinceSeconds }: LogReading,
+): Promise<LogPiece[]> {
+  const next = backwards ? db`seq < ${after} order by seq desc` : db`seq > ${after} order by seq`
+  const isRecent =
+    sinceSeconds === undefined ? db`true` : db`last_at >= statement_timestamp() - make_interval(secs => ${sinceSeconds}::float8)`
+  return db<LogPiece[]>`
+    with next as (
+      select run_logs.*, sum(bytes) over (order by seq ${backwards ? db`desc` : db``}) - bytes as before
+      from evalhub.run_logs
+      where evaluation_id = (select id from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)})
+        and benchmark_index = ${benchmark_index} and attempt = ${attempt} and container in ('local', 'adapter')
+        and ${isRecent} and ${next} limit 1000
+    )
+    select seq, chunk, to_json(last_at) as last_at from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
 }

@@ -63,7 +63,7 @@ async function create({ world, tenant, noun, call, dice }: Asked): Promise<Answe
   const { id } = answer.body.resource
   expect(answer.body.resource).toMatchObject({ tenant, owner: 'reporter' })
   world.things.push({ noun, id, owner: tenant, name, state: 'pending' })
-  if (noun === 'jobs') await writeLog(world.db, id, markOf(tenant))
+  if (noun === 'jobs') await Promise.all([writeLog(world.db, id, markOf(tenant)), writeAttempt(world.db, id, markOf(tenant))])
   return answer
 }
 
@@ -80,6 +80,9 @@ const uses = ({ noun, id }: Thing) =>
 const writeLog = (db: Pool, id: string, text: string) => db`
   insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
   values (${id}, 0, 1, 'local', 0, ${gzipSync(text)}, ${text.length}, now(), now())`
+
+const writeAttempt = (db: Pool, id: string, message: string) => db`
+  insert into evalhub.attempts (evaluation_id, benchmark_index, attempt, holder, message) values (${id}, 0, 1, 'bridge', ${message})`
 
 async function list({ world, tenant, noun, call, dice }: Asked): Promise<Answer> {
   const name = `${markOf(world.things[dice % (world.things.length || 1)]?.owner ?? tenant)}-${dice % 3}`
@@ -134,8 +137,8 @@ async function report(asked: Asked): Promise<Answer> {
   const status = dice % 3 === 0 ? 'completed' : 'running'
   // The one benchmark of the job, whatever provider it is of.
   const benchmark = thing ? (await call('GET', `/jobs/${id}`)).body.status.benchmarks : []
-  const words = { message: markOf(tenant), message_code: 'said' }
-  const body = event(status, { warning_message: words, metrics: { acc: 1 } }).benchmark_status_event
+  const warning = { message: markOf(tenant), message_code: 'said' }
+  const body = event(status, { warning_message: warning, metrics: { acc: 1 } }).benchmark_status_event
   const sent = { benchmark_status_event: { ...body, provider_id: benchmark[0]?.provider_id ?? 'frame' } }
   const isOver = thing?.state === 'completed' || thing?.state === 'cancelled'
   const answer = await statusIs(call('POST', `/jobs/${id}/events`, sent), thing ? (isOver ? 409 : 204) : 404)
@@ -144,9 +147,39 @@ async function report(asked: Asked): Promise<Answer> {
   return answer
 }
 
-const log = (path: (id: string) => string) => async (asked: Asked) => {
+/** A route that shows what a job's first run has said. */
+const words = (path: (id: string) => string) => async (asked: Asked) => {
   const answer = await statusIs(asked.call('GET', path(asked.id)), asked.thing ? 200 : 404)
   if (asked.thing) expect(answer.text).toContain(markOf(asked.tenant))
+  return answer
+}
+
+/** Two jobs, of which the second may name what is another tenant's, and is then refused alone. */
+async function createBatch({ world, tenant, call, dice }: Asked): Promise<Answer> {
+  const others = world.things.filter(({ noun }) => noun === 'providers')
+  const other = others[dice % (others.length + 1)]
+  const isRefused = other !== undefined && other.owner !== tenant
+  const name = `${markOf(tenant)}-${dice % 3}`
+  const jobs = [bodyOf('jobs', name), { ...bodyOf('jobs', name), ...(other && uses(other)) }]
+  const answer = await statusIs(call('POST', '/batch/jobs', { jobs }, { 'Idempotency-Key': `key-${world.made++}` }), 200)
+  expect(answer.body.items.map(({ status }: { status: number }) => status)).toEqual([202, isRefused ? 404 : 202])
+  for (const { job } of answer.body.items) {
+    if (!job) continue
+    expect(job.resource).toMatchObject({ tenant, owner: 'reporter' })
+    world.things.push({ noun: 'jobs', id: job.resource.id, owner: tenant, name, state: 'pending' })
+    await Promise.all([writeLog, writeAttempt].map((write) => write(world.db, job.resource.id, markOf(tenant))))
+  }
+  return answer
+}
+
+/** Of all jobs that there are, whoever owns them. */
+async function readStates({ world, tenant, id, call }: Asked): Promise<Answer> {
+  const ids = [...world.things.filter(({ noun }) => noun === 'jobs').map((thing) => thing.id), randomUUID(), id]
+  const own = new Map(ownedBy(world, tenant, 'jobs').map((thing) => [thing.id, thing.state]))
+  const answer = await statusIs(call('POST', '/batch/jobs/states', { ids }), 200)
+  const states = answer.body.items.map((item: { id: string; state: string }) => [item.id, item.state])
+  expect(new Map(states)).toEqual(own)
+  expect(answer.body.not_found).toEqual([...new Set(ids)].filter((asked) => !own.has(asked)))
   return answer
 }
 
@@ -157,8 +190,11 @@ const ACTIONS: Record<string, (asked: Asked) => Promise<Answer>> = {
   'GET jobs/:id': read,
   'DELETE jobs/:id': remove,
   'POST jobs/:id/events': report,
-  'GET jobs/:id/logs': log((id) => `/jobs/${id}/logs`),
-  'GET jobs/:id/benchmarks/:index/logs': log((id) => `/jobs/${id}/benchmarks/0/logs`),
+  'GET jobs/:id/logs': words((id) => `/jobs/${id}/logs`),
+  'GET jobs/:id/benchmarks/:index/logs': words((id) => `/jobs/${id}/benchmarks/0/logs`),
+  'GET jobs/:id/benchmarks/:index/attempts': words((id) => `/jobs/${id}/benchmarks/0/attempts`),
+  'POST batch/jobs': createBatch,
+  'POST batch/jobs/states': readStates,
   ...Object.fromEntries(
     ['providers', 'collections'].flatMap((noun) => [
       [`POST ${noun}`, create],

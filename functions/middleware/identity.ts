@@ -9,14 +9,18 @@ const MAX_TENANT_LENGTH = 253
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Gives the route what its caller may see. Refuses who is nobody, and with `forbidden` who may not read, or not write. */
-export const identity = (storeOf: AppOptions['storeOf'], identify: Identify): MiddlewareHandler<AppEnv> =>
+/**
+ * Gives the route what its caller may see. Refuses who is nobody, and with `forbidden` who may not read, or not write: the method says
+ * which it is, unless `needed` does.
+ */
+export const identity = (storeOf: AppOptions['storeOf'], identify: Identify, needed?: 'read'): MiddlewareHandler<AppEnv> =>
   async function identity(c, next) {
     const caller = await identify(c.req.raw.headers)
-    requirePermission(caller, READING.has(c.req.method) ? 'read' : 'write')
+    requirePermission(caller, needed ?? (READING.has(c.req.method) ? 'read' : 'write'))
     if (caller.scope.tenant.length > MAX_TENANT_LENGTH) {
       throw HubError.of('request_validation_failed', { Error: `X-Tenant must have at most ${MAX_TENANT_LENGTH} characters` })
     }
+    c.set('tenant', caller.scope.tenant)
     c.set('tenantStore', forTenant(storeOf(c.req.raw), caller.scope))
     return next()
   }

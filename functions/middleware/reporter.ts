@@ -21,6 +21,7 @@ export const reporter = ({ mode, runTokenKey }: Identity, identify: Identify): M
     }
     const { scope, permissions } = await identify(c.req.raw.headers)
     if (!permissions.has('report')) throw HubError.of('forbidden', { Error: 'Events need a run token.' })
+    c.set('tenant', scope.tenant)
     // Without identities events are found by run, whatever tenant is named: local adapters name none.
     c.set('reporter', mode === 'none' ? {} : { tenant: scope.tenant })
     return next()

@@ -1,29 +1,42 @@
 import { Hono } from 'hono'
 import { decode, decodeValue, parseJson } from '#shared/decode.ts'
 import { applyPatch } from '#shared/domain/apply-patch.ts'
-import { COLLECTION_RULES, readPatch } from '#shared/domain/read-patch.ts'
+import { COLLECTION_RULES, readPatch, type PatchOperation } from '#shared/domain/read-patch.ts'
 import { HubError, notFound } from '#shared/errors.ts'
-import { CollectionConfig } from '#shared/models/collection.ts'
+import { COLLECTION_WORDS, CollectionConfig } from '#shared/models/collection.ts'
 import { answer } from '../answer.ts'
 import { catalogueFilters } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
 import { toPage } from '../page.ts'
 import { filter, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
-const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'category']
+const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'category', ...COLLECTION_WORDS, 'sort_by']
+
+/** Without pages, which are the hub's to write. */
+const withoutPages = (config: CollectionConfig): CollectionConfig => ({
+  ...config,
+  benchmarks: config.benchmarks.map(({ url: _, ...benchmark }) => benchmark),
+})
+
+/** Whether a patch gives whole benchmarks, and not only some of their fields. */
+const givesBenchmarks = (operations: readonly PatchOperation[]) =>
+  operations.some(({ op, path }) => op !== 'remove' && /^\/benchmarks(\/(\d+|-))?$/.test(path))
 
 export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
   new Hono<AppEnv>()
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
-      const config = decode(CollectionConfig, 'CollectionConfig', body)
-      return answer(c, 201, await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body)))
+      const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', body))
+      const created = await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body))
+      return answer(c, 201, created, { ...locationOf(c, created.resource.id), ...entityTag(created.resource.updated_at) })
     })
     .get('/', async (c) => {
       const page = slice(c.req)
-      const filters = { ...catalogueFilters(c.req), category: filter(c.req, 'category') }
+      const words = Object.fromEntries(COLLECTION_WORDS.map((name) => [name, filter(c.req, name)]))
+      const filters = { ...catalogueFilters(c.req), category: filter(c.req, 'category'), words }
       refuseUnknown(c.req, PARAMETERS)
       return answer(c, 200, toPage(c.req.url, page, await c.var.tenantStore.listCollections(filters, page)))
     })
@@ -31,22 +44,25 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const id = c.req.param('id')
       const collection = await c.var.tenantStore.findCollection(id)
       if (!collection) throw notFound('collection', id)
-      return answer(c, 200, collection)
+      return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .put('/:id', async (c) => {
-      const config = decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes))
-      return answer(c, 200, await c.var.tenantStore.changeCollection(c.req.param('id'), () => config))
+      const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes)))
+      const collection = await c.var.tenantStore.changeCollection(c.req.param('id'), () => config, expectedVersions(c))
+      return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .patch('/:id', async (c) => {
       const id = c.req.param('id')
       const operations = readPatch(parseJson(await readBody(c, maxBodyBytes)), COLLECTION_RULES)
       const patched = (config: CollectionConfig) => {
         if (config.curation_order !== undefined) throw HubError.of('read_only_collection', { CollectionID: id })
-        return decodeValue(CollectionConfig, 'CollectionConfig', applyPatch(config, operations))
+        const changed = decodeValue(CollectionConfig, 'CollectionConfig', applyPatch(config, operations))
+        return givesBenchmarks(operations) ? withoutPages(changed) : changed
       }
-      return answer(c, 200, await c.var.tenantStore.changeCollection(id, patched))
+      const collection = await c.var.tenantStore.changeCollection(id, patched, expectedVersions(c))
+      return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .delete('/:id', async (c) => {
-      await c.var.tenantStore.deleteCollection(c.req.param('id'))
+      await c.var.tenantStore.deleteCollection(c.req.param('id'), expectedVersions(c))
       return answer(c, 204)
     })

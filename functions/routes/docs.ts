@@ -12,6 +12,9 @@ const FILES = new Map([
   ['favicon-32x32.png', 'image/png'],
 ])
 
+/** Names of those files. */
+export const DOCS_FILES: readonly string[] = [...FILES.keys()]
+
 const page = `<!doctype html>
 <html lang="en">
   <head>

@@ -131,6 +131,8 @@ describe('GET /jobs', () => {
     ['status=!pending', []],
     ['owner=ann', ['a', 'b', 'c']],
     ['owner=!ann', []],
+    ['experiment_id=e', []],
+    ['experiment_id=!e', ['a', 'b', 'c']],
   ] as [string, string[]][])('filters by %s', async ([query, names], { call }) => {
     for (const [name, tags] of Object.entries({ a: ['x'], b: ['x', 'y'], c: ['z'] })) await call('POST', '/jobs', { ...JOB, name, tags })
     const { body } = await call('GET', `/jobs?${query}`)
@@ -182,7 +184,10 @@ describe('DELETE /jobs/:id', () => {
       status: 400,
       body: { message_code: 'query_parameter_invalid' },
     })
-    expect(await call('DELETE', '/jobs/none')).toMatchObject({ status: 404 })
+    expect((await call('GET', `/jobs/${id}`)).body.status.state).toBe('pending')
+    for (const query of ['', '?hard_delete=maybe', '?hard_delete=true']) {
+      expect(await call('DELETE', `/jobs/none${query}`)).toMatchObject({ status: 404, body: { message_code: 'resource_not_found' } })
+    }
   })
 })
 

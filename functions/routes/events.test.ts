@@ -93,6 +93,148 @@ describe('POST /jobs/:id/events', () => {
     expect(results.benchmarks[0]).not.toHaveProperty('test')
   })
 
+  const judge = (metric: string, threshold: number, lower_is_better = false) => ({
+    primary_score: { metric, ...(lower_is_better && { lower_is_better }) },
+    pass_criteria: { threshold },
+  })
+  const runs = (...judged: object[]) => ({ ...JOB, benchmarks: judged.map((more) => ({ ...JOB.benchmarks[0], ...more })) })
+
+  test('a score counts as lower is better wherever that was said: in the job or by the provider', async ({ call }) => {
+    const request = {
+      ...JOB,
+      benchmarks: [
+        { id: 'first', provider_id: 'frame', ...judge('toxicity', 0.2, true) },
+        { id: 'second', provider_id: 'frame' },
+      ],
+    }
+    const id = await submit(call, request)
+    await call('POST', `/jobs/${id}/events`, event('completed', { metrics: { toxicity: 0.1 } }))
+    await call('POST', `/jobs/${id}/events`, event('completed', { metrics: { loss: 0.3 } }, 'second', 1))
+    const { results } = (await call('GET', `/jobs/${id}`)).body
+    // ((1 − 0.1) + (1 − 0.3)) / 2
+    expect(results.test).toEqual({ score: 0.8, threshold: 0.5, pass: true })
+    expect(results.benchmarks.map((one: { test: object }) => one.test)).toMatchObject([{ primary_score: 0.1 }, { primary_score: 0.3 }])
+  })
+
+  test('a job’s score says which benchmarks it left out, and why', async ({ call }) => {
+    const id = await submit(
+      call,
+      runs(judge('acc', 0.5), judge('latency_ms', 300, true), judge('absent', 0.5), { primary_score: { metric: 'acc' } }),
+    )
+    for (const index of [0, 1, 2, 3]) {
+      await call('POST', `/jobs/${id}/events`, event('completed', { metrics: { acc: 0.6, latency_ms: 250 } }, 'first', index))
+    }
+    const { status, results } = (await call('GET', `/jobs/${id}`)).body
+    const left = (benchmark_index: number, message_code: string, message: string) => ({
+      provider_id: 'frame',
+      id: 'first',
+      benchmark_index,
+      message,
+      message_code,
+    })
+    expect(results.test).toEqual({
+      score: 0.6,
+      threshold: 0.5,
+      pass: true,
+      left_out: [
+        left(1, 'not_a_ratio', "Its primary metric 'latency_ms' is 250, which is no ratio from 0 to 1."),
+        left(2, 'primary_metric_missing', "Its primary metric 'absent' was not reported."),
+        left(3, 'no_threshold', 'It has no threshold.'),
+      ],
+    })
+    expect(results.benchmarks[1].test).toEqual({ primary_score: 250, primary_score_metric: 'latency_ms', threshold: 300, pass: true })
+    expect(status.benchmarks[2].warning_message).toMatchObject({ message_code: 'primary_metric_missing', message_origin: 'server' })
+    expect(results.benchmarks[3]).not.toHaveProperty('test')
+  })
+
+  test('a job of numbers that are no ratios has verdicts, and no score', async ({ call }) => {
+    const id = await submit(call, runs(judge('latency_ms', 300, true), judge('perplexity', 20, true)))
+    for (const index of [0, 1]) {
+      await call('POST', `/jobs/${id}/events`, event('completed', { metrics: { latency_ms: 250, perplexity: 21 } }, 'first', index))
+    }
+    const { results } = (await call('GET', `/jobs/${id}`)).body
+    expect(results.benchmarks.map((one: { test: { pass: boolean } }) => one.test.pass)).toEqual([true, false])
+    expect(results).not.toHaveProperty('test')
+  })
+
+  test.for([
+    [{ 'first.acc': 0.9 }, 0.9],
+    [{ 'acc,none': 0.9, 'acc_stderr,none': 0.1 }, 0.9],
+    [{ 'mmlu:a.acc': 0.2, 'mmlu:b.acc': 0.4, 'all.acc': 0.3 }, 0.3],
+    [{ acc: '0.9' }, undefined],
+  ] as const)('the primary metric is found in %j', async ([metrics, score], { call }) => {
+    const id = await submit(call)
+    await call('POST', `/jobs/${id}/events`, event('completed', { metrics }))
+    const { results } = (await call('GET', `/jobs/${id}`)).body
+    const verdict = { primary_score: score, primary_score_metric: 'acc', threshold: 0.5, pass: (score ?? 0) >= 0.5 }
+    expect(results.benchmarks[0].test).toEqual(score === undefined ? undefined : verdict)
+  })
+
+  test('messages name what is behind the sidecar, in progress too', async ({ call }) => {
+    const id = await submit(call)
+    const said = (text: string) => ({ message: `GET http://localhost:8080/v1/models: ${text}`, message_code: 'x' })
+    await call('POST', `/jobs/${id}/events`, event('running'))
+    await call('POST', `/jobs/${id}/events`, event('running', { warning_message: said('slow') }))
+    await call('POST', `/jobs/${id}/events`, event('failed', { error_message: said('refused') }))
+    const { status } = (await call('GET', `/jobs/${id}`)).body
+    expect(status.benchmarks[0]).toMatchObject({
+      warning_message: { message: 'GET http://localhost:1/v1/models: slow', message_origin: 'runtime' },
+      error_message: { message: 'GET http://localhost:1/v1/models: refused' },
+    })
+    expect(status.message.message).toContain('http://localhost:1/v1/models')
+  })
+
+  test('a message of an origin that clients do not know is the runtime’s', async ({ call }) => {
+    const id = await submit(call)
+    for (const [message_origin, shown] of [
+      ['adapter', 'adapter'],
+      ['moon', 'runtime'],
+    ]) {
+      const warning_message = { message: 'm', message_code: 'c', message_origin }
+      await call('POST', `/jobs/${id}/events`, event('running', { warning_message }))
+      const [run] = (await call('GET', `/jobs/${id}`)).body.status.benchmarks
+      expect(run.warning_message.message_origin).toBe(shown)
+    }
+  })
+
+  const git = { git: { url: 'https://github.com/a/b', ref: 'main' } }
+  test('the commit that was checked out is shown with the data it is of, once', async ({ call }) => {
+    const id = await submit(call, runs({ test_data_ref: git }, {}))
+    const told = async (resolved_sha: string, index = 0) => {
+      await call('POST', `/jobs/${id}/events`, event('running', { job_meta: { resolved_sha } }, 'first', index))
+      const { benchmarks, status } = (await call('GET', `/jobs/${id}`)).body
+      expect(status.benchmarks[index]).not.toHaveProperty('job_meta')
+      return benchmarks[index].test_data_ref?.resolved_sha
+    }
+    expect(await told('not a commit')).toBeUndefined()
+    expect(await told('ABCDEF1')).toBe('ABCDEF1')
+    expect(await told('1234567')).toBe('ABCDEF1')
+    expect(await told('1234567', 1)).toBeUndefined()
+  })
+
+  test('the commit of a collection’s data is shown in its benchmarks, whole', async ({ call }) => {
+    const benchmarks = [{ id: 'second', provider_id: 'frame', parameters: { extra: 1 }, test_data_ref: git }]
+    const id = await submit(call, { ...PAIR, collection: { id: 'pair-v1', benchmarks } })
+    expect((await call('GET', `/jobs/${id}`)).body.collection.benchmarks).toEqual(benchmarks)
+    await call('POST', `/jobs/${id}/events`, event('running', { job_meta: { resolved_sha: 'abcdef1' } }, 'second', 1))
+    const { collection } = (await call('GET', `/jobs/${id}`)).body
+    expect(collection).toEqual({
+      id: 'pair-v1',
+      collection_updated_at: expect.any(String),
+      benchmarks: [
+        { id: 'first', provider_id: 'frame', weight: 3, parameters: { extra: 1 } },
+        {
+          id: 'second',
+          provider_id: 'frame',
+          weight: 1,
+          parameters: { shots: 2, extra: 1 },
+          test_data_ref: { ...git, resolved_sha: 'abcdef1' },
+        },
+      ],
+    })
+    expect((await call('GET', '/jobs')).body.items[0].collection).toEqual(collection)
+  })
+
   test.for([
     ['cancelled is the hub’s word', event('cancelled'), 400, 'request_validation_failed'],
     ['an unknown phase', event('running', { phase: 'thinking' }), 400, 'request_validation_failed'],
@@ -143,6 +285,9 @@ describe('logs', () => {
     expect(whole.headers.get('content-type')).toBe('text/plain; charset=utf-8')
     expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('two\nthree')
     expect((await call('GET', `/jobs/${id}/benchmarks/9/logs`)).text).toBe('')
+    // A piece that holds nothing but the last newline, which is not shown.
+    await chunk(db, id, 0, 2, '\n')
+    expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('three\n')
   })
 
   test('say what they need when since_seconds has no value, and take what they know', async ({ call }) => {

@@ -1,12 +1,14 @@
 import { Hono } from 'hono'
+import type { Store } from '#db/store.ts'
 import { decode } from '#shared/decode.ts'
+import { DEFAULT_UPSTREAMS, rewriteUrls, type Upstreams } from '#shared/domain/rewrite-urls.ts'
 import { HubError } from '#shared/errors.ts'
-import { StatusEvent } from '#shared/models/event.ts'
+import { StatusEvent, type BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { answer } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { readBody } from '../read-body.ts'
 
-export const events = ({ storeOf, maxBodyBytes, now }: AppOptions) =>
+export const events = ({ storeOf, maxBodyBytes, now, upstreams = DEFAULT_UPSTREAMS }: AppOptions) =>
   new Hono<AppEnv>().post('/', async (c) => {
     const { benchmark_status_event: event } = decode(StatusEvent, 'StatusEvent', await readBody(c, maxBodyBytes))
     const { run, tenant } = c.var.reporter
@@ -16,7 +18,22 @@ export const events = ({ storeOf, maxBodyBytes, now }: AppOptions) =>
       })
     }
     const reporter = { ...(run && { attempt: run.attempt }), ...(tenant !== undefined && { tenant }) }
+    const store = storeOf(c.req.raw)
     // Mounted below a path that has this parameter.
-    await storeOf(c.req.raw).recordEvent({ evaluationId: c.req.param('id') ?? '', event, ...reporter }, now().toISOString())
+    const evaluationId = c.req.param('id') ?? ''
+    const understood = await withUpstreamUrls(store, { evaluationId, event, tenant }, upstreams)
+    await store.recordEvent({ evaluationId, event: understood, ...reporter }, now().toISOString())
     return answer(c, 204)
   })
+
+type Told = { evaluationId: string; event: BenchmarkStatusEvent; tenant: string | undefined }
+
+/** The event with URLs in its messages as users know them. The job is asked for only if there are any: most events have none. */
+async function withUpstreamUrls(store: Store, { evaluationId, event, tenant }: Told, upstreams: Upstreams): Promise<BenchmarkStatusEvent> {
+  const { error_message: error, warning_message: warning } = event
+  if (![error, warning].some((said) => said?.message.includes(upstreams.sidecarUrl))) return event
+  const job = await store.findRequest(evaluationId, tenant)
+  if (!job) return event
+  const rewritten = (said: typeof error) => said && { ...said, message: rewriteUrls(said.message, job, upstreams) }
+  return { ...event, ...(error && { error_message: rewritten(error) }), ...(warning && { warning_message: rewritten(warning) }) }
+}

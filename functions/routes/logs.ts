@@ -1,23 +1,30 @@
 import { Hono, type Context } from 'hono'
 import type { LogOwner } from '#db/queries/run-logs.ts'
-import { tailLines } from '#shared/domain/tail-lines.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv } from '../env.ts'
-import { boolean, integer, invalid } from '../query.ts'
+import { logStream, type LogWish } from '../log-stream.ts'
+import { benchmarkIndex, boolean, integer, invalid } from '../query.ts'
 
-/** How many lines are asked for. The other two parameters are judged, and change nothing on a local hub, as the contract has it (1.8). */
-function tailOf({ req }: Context<AppEnv>): number {
+/** Bytes of logs in one answer at most; a run's whole log fits. Headers between logs are not counted. */
+const MAX_LOG_BYTES = 50 * 1024 * 1024
+
+/** Beyond a century the database has no time. */
+const MAX_SECONDS = 3_000_000_000
+
+type Wish = LogWish & { sinceSeconds: number | undefined }
+
+function wishOf({ req }: Context<AppEnv>): Wish {
   const tail = integer(req, 'tail_lines', {
     fallback: 1000,
     isValid: (value) => value === -1 || (value >= 1 && value <= 10_000),
     type: 'integer between 1 and 10000, or -1 for all lines',
   })
-  boolean(req, 'timestamps', false)
+  const timestamps = boolean(req, 'timestamps', false)
   const since = req.query('since_seconds')
   if (since === '') throw HubError.of('query_parameter_required', { ParameterName: 'since_seconds' })
   if (since !== undefined && !/^\+?0*[1-9]\d*$/.test(since)) throw invalid('since_seconds', 'positive integer', since)
-  return tail
+  return { tail, timestamps, sinceSeconds: since === undefined ? undefined : Math.min(Number(since), MAX_SECONDS) }
 }
 
 /** Logs of a job, or of one of its runs, as text: live and finished runs alike, from what the bridge has stored. */
@@ -25,22 +32,15 @@ export const logs = () =>
   new Hono<AppEnv>()
     .get('/:id/logs', async (c) => {
       const id = c.req.param('id')
-      const tail = tailOf(c)
-      const owners = await ownersOf(c, id)
-      const sections = await Promise.all(
-        owners.map(async (owner) => {
-          const header = `=== pod=${id}-${owner.benchmark_index} container=local benchmark_id=${owner.benchmark_id} ===`
-          return `${header}\n${await logOf(c, id, owner, tail)}`
-        }),
-      )
-      return text(c, sections.join('\n'))
+      const wish = wishOf(c)
+      return text(c, sections(c, id, await ownersOf(c, id), wish))
     })
     .get('/:id/benchmarks/:index/logs', async (c) => {
-      const { id, index } = c.req.param()
-      if (!/^\d+$/.test(index)) throw invalid('benchmark_index', 'non-negative integer', index)
-      const tail = tailOf(c)
-      const owner = (await ownersOf(c, id)).find((candidate) => candidate.benchmark_index === Number(index))
-      return text(c, owner ? await logOf(c, id, owner, tail) : '')
+      const id = c.req.param('id')
+      const index = benchmarkIndex(c.req.param('index'))
+      const wish = wishOf(c)
+      const owner = (await ownersOf(c, id)).find((candidate) => candidate.benchmark_index === index)
+      return text(c, owner ? logOf(c, id, owner, wish) : nothing())
     })
 
 async function ownersOf(c: Context<AppEnv>, id: string): Promise<LogOwner[]> {
@@ -49,17 +49,64 @@ async function ownersOf(c: Context<AppEnv>, id: string): Promise<LogOwner[]> {
   return owners
 }
 
-async function logOf(c: Context<AppEnv>, id: string, owner: LogOwner, tail: number): Promise<string> {
-  const chunks = await c.var.tenantStore.findLogChunks(id, owner)
-  const bytes = await Promise.all(chunks.map(gunzip))
-  const decoder = new TextDecoder()
-  return tailLines(bytes.map((part) => decoder.decode(part, { stream: true })).join('') + decoder.decode(), tail)
+/** A part of an answer. Only `log` counts against its bound. */
+type Part = { log: Uint8Array } | { header: string }
+
+async function* nothing(): AsyncGenerator<Part> {}
+
+async function* sections(c: Context<AppEnv>, id: string, owners: readonly LogOwner[], wish: Wish): AsyncGenerator<Part> {
+  for (const owner of owners) {
+    yield { header: `${owner === owners[0] ? '' : '\n'}${headerOf(id, owner)}\n` }
+    yield* logOf(c, id, owner, wish)
+  }
 }
 
-async function gunzip(chunk: Uint8Array): Promise<Uint8Array> {
-  const stream = new Blob([new Uint8Array(chunk)]).stream().pipeThrough(new DecompressionStream('gzip'))
-  return new Uint8Array(await new Response(stream).arrayBuffer())
+/** The pod of an attempt is named after its Job, which has this name (design, section 3). */
+function headerOf(id: string, { benchmark_index: index, benchmark_id, attempt, container }: LogOwner): string {
+  const pod = container === 'adapter' ? `evalhub-${id}-${index}-${attempt}` : `${id}-${index}`
+  return `=== pod=${pod} container=${container ?? 'local'} benchmark_id=${benchmark_id} ===`
 }
 
-const text = (c: Context<AppEnv>, body: string) =>
-  new Response(body, { headers: { 'Content-Type': 'text/plain; charset=utf-8', [REQUEST_ID_HEADER]: c.var.requestId } })
+async function* logOf(c: Context<AppEnv>, id: string, owner: LogOwner, { sinceSeconds, ...wish }: Wish): AsyncGenerator<Part> {
+  const { findLogPieces } = c.var.tenantStore
+  for await (const log of logStream((from) => findLogPieces(id, owner, { ...from, sinceSeconds }), wish)) yield { log }
+}
+
+const TRUNCATED = 'X-Log-Truncated'
+
+/** The answer, read from the database as fast as the client takes it. Whether it was cut off is known at its end only, and said there. */
+function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>): Response {
+  const { incoming, outgoing } = c.env ?? {}
+  // A trailer needs chunks, which HTTP/1.0 has not. Workers have none at all.
+  const hasTrailer = outgoing !== undefined && incoming?.httpVersion === '1.1'
+  const onCut = () => hasTrailer && outgoing.addTrailers({ [TRUNCATED]: 'true' })
+  return new Response(bodyOf(parts, onCut), {
+    headers: {
+      'Content-Type': 'text/plain; charset=utf-8',
+      [REQUEST_ID_HEADER]: c.var.requestId,
+      ...(hasTrailer && { Trailer: TRUNCATED, 'Transfer-Encoding': 'chunked' }),
+    },
+  })
+}
+
+function bodyOf(parts: AsyncGenerator<Part>, onCut: () => void): ReadableStream<Uint8Array> {
+  let room = MAX_LOG_BYTES
+  return new ReadableStream<Uint8Array>({
+    // Each part is some bytes: a stream that is given none is not asked again.
+    async pull(controller) {
+      const { done, value } = await parts.next()
+      if (done) return controller.close()
+      const bytes = 'log' in value ? value.log.subarray(0, room) : new TextEncoder().encode(value.header)
+      if (bytes.length > 0) controller.enqueue(bytes) // none is left of the last one where the bound was met exactly
+      if (!('log' in value)) return
+      room -= bytes.length
+      if (bytes.length === value.log.length) return
+      onCut()
+      await parts.return(undefined)
+      controller.close()
+    },
+    async cancel() {
+      await parts.return(undefined)
+    },
+  })
+}

@@ -7,6 +7,7 @@ import { ProviderConfig } from '#shared/models/provider.ts'
 import { answer } from '../answer.ts'
 import { catalogueFilters } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
 import { toPage } from '../page.ts'
 import { boolean, refuseUnknown, slice } from '../query.ts'
@@ -19,7 +20,8 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
       const config = decode(ProviderConfig, 'ProviderConfig', body)
-      return answer(c, 201, await c.var.tenantStore.createProvider(newRequestId(), config, await idempotencyOf(c, body)))
+      const created = await c.var.tenantStore.createProvider(newRequestId(), config, await idempotencyOf(c, body))
+      return answer(c, 201, created, { ...locationOf(c, created.resource.id), ...entityTag(created.resource.updated_at) })
     })
     .get('/', async (c) => {
       const page = slice(c.req)
@@ -32,18 +34,20 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const id = c.req.param('id')
       const provider = await c.var.tenantStore.findProvider(id)
       if (!provider) throw notFound('provider', id)
-      return answer(c, 200, provider)
+      return answer(c, 200, provider, entityTag(provider.resource.updated_at))
     })
     .put('/:id', async (c) => {
       const config = decode(ProviderConfig, 'ProviderConfig', await readBody(c, maxBodyBytes))
-      return answer(c, 200, await c.var.tenantStore.changeProvider(c.req.param('id'), () => config))
+      const provider = await c.var.tenantStore.changeProvider(c.req.param('id'), () => config, expectedVersions(c))
+      return answer(c, 200, provider, entityTag(provider.resource.updated_at))
     })
     .patch('/:id', async (c) => {
       const operations = readPatch(parseJson(await readBody(c, maxBodyBytes)), PROVIDER_RULES)
       const patched = (config: ProviderConfig) => decodeValue(ProviderConfig, 'ProviderConfig', applyPatch(config, operations))
-      return answer(c, 200, await c.var.tenantStore.changeProvider(c.req.param('id'), patched))
+      const provider = await c.var.tenantStore.changeProvider(c.req.param('id'), patched, expectedVersions(c))
+      return answer(c, 200, provider, entityTag(provider.resource.updated_at))
     })
     .delete('/:id', async (c) => {
-      await c.var.tenantStore.deleteProvider(c.req.param('id'))
+      await c.var.tenantStore.deleteProvider(c.req.param('id'), expectedVersions(c))
       return answer(c, 204)
     })

@@ -27,12 +27,25 @@ export function placeBelow({ evaluationId, benchmarkIndex, providerId, benchmark
   return isSafe && isShort && Buffer.byteLength(segments.join('/')) <= pathBytesMax ? segments : undefined
 }
 
+const triesMax = 5
+
 /**
  * An empty directory for a new attempt, with its job.json; what an earlier attempt left is removed.
  *
- * Adapters can write here, so no symbolic link on the way is followed.
+ * Adapters can write here, so no symbolic link on the way is followed. The job's folder may go just then with the last of its other runs:
+ * then it is made again.
  */
 export async function makeRunDirectory(base: string, segments: readonly string[], jobSpec: string): Promise<RunDirectory> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await makeOnce(base, segments, jobSpec)
+    } catch (error) {
+      if (tries === triesMax || !isCode(error, 'ENOENT')) throw error
+    }
+  }
+}
+
+async function makeOnce(base: string, segments: readonly string[], jobSpec: string): Promise<RunDirectory> {
   await mkdir(base, { recursive: true, mode: 0o700 })
   const [evaluationId = '', index = ''] = segments
   await removeFiles(base, evaluationId, index)
@@ -52,7 +65,8 @@ async function makeNested(base: string, segments: readonly string[]): Promise<st
   for (const segment of segments) {
     path = join(path, segment)
     await mkdir(path, { mode: directoryMode }).catch(unless('EEXIST'))
-    if (!(await isDirectory(path))) throw new Error(`${path} is not a directory`)
+    const found = await lstat(path)
+    if (!found.isDirectory()) throw new Error(`${path} is not a directory`)
   }
   return path
 }
@@ -82,6 +96,8 @@ const isDirectory = async (path: string): Promise<boolean> => (await lstat(path)
 const unless =
   (...codes: string[]) =>
   (error: unknown): undefined => {
-    if (error instanceof Error && 'code' in error && codes.includes(String(error.code))) return undefined
+    if (isCode(error, ...codes)) return undefined
     throw error
   }
+
+const isCode = (error: unknown, ...codes: string[]) => error instanceof Error && 'code' in error && codes.includes(String(error.code))

@@ -11,7 +11,9 @@ export function refusalOf(
   if (!runtime.local?.command.trim()) {
     return {
       failureClass: 'local_runtime_not_enabled',
-      message: `Provider ${provider} cannot run on this machine. Add runtime.local.command, the command line of its adapter, to the provider.`,
+      message:
+        `Provider ${provider} cannot run on this machine: it has no runtime.local.command, the command line of an adapter for it. ` +
+        `Add one to a copy of its file in a directory of yours (--catalogue DIR), use the provider builtin, or run the job on a cluster.`,
     }
   }
   if (isShipped || allowProviderCommands) return undefined

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { LogChunk } from '#db/commands/append-log.ts'
 import type { LogPosition } from '#db/queries/log-position.ts'
-import { partAtEnd, redact } from './redact.ts'
+import { partAtEnd, redact } from '../redact.ts'
 
 export type Piece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs'>
 

@@ -1,19 +1,18 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { secretsToHide } from '../redact.ts'
 
 /** Files in which the published SDK looks for the keys of a model. */
 const FILES = ['api-key', 'hf-token']
-const lengthMin = 8
 const lengthMax = 64 * 1024
 
 /**
- * Values that must not appear in a run's log. On a laptop `secretRef` is a directory; one that is not there has no values, and shorter ones
- * than 8 characters are taken for words.
+ * Values that must not appear in a run's log. On a laptop `secretRef` is a directory; one that is not there has no values.
  */
 export async function readModelSecrets(secretRef: string | null | undefined): Promise<Buffer[]> {
   if (!secretRef) return []
   const values = await Promise.all(FILES.map((name) => readSmall(join(secretRef, name))))
-  return values.map((value) => Buffer.from(value)).filter(({ length }) => length >= lengthMin)
+  return secretsToHide(values)
 }
 
 async function readSmall(path: string): Promise<string> {

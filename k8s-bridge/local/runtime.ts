@@ -109,7 +109,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     mark: () => Promise.resolve(),
     async lastWords(object) {
       await find(object)?.tail.finish()
-      return []
+      return { events: [], outcome: object.end.outcome }
     },
     end: (attempt) => find(attempt)?.process.end(graceMs),
     async release(attempt) {

@@ -1,3 +1,4 @@
+import type { CollectionWords } from '#shared/models/collection.ts'
 import { listing } from '../listing.ts'
 import type { Collection, Page } from '../models.ts'
 import type { CallOptions, Request } from '../request.ts'
@@ -11,7 +12,7 @@ export type ListCollections = CallOptions & {
   category?: string
   /** `system`: the catalogue's; `tenant`: your own. Default: both. */
   scope?: 'system' | 'tenant'
-}
+} & { [List in CollectionWords]?: string }
 
 const PATH = '/evaluations/collections'
 

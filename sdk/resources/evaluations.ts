@@ -1,7 +1,7 @@
 import { WaitTimeoutError } from '../errors.ts'
 import { listing } from '../listing.ts'
 import { isTerminal } from '../models.ts'
-import type { EvaluationJob, EvaluationJobRequest, EvaluationState, Page } from '../models.ts'
+import type { EvaluationJob, EvaluationJobRequest, EvaluationState, JobOutcome, JobOutcomes, JobStates, Page } from '../models.ts'
 import { pause } from '../pause.ts'
 import type { CallOptions, Request } from '../request.ts'
 
@@ -32,7 +32,13 @@ export type LogOptions = CallOptions & {
   sinceSeconds?: number
 }
 
+export type SubmitOptions = CallOptions & {
+  /** 1 to 255 visible characters: sending the same once more, within a day, finds what the first call created. */
+  idempotencyKey?: string | undefined
+}
+
 const PATH = '/evaluations/jobs'
+const BATCH_PATH = '/evaluations/batch/jobs'
 const jobPath = (id: string) => `${PATH}/${encodeURIComponent(id)}`
 
 /** Evaluation jobs. */
@@ -46,11 +52,24 @@ export function evaluationsOf(request: Request) {
     get,
 
     /**
-     * Stores the job; it runs from then on. Never sent twice: after a `ConnectionError` the job may exist, so look
+     * Stores the job; it runs from then on. Without a key it is never sent twice: after a `ConnectionError` the job may exist, so look
      * before submitting again.
      */
-    submit: (job: EvaluationJobRequest, { signal }: CallOptions = {}) =>
-      request.json<EvaluationJob>({ method: 'POST', path: PATH, body: job, signal }),
+    submit: (job: EvaluationJobRequest, { idempotencyKey, signal }: SubmitOptions = {}) =>
+      request.json<EvaluationJob>({ method: 'POST', path: PATH, body: job, idempotencyKey, signal }),
+
+    /**
+     * Up to 100 jobs in one request, each for itself: an outcome has its `job`, or the `error` that a submit by itself would have thrown.
+     * With a key the call may be made again with the same jobs, and does only what is still undone.
+     */
+    submitBatch: async (jobs: readonly EvaluationJobRequest[], { idempotencyKey, signal }: SubmitOptions = {}): Promise<JobOutcome[]> => {
+      const { items } = await request.json<JobOutcomes>({ method: 'POST', path: BATCH_PATH, body: { jobs }, idempotencyKey, signal })
+      return items
+    },
+
+    /** Where up to 1,000 jobs stand, in one request; `not_found` has the ids that are nobody's. */
+    states: (ids: readonly string[], { signal }: CallOptions = {}) =>
+      request.json<JobStates>({ method: 'POST', path: `${BATCH_PATH}/states`, body: { ids }, isReading: true, signal }),
 
     /** Newest first. */
     list: ({ offset, signal, ...filter }: ListEvaluations = {}) =>

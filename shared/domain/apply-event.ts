@@ -72,8 +72,14 @@ function resultOf(spec: RunSpec, event: BenchmarkStatusEvent) {
   }
 }
 
-/** Messages of adapters that do not say who speaks are the runtime's, as on the published server. */
-export const withOrigin = (message: Message | undefined): Message | undefined => message && { message_origin: 'runtime', ...message }
+/** Those that the published Python client knows: it cannot read a job with any other. */
+const ORIGINS = new Set(['server', 'runtime', 'adapter', 'sdk'])
+
+/** Messages of adapters that do not say who speaks, or say it in a word of their own, are the runtime's. */
+export function withOrigin(message: Message | undefined): Message | undefined {
+  if (!message || ORIGINS.has(message.message_origin ?? '')) return message
+  return { ...message, message_origin: 'runtime' }
+}
 
 /** Of two phases the one that a run passes through later. */
 export function laterPhase(now: Phase | null, said: Phase | null | undefined): Phase | null {

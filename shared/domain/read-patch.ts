@@ -1,4 +1,5 @@
 import { HubError } from '../errors.ts'
+import { COLLECTION_WORDS } from '../models/collection.ts'
 
 /** One change of a JSON Patch (RFC 6902), of the three kinds that are taken. */
 export type PatchOperation = { op: 'add' | 'remove' | 'replace'; path: string; value?: unknown }
@@ -25,8 +26,6 @@ export const PROVIDER_RULES: PatchRules = [
   { path: '/benchmarks', ops: REPLACE, below: true },
 ]
 
-const WORDS = ['/domains', '/tasks', '/modalities', '/industries', '/evaluation_targets']
-
 /** Source: sections 6.5 and 19 of the published contract. */
 export const COLLECTION_RULES: PatchRules = [
   { path: '/name', ops: REPLACE, below: false },
@@ -36,7 +35,7 @@ export const COLLECTION_RULES: PatchRules = [
   { path: '/custom', ops: ALL, below: true },
   { path: '/benchmarks', ops: REPLACE, below: true },
   { path: '/pass_criteria', ops: ALL, below: false },
-  ...WORDS.map((path) => ({ path, ops: REPLACE, below: false })),
+  ...COLLECTION_WORDS.map((name) => ({ path: `/${name}`, ops: REPLACE, below: false })),
 ]
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { aggregate, findMetric, missingMetric, testFor } from './score.ts'
+import { aggregate, findMetric, leftOut, missingMetric, testFor } from './score.ts'
 
+/** Source: the names that LightEval 0.13 and lm-evaluation-harness 0.4.13 write. */
 describe('findMetric', () => {
   test.each<[Record<string, unknown>, string, number | undefined]>([
     [{ acc: 0.5 }, 'acc', 0.5],
@@ -9,17 +10,28 @@ describe('findMetric', () => {
     [{ acc: true }, 'acc', undefined],
     [{ 'arc.acc': 0.5 }, 'acc', 0.5],
     [{ 'acc,none': 0.5, 'acc_stderr,none': 0.1 }, 'acc', 0.5],
-    [{ 'acc,none': 0.5, 'acc,strict': 0.6 }, 'acc', undefined],
+    [{ 'acc,none': 0.5, 'acc,strict': 0.6 }, 'acc', 0.5],
+    [{ 'acc,first': 0.5, 'acc,strict': 0.6 }, 'acc', undefined],
+    [{ 'arc:easy.acc': 0.5, 'arc:hard.acc': 0.7, 'all.acc': 0.6 }, 'acc', 0.5],
+    [{ 'mmlu:a.acc': 0.5, 'mmlu:b.acc': 0.7, 'all.acc': 0.6 }, 'acc', 0.6],
+    [{ 'mmlu:a.acc': 0.5, 'all.acc': 0.6 }, 'acc', 0.5],
+    [{ 'mmlu:a.acc': 0.5, 'mmlu:b.acc': 0.7 }, 'acc', undefined],
+    [{ 'mmlu.acc,none': 0.5, 'mmlu.acc_stderr,none': 0.1 }, 'acc', 0.5],
+    [{ 'all.acc': 0.6 }, 'acc', 0.6],
+    [{ 'arc.acc': 'high', 'all.acc': 0.6 }, 'acc', 0.6],
+    [{ 'lcb.codegen_pass@1': 0.25 }, 'codegen_pass@1', 0.25],
+    [{ 'choice/accuracy': 0.25 }, 'accuracy', undefined],
     [{ acc: 0.1, 'arc.acc': 0.5 }, 'acc', 0.1],
     [{ bacc: 0.5 }, 'acc', undefined],
     [{}, 'toString', undefined],
   ])('in %j finds %s as %s', (metrics, name, value) => {
-    expect(findMetric(metrics, name)).toBe(value)
+    expect(findMetric(metrics, name, 'arc:easy')).toBe(value)
   })
 })
 
 describe('testFor', () => {
   const spec = (threshold: number, lower = false) => ({
+    benchmark_id: 'b',
     primary_score: { metric: 'm', lower_is_better: lower, source: 'job' as const },
     threshold: { value: threshold, source: 'job' as const },
   })
@@ -38,10 +50,10 @@ describe('testFor', () => {
   })
 
   test.each([
-    [{}, { m: 1 }],
+    [{ benchmark_id: 'b' }, { m: 1 }],
     [spec(0.5), undefined],
     [spec(0.5), { other: 1 }],
-    [{ primary_score: spec(0).primary_score }, { m: 1 }],
+    [{ benchmark_id: 'b', primary_score: spec(0).primary_score }, { m: 1 }],
   ])('%j with %j judges nothing', (judged, metrics) => {
     expect(testFor(judged, metrics)).toBeUndefined()
   })
@@ -49,9 +61,9 @@ describe('testFor', () => {
 
 test('missingMetric names what was reported, and is silent where nothing is missing', () => {
   const primary_score = { metric: 'acc', source: 'provider' as const }
-  expect(missingMetric({ primary_score }, { f1: 1 })?.message).toMatch(/'acc'.*\(f1\)/)
-  expect(missingMetric({ primary_score }, { acc: 1 })).toBeUndefined()
-  expect(missingMetric({}, {})).toBeUndefined()
+  expect(missingMetric({ benchmark_id: 'b', primary_score }, { f1: 1 })?.message).toMatch(/'acc'.*\(f1\)/)
+  expect(missingMetric({ benchmark_id: 'b', primary_score }, { acc: 1 })).toBeUndefined()
+  expect(missingMetric({ benchmark_id: 'b' }, {})).toBeUndefined()
 })
 
 describe('aggregate', () => {
@@ -69,5 +81,31 @@ describe('aggregate', () => {
     [[], 0.5, undefined],
   ])('of %j against %d is %j', (runs, threshold, expected) => {
     expect(aggregate(runs, threshold)).toEqual(expected)
+  })
+})
+
+describe('leftOut', () => {
+  const run = (score: number | null, primary_metric: string | null, metrics: object | null) => ({
+    provider_id: 'p',
+    benchmark_id: 'b',
+    benchmark_index: 2,
+    primary_metric,
+    metrics: metrics && { ...metrics },
+    test: score === null ? null : { primary_score: score, primary_score_metric: 'm', threshold: 0, pass: true },
+  })
+  test.each([
+    [run(0, 'm', { m: 0 }), undefined, undefined],
+    [run(1, 'm', { m: 1 }), undefined, undefined],
+    [run(250.5, 'm', { m: 250.5 }), 'not_a_ratio', /'m' is 250.5, which is no ratio/],
+    [run(-0.1, 'm', { m: -0.1 }), 'not_a_ratio', /-0.1/],
+    [run(null, null, { m: 1 }), 'no_primary_metric', /no primary metric/],
+    [run(null, 'm', { m: 1 }), 'no_threshold', /no threshold/],
+    [run(null, 'm', { other: 1 }), 'primary_metric_missing', /'m' was not reported/],
+    [run(null, 'm', null), 'primary_metric_missing', /'m' was not reported/],
+  ])('of %j says %s', (given, code, message) => {
+    const expected = code && [
+      { provider_id: 'p', id: 'b', benchmark_index: 2, message_code: code, message: expect.stringMatching(message) },
+    ]
+    expect(leftOut([given])).toEqual(expected ?? [])
   })
 })

@@ -1,5 +1,5 @@
 import type { BenchmarkTest } from '../models/benchmark-run.ts'
-import type { AggregateTest } from '../models/evaluation.ts'
+import type { AggregateTest, LeftOut } from '../models/evaluation.ts'
 import { float32 } from '../models/fields.ts'
 import type { Message } from '../models/message.ts'
 import type { RunSpec } from './run-spec.ts'
@@ -7,26 +7,35 @@ import type { RunSpec } from './run-spec.ts'
 type Metrics = Readonly<Record<string, unknown>>
 
 /**
- * The value of a primary metric among those that a framework reported.
+ * The value of a benchmark's primary metric among those that a framework reported. Only numbers count; docs/scoring.md has the rules.
  *
- * Names are matched as they are; failing that `<anything>.<metric>` and `<metric>,<filter>`, as
- * LightEval and lm-evaluation-harness write them, if exactly one fits. Only numbers count.
+ * The name as it is decides. Failing that LightEval's `<task>.<metric>` and lm-evaluation-harness's `<metric>,<filter>` stand for it: that of
+ * the benchmark itself or of no filter, else the only one there is, else that of LightEval's pseudo-task `all`, the mean of all tasks.
  */
-export function findMetric(metrics: Metrics, name: string): number | undefined {
-  const exact = Object.hasOwn(metrics, name) ? metrics[name] : undefined
-  if (exact !== undefined) return typeof exact === 'number' ? exact : undefined
-  const fits = (key: string) => key.endsWith(`.${name}`) || key.startsWith(`${name},`)
-  const values = Object.entries(metrics).filter(([key, value]) => fits(key) && typeof value === 'number')
-  const [only] = values
-  // The filter above has kept numbers only.
-  return values.length === 1 && only ? (only[1] as number) : undefined
+export function findMetric(metrics: Metrics, name: string, benchmarkId: string): number | undefined {
+  if (Object.hasOwn(metrics, name)) return numberAt(metrics, name)
+  const own = [`${benchmarkId}.${name}`, `${name},none`, `${benchmarkId}.${name},none`]
+  const fits = (key: string) => isNamed(key, name) || isNamed(key.slice(0, key.lastIndexOf(',')), name)
+  const others = Object.keys(metrics).filter((key) => fits(key) && numberAt(metrics, key) !== undefined)
+  const ofTasks = others.filter((key) => !key.startsWith('all.'))
+  const best = own.find((key) => others.includes(key)) ?? (ofTasks.length === 1 ? ofTasks[0] : `all.${name}`)
+  return best === undefined ? undefined : numberAt(metrics, best)
 }
 
+const isNamed = (key: string, name: string) => key === name || key.endsWith(`.${name}`)
+
+function numberAt(metrics: Metrics, key: string): number | undefined {
+  const value = Object.hasOwn(metrics, key) ? metrics[key] : undefined
+  return typeof value === 'number' ? value : undefined
+}
+
+type Judged = Pick<RunSpec, 'benchmark_id' | 'primary_score' | 'threshold'>
+
 /** The verdict on one benchmark. Undefined without a primary metric, its value or a threshold. 32-bit floats, as on the wire. */
-export function testFor(spec: Pick<RunSpec, 'primary_score' | 'threshold'>, metrics: Metrics | undefined): BenchmarkTest | undefined {
+export function testFor(spec: Judged, metrics: Metrics | undefined): BenchmarkTest | undefined {
   const { primary_score: primary, threshold } = spec
   if (!primary || !threshold || !metrics) return undefined
-  const value = findMetric(metrics, primary.metric)
+  const value = findMetric(metrics, primary.metric, spec.benchmark_id)
   if (value === undefined) return undefined
   const score = float32(value)
   const pass = primary.lower_is_better ? score <= threshold.value : score >= threshold.value
@@ -34,9 +43,9 @@ export function testFor(spec: Pick<RunSpec, 'primary_score' | 'threshold'>, metr
 }
 
 /** What the user is told when a benchmark was to be judged by a metric that its framework did not report. */
-export function missingMetric(spec: Pick<RunSpec, 'primary_score'>, metrics: Metrics | undefined): Message | undefined {
+export function missingMetric(spec: Omit<Judged, 'threshold'>, metrics: Metrics | undefined): Message | undefined {
   const metric = spec.primary_score?.metric
-  if (metric === undefined || findMetric(metrics ?? {}, metric) !== undefined) return undefined
+  if (metric === undefined || findMetric(metrics ?? {}, metric, spec.benchmark_id) !== undefined) return undefined
   const reported =
     Object.keys(metrics ?? {})
       .slice(0, 20)
@@ -53,11 +62,11 @@ type Scored = { spec: Pick<RunSpec, 'weight' | 'primary_score'>; test: Benchmark
 /**
  * The job's score: the weighted mean of its benchmarks' primary scores, where lower is better as 1 − x.
  *
- * A value outside 0 to 1 is no ratio and is left out, like a benchmark without a test. Undefined if none is left.
+ * A value outside 0 to 1 is no ratio and is left out, like a benchmark without a test: `leftOut` says why. Undefined if none is left.
  */
 export function aggregate(runs: readonly Scored[], threshold: number): AggregateTest | undefined {
   const parts = runs.flatMap(({ spec, test }) => {
-    if (!test || test.primary_score < 0 || test.primary_score > 1) return []
+    if (!test || !isRatio(test.primary_score)) return []
     const value = spec.primary_score?.lower_is_better ? 1 - test.primary_score : test.primary_score
     return [{ weight: spec.weight, value }]
   })
@@ -65,4 +74,40 @@ export function aggregate(runs: readonly Scored[], threshold: number): Aggregate
   if (weight === 0) return undefined
   const score = float32(parts.reduce((sum, part) => sum + part.weight * part.value, 0) / weight)
   return { score, threshold, pass: score >= threshold }
+}
+
+const isRatio = (value: number) => value >= 0 && value <= 1
+
+type Reported = {
+  provider_id: string
+  benchmark_id: string
+  benchmark_index: number
+  /** Null: it has none. */
+  primary_metric: string | null
+  metrics: Metrics | null
+  test: BenchmarkTest | null
+}
+
+/** The benchmarks of a completed job that do not count in its score, each with the reason. */
+export function leftOut(runs: readonly Reported[]): LeftOut[] {
+  return runs.flatMap((run) => {
+    const reason = whyLeftOut(run)
+    return reason ? [{ provider_id: run.provider_id, id: run.benchmark_id, benchmark_index: run.benchmark_index, ...reason }] : []
+  })
+}
+
+function whyLeftOut({
+  benchmark_id: id,
+  primary_metric: metric,
+  metrics,
+  test,
+}: Reported): Pick<LeftOut, 'message' | 'message_code'> | undefined {
+  if (test && isRatio(test.primary_score)) return undefined
+  if (test) {
+    const message = `Its primary metric '${test.primary_score_metric}' is ${test.primary_score}, which is no ratio from 0 to 1.`
+    return { message, message_code: 'not_a_ratio' }
+  }
+  if (metric === null) return { message: 'It has no primary metric.', message_code: 'no_primary_metric' }
+  if (findMetric(metrics ?? {}, metric, id) !== undefined) return { message: 'It has no threshold.', message_code: 'no_threshold' }
+  return { message: `Its primary metric '${metric}' was not reported.`, message_code: 'primary_metric_missing' }
 }

@@ -7,7 +7,7 @@ import { TestDataRef } from './test-data.ts'
 export const CollectionBenchmark = z.object({
   id: z.string().min(1),
   provider_id: z.string().min(1),
-  /** The provider's page about it; written by the hub. */
+  /** The provider's page about it. Written by the hub: what a request says is ignored, but for a patch of a single field of the entry. */
   url: z.string().optional(),
   weight: Float32.min(0).optional(),
   primary_score: PrimaryScore.optional(),
@@ -17,6 +17,10 @@ export const CollectionBenchmark = z.object({
   test_data_ref: TestDataRef.optional(),
 })
 export type CollectionBenchmark = z.infer<typeof CollectionBenchmark>
+
+/** The lists by which collections are found. */
+export const COLLECTION_WORDS = ['domains', 'tasks', 'modalities', 'industries', 'evaluation_targets'] as const
+export type CollectionWords = (typeof COLLECTION_WORDS)[number]
 
 const Words = z.array(z.string()).optional()
 

@@ -58,7 +58,10 @@ const ExperimentTag = z.object({
 
 /** The MLflow experiment that the results are logged to. */
 export const ExperimentConfig = z.object({
-  name: z.string({ error: 'required' }).refine((name) => name.trim() !== '', { params: { tag: 'notblank' } }),
+  name: z
+    .string({ error: 'required' })
+    .refine((name) => name.trim() !== '', { params: { tag: 'notblank' } })
+    .meta({ pattern: '\\S' }),
   tags: z.array(ExperimentTag).max(20).optional(),
   artifact_location: z.string().optional(),
 })
@@ -111,6 +114,7 @@ export const EvaluationJobConfig = z
       { when: ({ value }) => typeof value === 'object' && value !== null },
     ),
   )
+  .meta({ oneOf: [{ required: ['benchmarks'] }, { required: ['collection'] }] })
 export type EvaluationJobConfig = z.infer<typeof EvaluationJobConfig>
 
 /** What the hub knows about a stored thing beside its content. */
@@ -126,8 +130,24 @@ export const JobResource = z.object({
   mlflow_experiment_id: z.string().optional(),
 })
 
+/** A benchmark that does not count in the job's score. */
+const LeftOut = z.object({
+  provider_id: z.string(),
+  id: z.string(),
+  benchmark_index: z.int(),
+  message: z.string(),
+  message_code: z.enum(['not_a_ratio', 'no_primary_metric', 'no_threshold', 'primary_metric_missing']),
+})
+export type LeftOut = z.infer<typeof LeftOut>
+
 /** The job's score: the weighted mean of its benchmarks' primary scores. */
-export const AggregateTest = z.object({ score: z.number(), threshold: z.number(), pass: z.boolean() })
+export const AggregateTest = z.object({
+  score: z.number(),
+  threshold: z.number(),
+  pass: z.boolean(),
+  /** What does not count, and why. Absent if everything does. */
+  left_out: z.array(LeftOut).min(1).optional(),
+})
 export type AggregateTest = z.infer<typeof AggregateTest>
 
 /** An evaluation job, as every route answers it. */

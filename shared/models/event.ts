@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MetricSchema } from './benchmark-run.ts'
-import { Opaque, Timestamp } from './fields.ts'
+import { Float32, Opaque, Timestamp } from './fields.ts'
 import { Message } from './message.ts'
 import { Phase } from './states.ts'
 
@@ -17,7 +17,7 @@ export const BenchmarkStatusEvent = z
     status: z.enum(['pending', 'running', 'completed', 'failed']),
     phase: Phase.optional(),
     /** Share that is done, 0 to 1. */
-    progress: z.number().min(0).max(1).optional(),
+    progress: Float32.min(0).max(1).optional(),
     /** Stored with a terminal event only. */
     metrics: Opaque.optional(),
     metrics_schema: MetricsSchema.optional(),

@@ -5,21 +5,32 @@ import { z } from 'zod'
  * which `decode` puts into the answer.
  */
 
-const rule = (tag: string) => ({ params: { tag } })
+const rule = (tag: string, error = 'Invalid input') => ({ error, params: { tag } })
 
-const RFC1123_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+/** A Kubernetes object name of one label. */
+export const RFC1123_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
 /** A Kubernetes object name of one label: lower-case letters, digits and `-`, at most 63 characters. */
-export const DnsLabel = z.string().refine((value) => value === '' || RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
+export const DnsLabel = z
+  .string()
+  .refine((value) => value === '' || RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
+  .meta({ pattern: `^$|${RFC1123_LABEL.source}` })
 
 /** As `DnsLabel`, and not empty. */
 export const RequiredDnsLabel = z
   .string()
   .min(1)
   .refine((value) => RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
+  .meta({ pattern: RFC1123_LABEL.source })
 
 /** 1 to 128 characters, without `,` and `|`, which separate the values of a list filter. */
-export const Tag = z.string().refine((tag) => tag.length > 0 && [...tag].length <= 128 && !/[,|]/.test(tag), rule('tagname'))
+export const Tag = z
+  .string()
+  .refine(
+    (tag) => tag.length > 0 && [...tag].length <= 128 && !/[,|]/.test(tag),
+    rule('tagname', 'must have 1 to 128 characters, and neither , nor |'),
+  )
+  .meta({ minLength: 1, maxLength: 128, pattern: '^[^,|]*$' })
 
 export const Tags = z.array(Tag)
 

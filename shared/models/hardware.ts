@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DnsLabel, RequiredDnsLabel } from './fields.ts'
+import { DnsLabel, RequiredDnsLabel, RFC1123_LABEL } from './fields.ts'
 
 /** A batch queue that admits the run. */
 export const QueueConfig = z.object({
@@ -8,10 +8,12 @@ export const QueueConfig = z.object({
     .string()
     .overwrite((kind) => kind.trim() || 'kueue')
     .refine((kind) => kind === 'kueue', { params: { text: 'kind must be one of: kueue' } })
+    .meta({ enum: ['kueue'] })
     .default('kueue'),
   name: z
     .string()
     .overwrite((name) => name.trim())
+    .meta({ pattern: RFC1123_LABEL.source })
     .pipe(RequiredDnsLabel),
 })
 

@@ -106,7 +106,7 @@ export const CatalogueResource = z.object({
 export const Provider = z.object({
   resource: CatalogueResource,
   ...ProviderConfig.shape,
-  /** Null if the provider was created without any. */
-  benchmarks: z.array(BenchmarkResource).nullable(),
+  /** Never null: the published Python client refuses that. */
+  benchmarks: z.array(BenchmarkResource),
 })
 export type Provider = z.infer<typeof Provider>

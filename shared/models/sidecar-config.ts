@@ -38,6 +38,8 @@ export const SidecarConfig = z.object({
       /** Directory of the model's Secret; absent if the request named none. */
       auth_secret_mount_path: z.string().optional(),
       insecure_skip_verify: z.boolean().optional(),
+      /** Seconds of silence after which a request is given up; absent: an hour. How long an answer lasts has no limit. */
+      idle_seconds: z.int().min(1).optional(),
     })
     .optional(),
   /** `is_git_job`: the commit that was checked out is to be reported with the run's events. */

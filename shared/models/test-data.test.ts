@@ -35,6 +35,9 @@ describe('isAllowedGitUrl', () => {
     'https://[fd00::1]/a',
     'https://[fe80::1]/a',
     'https://[::ffff:10.0.0.1]/a',
+    'https://[64:ff9b::10.0.0.1]/a',
+    'https://[fd00:ec2::254]/a',
+    'https://100.64.0.1/a',
   ])('refuses %s', (url) => {
     expect(isAllowedGitUrl(url)).toBe(false)
   })

@@ -1,24 +1,9 @@
 import { z } from 'zod'
+import { kindOfAddress } from '../domain/address.ts'
 import { DnsLabel, RequiredDnsLabel } from './fields.ts'
 
 const BLOCKED_HOSTS = new Set(['localhost', 'localhost.localdomain', 'metadata', 'metadata.google.internal'])
 const BLOCKED_SUFFIXES = ['.cluster.local', '.svc', '.local']
-
-/** IPv4 ranges that no repository of a user lies in: loopback, private, link-local, unspecified, multicast. */
-function isInternalIpv4(host: string): boolean {
-  const parts = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(host)
-  if (!parts) return false
-  const [first, second] = [Number(parts[1]), Number(parts[2])]
-  if (first === 0 || first === 10 || first === 127 || first >= 224) return true
-  return (first === 172 && second >= 16 && second <= 31) || (first === 192 && second === 168) || (first === 169 && second === 254)
-}
-
-/** The same for IPv6, mapped IPv4 addresses included; `host` is in brackets, as `URL` writes it. */
-function isInternalIpv6(host: string): boolean {
-  if (!host.startsWith('[')) return false
-  const address = host.slice(1, -1).toLowerCase()
-  return address === '::' || address === '::1' || address.startsWith('::ffff:') || /^(f[cdf]|fe[89ab])/.test(address)
-}
 
 /** True if a git repository may be cloned from there: http(s) and a host that is not obviously inside. No name is resolved here. */
 export function isAllowedGitUrl(text: string): boolean {
@@ -27,7 +12,7 @@ export function isAllowedGitUrl(text: string): boolean {
   if (protocol !== 'http:' && protocol !== 'https:') return false
   const host = hostname.toLowerCase().replace(/\.$/, '')
   if (host === '' || BLOCKED_HOSTS.has(host) || BLOCKED_SUFFIXES.some((suffix) => host.endsWith(suffix))) return false
-  return !isInternalIpv4(host) && !isInternalIpv6(host)
+  return (kindOfAddress(host.replace(/^\[|\]$/g, '')) ?? 'public') === 'public'
 }
 
 const S3 = z.object({ bucket: z.string().min(1), key: z.string().min(1), secret_ref: z.string().min(1) })
@@ -39,7 +24,8 @@ const Git = z
     url: z
       .string()
       .min(1)
-      .refine(isAllowedGitUrl, { params: { tag: 'git_clone_url' } }),
+      .refine(isAllowedGitUrl, { params: { tag: 'git_clone_url' } })
+      .meta({ pattern: '^https?://' }),
     /** Branch, tag or commit. */
     ref: z.string().min(1),
     sub_path: z.string().optional(),
@@ -77,4 +63,5 @@ export const TestDataRef = z
     const text = count === 0 ? 'one of s3, pvc, git, or hf must be set' : 'exactly one of s3, pvc, git, or hf must be set'
     context.addIssue({ code: 'custom', params: { text: `test_data_ref: ${text}` } })
   })
+  .meta({ oneOf: SOURCES.map((source) => ({ required: [source] })) })
 export type TestDataRef = z.infer<typeof TestDataRef>

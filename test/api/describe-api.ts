@@ -17,9 +17,11 @@ const namesOf = (body: { items: { name: string }[] }) => body.items.map(({ name 
 export function describeApi(test: ApiTest): void {
   describeService(test)
   describeJobs(test)
+  describeBatches(test)
   describeEvents(test)
   describeLists(test)
   describeLogs(test)
+  describeLongLogs(test)
   describeCatalogue(test)
   describeRefusals(test)
 }
@@ -94,6 +96,17 @@ function describeJobs(test: ApiTest): void {
     expect(await call('DELETE', `/jobs/${id}?hard_delete=true`)).toMatchObject({ status: 204 })
     expect(await call('GET', `/jobs/${id}`)).toMatchObject({ status: 404, body: { message_code: 'resource_not_found' } })
     expect((await call('GET', '/jobs')).body.total_count).toBe(0)
+  })
+}
+
+function describeBatches(test: ApiTest): void {
+  test('takes a batch of jobs, each for itself, and says where they stand', async ({ call }) => {
+    const jobs = [JOB, { ...JOB, benchmarks: [] }, PAIR]
+    const { items } = (await call('POST', '/batch/jobs', { jobs })).body
+    expect(items).toMatchObject([{ status: 202 }, { status: 400, error: { message_code: 'request_validation_failed' } }, { status: 202 }])
+    const [first, , third] = items.map(({ job }: { job?: { resource: { id: string } } }) => job?.resource.id)
+    const { status, body } = await call('POST', '/batch/jobs/states', { ids: [third, 'x', first] })
+    expect({ status, ...body }).toMatchObject({ status: 200, items: [{ id: third }, { id: first, state: 'pending' }], not_found: ['x'] })
   })
 }
 
@@ -204,6 +217,26 @@ function describeLogs(test: ApiTest): void {
   })
 }
 
+function describeLongLogs(test: ApiTest): void {
+  const LINE = `${'y'.repeat(63)}\n`
+
+  test('streams a log of many pieces whole, with their times, and its end alone', async ({ call, db }) => {
+    const id = await submit(call)
+    const piece = LINE.repeat(512 * 16)
+    await db`
+      insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
+      select ${id}, 0, 1, 'local', seq, ${gzipSync(piece)}, ${piece.length}, now(), now() - make_interval(mins => 9 - seq)
+      from generate_series(0, 9) as seq`
+    const path = `/jobs/${id}/benchmarks/0/logs`
+    const whole = (await call('GET', `${path}?tail_lines=-1`)).text
+    expect([whole.length, whole.replaceAll(LINE, '')]).toEqual([10 * piece.length, ''])
+    // The newest piece is of now, the others are of each minute before.
+    expect((await call('GET', `${path}?tail_lines=-1&since_seconds=90`)).text).toHaveLength(2 * piece.length)
+    expect((await call('GET', `${path}?tail_lines=10000`)).text).toHaveLength(10_000 * LINE.length - 1)
+    expect((await call('GET', `${path}?tail_lines=1&timestamps=1`)).text).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+\+00:00 y+$/)
+  })
+}
+
 function describeCatalogue(test: ApiTest): void {
   test.for([
     ['providers', PROVIDER],
@@ -212,6 +245,9 @@ function describeCatalogue(test: ApiTest): void {
     const created = await call('POST', `/${noun}`, config)
     expect(created).toMatchObject({ status: 201, body: { name: 'mine', resource: { tenant, owner: 'ann' } } })
     const path = `/${noun}/${created.body.resource.id}`
+    expect(created.headers.get('location')).toBe(`/api/v1/evaluations${path}`)
+    const tag = created.headers.get('etag') ?? ''
+    expect((await call('GET', path)).headers.get('etag')).toBe(tag)
     expect((await call('GET', path)).body).toEqual(created.body)
     expect(namesOf((await call('GET', `/${noun}?scope=tenant`)).body)).toEqual(['mine'])
     expect(namesOf((await call('GET', `/${noun}?scope=system`)).body)).toHaveLength(1)
@@ -220,6 +256,7 @@ function describeCatalogue(test: ApiTest): void {
     const patch = [{ op: 'replace', path: '/name', value: 'patched' }]
     expect((await call('PATCH', path, patch)).body).toMatchObject({ name: 'patched' })
     expect((await call('GET', path)).body).toMatchObject({ name: 'patched' })
+    expect(await call('DELETE', path, undefined, { 'If-Match': tag })).toMatchObject({ status: 412 })
     expect(await call('DELETE', path)).toMatchObject({ status: 204, text: '' })
     expect(await call('GET', path)).toMatchObject({ status: 404, body: { message_code: 'resource_not_found' } })
   })

@@ -1,0 +1,179 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
+import { parse as parseYaml } from 'yaml'
+import { z } from 'zod'
+import { ByteLimit, Count, DatabaseUrl, Duration, Port, processSettings } from '#shared/models/setting.ts'
+import { complaints, gatherSettings, settingsOf, type Files, type Setting } from '#shared/settings.ts'
+import type { LogLevel } from '#shared/log.ts'
+import { IdentityConfig } from './identity-config.ts'
+import type { Identity } from './identity/identity.ts'
+
+/** Addresses that only this machine reaches. */
+export const LOOPBACK_ADDRESS = /^(localhost|127(\.\d{1,3}){3}|::1)$/
+
+const seconds = (path: string, fallback: string, description: string) => Duration.prefault(fallback).meta({ path, description })
+
+const Settings = z.object({
+  DATABASE_URL: DatabaseUrl.meta({
+    path: 'database.url',
+    aliases: ['DB_URL'],
+    description: 'the database; a pooler in front of it will do (secret)',
+  }),
+  DB_DRIVER: z
+    .enum(['pgx', 'postgres'], 'must be pgx: the database is PostgreSQL')
+    .default('pgx')
+    .meta({ path: 'database.driver', description: 'read for the published server’s sake' }),
+  DATABASE_MAX_CONNECTIONS: Count.optional().meta({
+    path: 'database.max_open_conns',
+    description: 'connections at most; twice the cores unless set',
+  }),
+  API_HOST: z.string().default('127.0.0.1').meta({ path: 'service.host', description: 'address to listen on; `0.0.0.0` in a container' }),
+  PORT: Port.default(8080).meta({ path: 'service.port', description: 'port to listen on; 0 takes any free one' }),
+  TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .meta({ path: 'service.tls_cert_file', description: 'certificate chain, PEM; with it HTTPS is served' }),
+  TLS_KEY_FILE: z.string().optional().meta({ path: 'service.tls_key_file', description: 'its private key, PEM' }),
+  READ_TIMEOUT: seconds('service.read_timeout', '15s', 'for a whole request to arrive'),
+  READ_HEADER_TIMEOUT: seconds('service.read_header_timeout', '15s', 'for the headers of a request to arrive'),
+  WRITE_TIMEOUT: seconds(
+    'service.write_timeout',
+    '15s',
+    'for an answer to be ready, else `unavailable`; it is cut off if it is not sent 5 s later',
+  ),
+  LOG_STREAM_TIMEOUT: seconds('service.log_stream_timeout', '5m', 'for an answer of the log routes to be sent, and 30 s more'),
+  IDLE_TIMEOUT: seconds('service.idle_timeout', '60s', 'for which a connection is kept without a request'),
+  MAX_HEADER_BYTES: Count.default(1_048_576).meta({
+    path: 'service.max_header_bytes',
+    description: 'headers of a request; longer ones are refused',
+  }),
+  MAX_REQUEST_BODY_BYTES: ByteLimit.prefault('10485760').meta({
+    path: 'service.max_request_body_bytes',
+    description: 'body of a request, else `request_body_too_large`; -1 for no bound',
+  }),
+  MAX_CONCURRENT_REQUESTS: Count.default(2000).meta({
+    path: 'service.max_concurrent_requests',
+    description: 'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`',
+  }),
+  SHUTDOWN_TIMEOUT: seconds('service.shutdown_timeout', '30s', 'for requests under way to end after SIGTERM'),
+  ...processSettings,
+})
+
+const identitySetting = (name: string, path: string, description: string): Setting => ({
+  name,
+  path: `identity.${path}`,
+  description,
+  aliases: [],
+})
+
+const IDENTITY_SETTINGS = [
+  identitySetting('IDENTITY_MODE', 'mode', '`none`, `headers` or `oidc`: [identity.md](identity.md), as for all of these'),
+  identitySetting('RUN_TOKEN_KEY', 'run_token_key', 'key of run tokens, the same for functions and bridge (secret)'),
+  identitySetting('IDENTITY_REPORTERS', 'reporters', 'users that may post events without a run token'),
+  identitySetting('OIDC_ISSUER', 'oidc.issuer', 'the issuer of tokens'),
+  identitySetting('OIDC_AUDIENCE', 'oidc.audience', 'the audience of tokens'),
+  identitySetting('OIDC_JWKS_URL', 'oidc.jwks_url', 'where the issuer’s keys are'),
+  identitySetting('OIDC_USER_CLAIM', 'oidc.user_claim', 'claim that names the user'),
+  identitySetting('OIDC_TENANT_CLAIM', 'oidc.tenant_claim', 'claim that lists the tenants'),
+  identitySetting('OIDC_SCOPE_CLAIM', 'oidc.scope_claim', 'claim that lists the scopes'),
+]
+
+/** Every setting of this process, in the order of its documentation. */
+export const FUNCTIONS_SETTINGS: readonly Setting[] = [...settingsOf(Settings), ...IDENTITY_SETTINGS]
+
+export type Tls = { cert: string; key: string }
+
+export type FunctionsConfig = {
+  databaseUrl: string
+  /** Undefined: as many as `connect` thinks best. */
+  maxConnections?: number
+  identity: Identity
+  host: string
+  port: number
+  tls?: Tls
+  readTimeoutMs: number
+  readHeaderTimeoutMs: number
+  writeTimeoutMs: number
+  logStreamTimeoutMs: number
+  idleTimeoutMs: number
+  maxHeaderBytes: number
+  maxBodyBytes: number
+  maxConcurrentRequests: number
+  shutdownTimeoutMs: number
+  /** Undefined: no metrics. */
+  metrics?: { host: string; port: number }
+  logLevel: LogLevel
+  /** Paths in the files that this process does not read. */
+  unread: string[]
+}
+
+const nodeFiles: Files = {
+  readText: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
+  exists: existsSync,
+  parseYaml,
+}
+
+/** What `npm run start:functions` shall do, by its environment and files. Throws one line that names every mistake, and no value. */
+export function readFunctionsConfig(env: Readonly<Record<string, string | undefined>> = process.env): FunctionsConfig {
+  const { values, mistakes, unread } = gatherSettings(FUNCTIONS_SETTINGS, env, nodeFiles)
+  const settings = Settings.safeParse(values)
+  const identity = IdentityConfig.safeParse(values)
+  const issues = [settings, identity].flatMap(({ error }) => error?.issues ?? [])
+  const { tls, mistakes: tlsMistakes } = readTls(values)
+  const all = [...mistakes, ...complaints(FUNCTIONS_SETTINGS, issues), ...tlsMistakes, ...placeMistakes(values)]
+  if (!settings.success || !identity.success || all.length > 0) throw new Error(`The settings are wrong: ${all.join('; ')}`)
+  return { ...toConfig(settings.data), identity: identity.data, ...(tls && { tls }), unread }
+}
+
+function toConfig(settings: z.output<typeof Settings>): Omit<FunctionsConfig, 'identity' | 'unread'> {
+  return {
+    databaseUrl: settings.DATABASE_URL,
+    ...(settings.DATABASE_MAX_CONNECTIONS !== undefined && { maxConnections: settings.DATABASE_MAX_CONNECTIONS }),
+    host: settings.API_HOST,
+    port: settings.PORT,
+    readTimeoutMs: settings.READ_TIMEOUT,
+    readHeaderTimeoutMs: settings.READ_HEADER_TIMEOUT,
+    writeTimeoutMs: settings.WRITE_TIMEOUT,
+    logStreamTimeoutMs: settings.LOG_STREAM_TIMEOUT,
+    idleTimeoutMs: settings.IDLE_TIMEOUT,
+    maxHeaderBytes: settings.MAX_HEADER_BYTES,
+    maxBodyBytes: settings.MAX_REQUEST_BODY_BYTES,
+    maxConcurrentRequests: settings.MAX_CONCURRENT_REQUESTS,
+    shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT,
+    ...(settings.METRICS_ENABLED && { metrics: { host: settings.METRICS_HOST, port: settings.METRICS_PORT } }),
+    logLevel: settings.LOG_LEVEL,
+  }
+}
+
+/** Certificate and key, if both are named and fit. */
+function readTls({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: Record<string, string>): { tls?: Tls; mistakes: string[] } {
+  if (certFile === undefined && keyFile === undefined) return { mistakes: [] }
+  if (certFile === undefined || keyFile === undefined) {
+    return { mistakes: ['TLS_CERT_FILE (service.tls_cert_file) and TLS_KEY_FILE (service.tls_key_file) must be set both, or neither'] }
+  }
+  try {
+    const tls = { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
+    createSecureContext(tls)
+    return { tls, mistakes: [] }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { mistakes: [`TLS_CERT_FILE and TLS_KEY_FILE must name a certificate and its key in PEM: ${reason}`] }
+  }
+}
+
+function placeMistakes(values: Record<string, string>): string[] {
+  const {
+    API_HOST: host = '127.0.0.1',
+    PORT: port = '8080',
+    METRICS_PORT: metricsPort = '8081',
+    METRICS_ENABLED: metrics = 'true',
+  } = values
+  const mistakes: string[] = []
+  if (values.IDENTITY_MODE === 'none' && !LOOPBACK_ADDRESS.test(host)) {
+    mistakes.push('API_HOST (service.host) must be a loopback address: a hub without identities answers on its own machine only')
+  }
+  if (port === metricsPort && port !== '0' && /^(true|1)$/.test(metrics)) {
+    mistakes.push('METRICS_PORT (prometheus.port) must differ from PORT (service.port)')
+  }
+  return mistakes
+}

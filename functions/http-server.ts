@@ -1,0 +1,87 @@
+import { createAdaptorServer } from '@hono/node-server'
+import type { Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+
+type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']
+
+/** What a server takes of one connection. Times are those of the published server unless told. */
+export type ConnectionLimits = {
+  readTimeoutMs: number
+  readHeaderTimeoutMs: number
+  idleTimeoutMs: number
+  maxHeaderBytes: number
+}
+
+const PUBLISHED: ConnectionLimits = { readTimeoutMs: 15_000, readHeaderTimeoutMs: 15_000, idleTimeoutMs: 60_000, maxHeaderBytes: 1_048_576 }
+
+export type HttpServerOptions = {
+  host: string
+  /** 0 takes a free one. */
+  port: number
+  /** PEM. With it HTTPS is served, by TLS 1.2 or 1.3. */
+  tls?: { cert: string; key: string }
+  limits?: ConnectionLimits
+  /** What the operator sets the port with, for the sentence that says it is taken. */
+  portName: string
+}
+
+export type HttpServer = {
+  port: number
+  /** To watch its requests. */
+  server: Server
+  /**
+   * Takes no more connections and resolves when the requests under way are answered. Those that are not after `withinMs` are cut off.
+   */
+  close(withinMs?: number): Promise<void>
+}
+
+/** Serves `fetch`. Throws one line that says why it cannot. */
+export async function openHttpServer(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
+  const server = makeServer(fetch, options)
+  const { host, port } = options
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(new Error(complaint(cause, options), { cause })))
+    server.listen(port, host, resolve)
+  })
+  // A server that listens on TCP has an address of this form.
+  return { port: (server.address() as AddressInfo).port, server, close: (withinMs) => close(server, withinMs) }
+}
+
+/** How often connections that have missed their time are looked for. */
+const CHECK_INTERVAL_MS = 1000
+
+function makeServer(fetch: Fetch, { tls, limits = PUBLISHED }: HttpServerOptions): Server {
+  const serverOptions = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    requestTimeout: limits.readTimeoutMs,
+    headersTimeout: Math.min(limits.readHeaderTimeoutMs, limits.readTimeoutMs),
+    keepAliveTimeout: limits.idleTimeoutMs,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  }
+  // Neither form makes an HTTP/2 server.
+  if (!tls) return createAdaptorServer({ fetch, serverOptions }) as Server
+  return createAdaptorServer({
+    fetch,
+    createServer: createTlsServer,
+    serverOptions: { ...serverOptions, ...tls, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' },
+  }) as Server
+}
+
+function complaint({ code, message }: NodeJS.ErrnoException, { host, port, portName }: HttpServerOptions): string {
+  if (code === 'EADDRINUSE') return `Port ${port} on ${host} is taken: stop what listens there, or choose another with ${portName}`
+  if (code === 'EACCES') return `Port ${port} on ${host} needs more rights: choose one above 1023 with ${portName}`
+  return `Cannot listen on ${host}:${port}: ${message}`
+}
+
+/** Short, because a stop waits for it; connections that are kept alive without a request would hold it up. */
+const IDLE_CHECK_MS = 50
+
+async function close(server: Server, withinMs = 30_000): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
+  const cut = setTimeout(() => server.closeAllConnections(), withinMs)
+  await closed
+  clearInterval(idle)
+  clearTimeout(cut)
+}

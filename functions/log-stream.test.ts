@@ -1,0 +1,74 @@
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { logStream, type LogWish, type ReadPieces } from './log-stream.ts'
+
+/** A log of these pieces, read `atOnce` at a time; piece n was read at second n. */
+const readerOf =
+  (texts: readonly string[], atOnce = 2): ReadPieces =>
+  ({ after, backwards }) => {
+    const pieces = texts.map((text, seq) => ({ seq, chunk: gzipSync(text), last_at: `2026-11-23T12:00:0${seq}Z` }))
+    const wanted = backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after)
+    return Promise.resolve(wanted.slice(0, atOnce))
+  }
+
+async function textOf(read: ReadPieces, { tail, timestamps = false }: { tail: number; timestamps?: boolean }): Promise<string> {
+  const wish: LogWish = { tail, timestamps }
+  const parts: Uint8Array[] = []
+  for await (const part of logStream(read, wish)) {
+    expect(part.length).toBeGreaterThan(0)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+describe('logStream', () => {
+  const texts = fc.array(
+    fc.array(fc.constantFrom('a', '\n', 'bc', 'ü'), { maxLength: 6 }).map((parts) => parts.join('')),
+    { maxLength: 6 },
+  )
+
+  test('is what splitting the whole into lines would give, however it lies in pieces', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 4 }), async (parts, tail, atOnce) => {
+        const whole = parts.join('')
+        const last = whole.replace(/\n$/, '').split('\n').slice(-tail).join('\n')
+        expect(await textOf(readerOf(parts, atOnce), { tail })).toBe(last)
+        expect(await textOf(readerOf(parts, atOnce), { tail: -1 })).toBe(whole)
+      }),
+    )
+  })
+
+  test('puts one time before each line, and changes nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, fc.constantFrom(-1, 1, 3), async (parts, tail) => {
+        const plain = await textOf(readerOf(parts), { tail })
+        const stamped = await textOf(readerOf(parts), { tail, timestamps: true })
+        expect(stamped.replaceAll(/^2026-11-23T12:00:0\dZ /gm, '')).toBe(plain)
+        const lines = stamped.split('\n')
+        // After the last newline there is no line.
+        if (lines.at(-1) === '') lines.pop()
+        for (const line of lines) expect(line).toMatch(/^2026-11-23T12:00:0\dZ /)
+      }),
+    )
+  })
+
+  test.each([
+    [['a\nb\n'], 1, 'b'],
+    [['a\nb'], 1, 'b'],
+    [['a\n\n'], 1, ''],
+    [['\na\n'], 2, '\na'],
+    [['a\nb\n'], 9, 'a\nb'],
+    [['a\n', 'b\n'], 1, 'b'],
+    [['a\nb', '\n', ''], 1, 'b'],
+    [[], 3, ''],
+  ])('of %j the last %i are %j', async (parts, tail, lines) => {
+    expect(await textOf(readerOf(parts), { tail })).toBe(lines)
+  })
+
+  test('gives a line that lies in two pieces the time of the first, in which it begins', async () => {
+    expect(await textOf(readerOf(['one\ntw', 'o\nthree\n']), { tail: -1, timestamps: true })).toBe(
+      '2026-11-23T12:00:00Z one\n2026-11-23T12:00:00Z two\n2026-11-23T12:00:01Z three\n',
+    )
+  })
+})

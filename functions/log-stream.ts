@@ -1,0 +1,95 @@
+import type { LogPiece } from '#db/queries/run-logs.ts'
+
+/** What is wanted of a log. */
+export type LogWish = {
+  /** Last lines, without the newline after the last one; -1 for all, as it is. */
+  tail: number
+  /** True: each line begins with the time at which it was read, at most 2 s after it was written. */
+  timestamps: boolean
+}
+
+/** Reads the pieces of a log beyond `after`, some at a time; empty at the end. */
+export type ReadPieces = (from: { after: number; backwards: boolean }) => Promise<LogPiece[]>
+
+const NEWLINE = 10
+const BEFORE_ALL = -1
+const AFTER_ALL = 2 ** 31 - 1
+
+/** The wanted part of a log, in pieces that are never empty: however long it is, no more than some pieces of it are held at once. */
+export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish): AsyncGenerator<Uint8Array> {
+  const start = tail < 0 ? { after: BEFORE_ALL, skip: 0 } : await findTail(read, tail)
+  let { skip } = start
+  let isLineStart = true
+  let isNewlineHeld = false
+  for await (const { text, lastAt } of pieces(read, start.after, false)) {
+    const wanted = text.subarray(skip)
+    skip = 0
+    if (wanted.length === 0) continue
+    if (isNewlineHeld) yield Uint8Array.of(NEWLINE)
+    const told = timestamps ? stamped(wanted, lastAt, isLineStart) : wanted
+    isLineStart = wanted.at(-1) === NEWLINE
+    isNewlineHeld = tail >= 0 && isLineStart
+    const part = isNewlineHeld ? told.subarray(0, -1) : told
+    if (part.length > 0) yield part
+  }
+}
+
+type Piece = { seq: number; text: Uint8Array; lastAt: string }
+
+async function* pieces(read: ReadPieces, from: number, backwards: boolean): AsyncGenerator<Piece> {
+  let after = from
+  for (;;) {
+    const batch = await read({ after, backwards })
+    if (batch.length === 0) return
+    for (const { seq, chunk, last_at: lastAt } of batch) {
+      yield { seq, text: await gunzip(chunk), lastAt }
+      after = seq
+    }
+  }
+}
+
+/** Where the last `count` lines begin: after which piece, and how far into the next. */
+async function findTail(read: ReadPieces, count: number): Promise<{ after: number; skip: number }> {
+  let lines = 0
+  let isEnd = true
+  for await (const { seq, text } of pieces(read, AFTER_ALL, true)) {
+    let at = text.length
+    // The newline after the last line separates it from nothing.
+    if (isEnd && text.at(-1) === NEWLINE) at--
+    if (text.length > 0) isEnd = false
+    // Before the first byte there is no newline, though `lastIndexOf` would look from the end again.
+    while (at > 0 && (at = text.lastIndexOf(NEWLINE, at - 1)) >= 0) {
+      lines++
+      if (lines === count) return { after: seq - 1, skip: at + 1 }
+    }
+  }
+  return { after: BEFORE_ALL, skip: 0 }
+}
+
+/** `text` with `time` before each line that begins in it. */
+function stamped(text: Uint8Array, time: string, isLineStart: boolean): Uint8Array {
+  const prefix = new TextEncoder().encode(`${time} `)
+  const parts: Uint8Array[] = isLineStart ? [prefix] : []
+  let from = 0
+  for (let at = text.indexOf(NEWLINE); at >= 0 && at < text.length - 1; at = text.indexOf(NEWLINE, from)) {
+    parts.push(text.subarray(from, at + 1), prefix)
+    from = at + 1
+  }
+  parts.push(text.subarray(from))
+  return concatenated(parts)
+}
+
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+async function gunzip(chunk: Uint8Array): Promise<Uint8Array> {
+  const stream = new Blob([new Uint8Array(chunk)]).stream().pipeThrough(new DecompressionStream('gzip'))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}

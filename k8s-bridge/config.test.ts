@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { readBridgeConfig, readMigrateConfig } from './config.ts'
+
+const DATABASE_URL = 'postgres://user@pooler/db'
+const LOCAL = { DATABASE_URL, RUNTIME: 'local', IDENTITY_MODE: 'none' }
+const CLUSTER = { DATABASE_URL, EVALHUB_IMAGE: 'evalhub:1', FUNCTIONS_URL: 'http://evalhub:8080/', RUN_TOKEN_KEY: 'k'.repeat(32) }
+
+test('the database is reached without the pooler where that is set', () => {
+  expect(readBridgeConfig({ ...CLUSTER }).databaseUrl).toBe(DATABASE_URL)
+  const DATABASE_DIRECT_URL = 'postgres://user@direct/db'
+  expect(readBridgeConfig({ ...CLUSTER, DATABASE_DIRECT_URL }).databaseUrl).toBe(DATABASE_DIRECT_URL)
+  expect(readMigrateConfig({ DATABASE_DIRECT_URL }).databaseUrl).toBe(DATABASE_DIRECT_URL)
+})
+
+test('jobs are kept for ever and logs for 90 days, unless told', () => {
+  expect(readBridgeConfig({ ...CLUSTER }).retention).toEqual({ logDays: 90, evaluationDays: 0 })
+  const told = readBridgeConfig({ ...CLUSTER, LOG_RETENTION_DAYS: '0', EVALUATION_RETENTION_DAYS: '365' })
+  expect(told.retention).toEqual({ logDays: 0, evaluationDays: 365 })
+})
+
+test('adapters of this machine see none of the settings', () => {
+  const hiddenVariables = expect.arrayContaining(['DATABASE_URL', 'DB_URL', 'DATABASE_DIRECT_URL', 'RUN_TOKEN_KEY', 'CONFIG_PATH'])
+  expect(readBridgeConfig({ ...LOCAL, CALLBACK_URL: 'http://127.0.0.1:9000/' }).runtime).toMatchObject({
+    local: { callbackUrl: 'http://127.0.0.1:9000', allowProviderCommands: false, hiddenVariables },
+  })
+})
+
+test('a cluster’s runs have limits and patience, unless told otherwise', () => {
+  const told = { RUNS_MAX: '9', WAIT_QUEUE: '2h', WATCHED_NAMESPACES: 'red, blue' }
+  expect(readBridgeConfig({ ...CLUSTER, ...told }).runtime).toMatchObject({
+    kubernetes: {
+      settings: { image: 'evalhub:1', functionsUrl: 'http://evalhub:8080', namespace: 'evalhub', memoryRetryMax: '32Gi' },
+      limits: { perTenant: 50, total: 9 },
+      waitLimits: { missingSeconds: 600, capacitySeconds: 86_400, queueSeconds: 7200 },
+      namespaces: ['red', 'blue'],
+    },
+  })
+})
+
+test.each([
+  [
+    {},
+    /^The settings are wrong: DATABASE_URL \(database\.url\) or DATABASE_DIRECT_URL \(database\.direct_url\) is required; EVALHUB_IMAGE .*; FUNCTIONS_URL .*; RUN_TOKEN_KEY /,
+  ],
+  [{ ...CLUSTER, RUN_TOKEN_KEY: 'secret', MEMORY_RETRY_MAX: 'lots' }, /RUN_TOKEN_KEY .* 16 characters.*MEMORY_RETRY_MAX .*quantity/],
+  [{ ...LOCAL, IDENTITY_MODE: 'oidc' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
+  [{ ...LOCAL, IDENTITY_MODE: '' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
+  [{ DATABASE_URL: 'mysql://secret', RUNTIME: 'docker', LOG_RETENTION_DAYS: '-1' }, /DATABASE_URL .*; RUNTIME .*; LOG_RETENTION_DAYS /],
+])('refuses %j in one line, and repeats no value', (env, complaint) => {
+  expect(() => readBridgeConfig(env)).toThrow(complaint)
+  expect(() => readBridgeConfig(env)).not.toThrow(/secret\b(?!\))|docker/)
+})

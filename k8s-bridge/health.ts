@@ -1,0 +1,87 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+
+/** A bridge that stands still for as long is to be restarted; a pass that takes long, because the cluster does, is not. */
+const ALIVE_MS = 5 * 60_000
+
+/** Passes come every second. */
+const READY_MS = 30_000
+
+/** When the passes of one of the bridge's loops ended, in milliseconds of the process's monotonic clock. */
+export type Passes = {
+  /** When this was made. */
+  startedAtMs: number
+  /** The last one that did all it was to do. */
+  completedAtMs?: number
+  /** The last one, however it ended. */
+  endedAtMs?: number
+}
+
+export type Health = { isAlive: boolean; isReady: boolean; secondsSincePass: number | null }
+
+/** Of the loop that does worst. Alive: passes end, be it in an error, since a restart brings no database back. Ready: they succeed. */
+export function healthOf(loops: readonly Passes[], nowMs: number): Health {
+  const ended = Math.min(...loops.map(({ startedAtMs, endedAtMs = startedAtMs }) => endedAtMs))
+  const completed = Math.min(...loops.map(({ completedAtMs = -Infinity }) => completedAtMs))
+  return {
+    isAlive: nowMs - ended < ALIVE_MS,
+    isReady: nowMs - completed < READY_MS,
+    secondsSincePass: completed === -Infinity ? null : Math.round((nowMs - completed) / 1000),
+  }
+}
+
+type Options = {
+  host: string
+  /** 0 takes a free one. */
+  port: number
+  /** One a loop. */
+  passes: readonly Passes[]
+  registry: Registry
+  /** Brings what the registry holds up to date; what it rejects with is not the scraper's. */
+  refresh: () => Promise<void>
+}
+
+export type HealthServer = { port: number; close: () => Promise<void> }
+
+/** Answers `/healthz`, `/readyz` and `/metrics`, and nothing else: nobody submits anything here. */
+export async function serveHealth({ host, port, passes, registry, refresh }: Options): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    const path = request.url?.split('?')[0]
+    const answer = (isGood: boolean, type: string, text: string) => {
+      response.writeHead(isGood ? 200 : 503, { 'Content-Type': type })
+      response.end(text)
+    }
+    if (path === '/metrics') {
+      void refresh()
+        .then(() => registry.metrics())
+        .then((text) => answer(true, registry.contentType, text))
+    } else if (path === '/healthz' || path === '/readyz') {
+      const { isAlive, isReady, secondsSincePass } = healthOf(passes, performance.now())
+      const body = { status: isReady ? 'ready' : 'waiting', seconds_since_pass: secondsSincePass }
+      answer(path === '/healthz' ? isAlive : isReady, 'application/json', `${JSON.stringify(body)}\n`)
+    } else {
+      response.writeHead(404, { 'Content-Type': 'text/plain' })
+      response.end('404 page not found\n')
+    }
+  })
+  await listening(server, host, port)
+  // A server that listens on TCP has an address of this form.
+  return { port: (server.address() as AddressInfo).port, close: () => closed(server) }
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new Error(`Cannot listen on ${host}:${port} (METRICS_HOST, METRICS_PORT): ${cause.message}`, { cause })),
+    )
+    server.listen(port, host, resolve)
+  })
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,125 @@
+import { z } from 'zod'
+import { Count, Duration, Names } from '#shared/models/setting.ts'
+import type { WaitLimits } from './outcome.ts'
+import { readQuantity } from './quantity.ts'
+import { DEFAULT_SIZES, type KubernetesSettings } from './settings.ts'
+
+const HttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+
+/** Settings of the runtime `kubernetes`. Those that it cannot do without are asked for by `lacks`. */
+export const kubernetesFields = {
+  EVALHUB_IMAGE: z.string().optional().meta({
+    path: 'service.eval_init_image',
+    description: 'runtime `kubernetes`: EvalHub’s own image, with which sidecars and init containers run',
+  }),
+  EVALHUB_IMAGE_PULL_POLICY: z
+    .enum(['Always', 'IfNotPresent', 'Never'], 'must be Always, IfNotPresent or Never')
+    .default('IfNotPresent')
+    .meta({ path: 'kubernetes.image_pull_policy', description: 'when that image is pulled' }),
+  IMAGE_PULL_SECRETS: Names.prefault('').meta({
+    path: 'kubernetes.image_pull_secrets',
+    description: 'Secrets in the tenants’ namespaces with which images are pulled',
+  }),
+  FUNCTIONS_URL: HttpUrl.optional().meta({ path: 'sidecar.eval_hub.base_url', description: 'where sidecars reach the functions' }),
+  RUN_TOKEN_KEY: z
+    .string()
+    .min(16, 'must have 16 characters or more')
+    .optional()
+    .meta({ path: 'identity.run_token_key', description: 'key of run tokens, the same for functions and bridge (secret)' }),
+  EVALHUB_NAMESPACE: z.string().default('evalhub').meta({ path: 'kubernetes.namespace', description: 'EvalHub’s own namespace' }),
+  EVALHUB_INSTANCE_NAME: z.string().optional().meta({
+    path: 'kubernetes.instance_name',
+    description: 'name of an installation that an operator made; pods then use its service accounts and authorities',
+  }),
+  EVALHUB_HARDWARE_PROFILES_NAMESPACE: z.string().optional().meta({
+    path: 'kubernetes.hardware_profiles_namespace',
+    description: 'where HardwareProfiles are; without it runs that name one fail',
+  }),
+  WATCHED_NAMESPACES: Names.prefault('').meta({
+    path: 'kubernetes.namespaces',
+    description: 'the tenants’ namespaces, if the bridge may not look into all; empty: all',
+  }),
+  RUNS_MAX: Count.default(200).meta({ path: 'kubernetes.runs_max', description: 'runs under way at once' }),
+  RUNS_PER_TENANT_MAX: Count.default(50).meta({
+    path: 'kubernetes.runs_per_tenant_max',
+    description: 'runs of one tenant under way at once',
+  }),
+  FOLLOWED_LOGS_MAX: Count.default(200).meta({
+    path: 'kubernetes.followed_logs_max',
+    description: 'adapters whose logs are at most 2 s old; those of others are 30 s',
+  }),
+  WAIT_MISSING: Duration.prefault('10m').meta({
+    path: 'kubernetes.wait.missing',
+    description: 'how long a run waits for an image, a Secret or a volume before it fails',
+  }),
+  WAIT_CAPACITY: Duration.prefault('24h').meta({ path: 'kubernetes.wait.capacity', description: 'the same for a node or a quota' }),
+  WAIT_QUEUE: Duration.prefault('168h').meta({ path: 'kubernetes.wait.queue', description: 'the same for a batch queue' }),
+  MEMORY_RETRY_MAX: z
+    .string()
+    .refine((text) => readQuantity(text) !== undefined, 'must be a Kubernetes quantity such as 32Gi')
+    .default('32Gi')
+    .meta({ path: 'kubernetes.memory_retry_max', description: 'memory up to which an attempt grows after earlier ones ran out of it' }),
+  MLFLOW_TRACKING_URI: HttpUrl.optional().meta({
+    path: 'mlflow.tracking_uri',
+    description: 'MLflow, which sidecars pass adapters’ calls on to',
+  }),
+  HF_ENDPOINT: HttpUrl.optional().meta({
+    path: 'kubernetes.hf_endpoint',
+    description: 'Hugging Face hub that test data comes from; the public one unless set',
+  }),
+  TEST_DATA_RANGES: Names.prefault('').meta({
+    path: 'kubernetes.test_data_ranges',
+    description: 'inner address ranges, such as 10.1.0.0/16, from which test data may come all the same',
+  }),
+}
+
+const KubernetesFields = z.object(kubernetesFields)
+
+export type KubernetesConfig = {
+  /** All but the hub's id, which the database knows. */
+  settings: Omit<KubernetesSettings, 'hubId'>
+  limits: { perTenant: number; total: number }
+  waitLimits: WaitLimits
+  followedMax: number
+  /** Undefined: all. */
+  namespaces?: readonly string[]
+}
+
+/** What is missing for the runtime `kubernetes`, in sentences. */
+export const lacks = (values: Readonly<Record<string, string | undefined>>): string[] =>
+  (['EVALHUB_IMAGE', 'FUNCTIONS_URL', 'RUN_TOKEN_KEY'] as const)
+    .filter((name) => values[name] === undefined)
+    .map((name) => `${name} (${kubernetesFields[name].meta()?.path}) is required where RUNTIME is kubernetes`)
+
+/** How long the Job of a bridge that is away keeps its evidence. */
+const ttlSeconds = 604_800
+
+export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): KubernetesConfig {
+  const { WATCHED_NAMESPACES: namespaces, MLFLOW_TRACKING_URI: trackingUri } = fields
+  return {
+    settings: {
+      namespace: fields.EVALHUB_NAMESPACE,
+      instanceName: fields.EVALHUB_INSTANCE_NAME,
+      image: fields.EVALHUB_IMAGE ?? '',
+      imagePullPolicy: fields.EVALHUB_IMAGE_PULL_POLICY,
+      imagePullSecrets: fields.IMAGE_PULL_SECRETS,
+      functionsUrl: (fields.FUNCTIONS_URL ?? '').replace(/\/$/, ''),
+      runTokenKey: fields.RUN_TOKEN_KEY ?? '',
+      ...(trackingUri && { mlflow: { trackingUri } }),
+      sizes: DEFAULT_SIZES,
+      memoryRetryMax: fields.MEMORY_RETRY_MAX,
+      hardwareProfilesNamespace: fields.EVALHUB_HARDWARE_PROFILES_NAMESPACE,
+      ttlSeconds,
+      huggingFaceEndpoint: fields.HF_ENDPOINT,
+      testDataRanges: fields.TEST_DATA_RANGES,
+    },
+    limits: { perTenant: fields.RUNS_PER_TENANT_MAX, total: fields.RUNS_MAX },
+    waitLimits: {
+      missingSeconds: fields.WAIT_MISSING / 1000,
+      capacitySeconds: fields.WAIT_CAPACITY / 1000,
+      queueSeconds: fields.WAIT_QUEUE / 1000,
+    },
+    followedMax: fields.FOLLOWED_LOGS_MAX,
+    ...(namespaces.length > 0 && { namespaces }),
+  }
+}

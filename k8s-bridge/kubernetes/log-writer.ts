@@ -1,0 +1,104 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { LogChunk } from '#db/commands/append-log.ts'
+import type { LogPosition } from '#db/queries/log-position.ts'
+import { partAtEnd, redact } from '../redact.ts'
+import type { LinePart } from './log-lines.ts'
+
+export type LogPiece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs' | 'times'>
+
+/** Lines on their way into the database. */
+export type LogWriter = {
+  write(part: LinePart): void
+  /** A line of the bridge's own. It is of the time of the line before it. */
+  note(words: string): void
+  /** Stores what was written so far. If it throws, the next call tries the same again. */
+  flush(): Promise<void>
+  pendingBytes(): number
+  /** True once the limit is reached: nothing more is kept. */
+  isFull(): boolean
+}
+
+type Options = {
+  position: LogPosition
+  /** Values that are stored as asterisks. */
+  secrets: readonly Buffer[]
+  limitBytes: number
+  append: (piece: LogPiece) => Promise<void>
+  /** The time of a note before any line. */
+  nowMs: () => number
+}
+
+type Batch = { texts: Buffer[]; times: string[]; bytes: number; firstAtMs: number; lastAtMs: number }
+
+const compress = promisify(gzip)
+
+/** What every line of the bridge's own begins with. */
+export const notePrefix = '[EvalHub: '
+
+export function createLogWriter({ position, secrets, limitBytes, append, nowMs }: Options): LogWriter {
+  let { bytes, seq } = position
+  let isFull = bytes >= limitBytes
+  let pending = emptyBatch()
+  /** Taken out of `pending`, and not stored yet. */
+  let batch: Batch | undefined
+  let underWay: Promise<void> = Promise.resolve()
+  let lastAtMs: number | undefined
+  /** The end of an unfinished line, with which a secret may begin. */
+  let held: Buffer = Buffer.alloc(0)
+  let isLineOpen = false
+
+  const add = (text: Buffer, time?: string) => {
+    if (time !== undefined) pending.times.push(time)
+    pending.texts.push(text)
+    pending.bytes += text.length
+    bytes += text.length
+    const atMs = (lastAtMs ??= nowMs())
+    pending.firstAtMs = Math.min(pending.firstAtMs, atMs)
+    pending.lastAtMs = Math.max(pending.lastAtMs, atMs)
+  }
+  const note = (words: string) => {
+    add(Buffer.from(`${isLineOpen ? '\n' : ''}${notePrefix}${words}]\n`), '')
+    isLineOpen = false
+  }
+  const store = async () => {
+    while (batch ?? pending.texts.length > 0) {
+      batch ??= pending
+      if (batch === pending) pending = emptyBatch()
+      const text = Buffer.concat(batch.texts)
+      const [chunk, times] = await Promise.all([compress(text), compress(batch.times.map((time) => `${time}\n`).join(''))])
+      await append({ seq, chunk, times, bytes: text.length, firstAtMs: batch.firstAtMs, lastAtMs: batch.lastAtMs })
+      batch = undefined
+      seq++
+    }
+  }
+
+  return {
+    note,
+    write({ time, text, isStart, isEnd }) {
+      if (isFull) return
+      lastAtMs = Date.parse(time)
+      const whole = held.length > 0 ? Buffer.concat([held, text]) : text
+      const known = isEnd ? whole : whole.subarray(0, whole.length - partAtEnd(whole, secrets))
+      held = Buffer.from(whole.subarray(known.length))
+      const clean = redact(known, secrets)
+      const room = limitBytes - bytes
+      add(
+        clean.length < room ? (isEnd ? Buffer.concat([clean, Buffer.from('\n')]) : clean) : clean.subarray(0, room),
+        isStart ? time : undefined,
+      )
+      isLineOpen = !isEnd || clean.length >= room
+      isFull = bytes >= limitBytes
+      if (isFull) note(`${limitBytes} bytes of a log are kept: what came after was dropped`)
+    },
+    flush() {
+      // One after the other: both may find the same batch.
+      underWay = underWay.catch(() => undefined).then(store)
+      return underWay
+    },
+    pendingBytes: () => pending.bytes + (batch?.bytes ?? 0),
+    isFull: () => isFull,
+  }
+}
+
+const emptyBatch = (): Batch => ({ texts: [], times: [], bytes: 0, firstAtMs: Number.POSITIVE_INFINITY, lastAtMs: 0 })

@@ -1,0 +1,107 @@
+import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import { createEventLog, type EventLog, type PodEvent } from './event-log.ts'
+import { createPodLogs, type LoggedPod, type PodLogOptions, type PodLogs } from './pod-logs.ts'
+
+export type LogShipper = {
+  /** Keeps a pod's logs from now on; to be called again when more of its containers have started. */
+  track(pod: LoggedPod): void
+  /** Keeps what the cluster tells of an attempt, each of it once, as lines of a log of its own, `events`. */
+  addEvents(key: AttemptKey, events: readonly PodEvent[], secrets: readonly Buffer[]): Promise<void>
+  /**
+   * Keeps the rest of the logs of an attempt that has ended, or a line that says that it is missing, and forgets the attempt: its logs are
+   * sealed. Throws if the database does not take them; then it is to be called again.
+   */
+  finish(key: AttemptKey): Promise<void>
+  /** Ends all reading, and stores what was read. */
+  close(): Promise<void>
+}
+
+export type LogShipperOptions = Pick<PodLogOptions, 'open' | 'append' | 'findEnd' | 'onError' | 'nowMs'> & {
+  /** Adapters that are followed at once; further ones, and all other containers, are asked every `pollMs`. */
+  followedMax?: number
+  pollMs?: number
+  /** From a followed line to the database at most, with what the database takes. */
+  flushMs?: number
+  /** Bytes kept of an adapter's log; of another container's a tenth. */
+  limitBytes?: number
+  retryMs?: readonly number[]
+}
+
+/** In seconds: all of a log. */
+const always = 100 * 365 * 86_400
+
+/** Brings the logs of pods into the database. What it knows is there too: after a restart it goes on where the earlier one ended. */
+export function createLogShipper(options: LogShipperOptions): LogShipper {
+  const {
+    followedMax = 200,
+    pollMs = 30_000,
+    flushMs = 1000,
+    limitBytes = 50 * 1024 * 1024,
+    retryMs = [500, 1000, 2000, 4000],
+    onError,
+  } = options
+  const podOptions = { ...options, limitBytes, retryMs, readMs: pollMs }
+  const pods = new Map<string, PodLogs>()
+  const eventLogs = new Map<string, Promise<EventLog>>()
+
+  const followSome = () => {
+    let free = followedMax - [...pods.values()].filter((pod) => pod.isFollowed()).length
+    for (const pod of pods.values()) {
+      if (free <= 0) return
+      if (pod.isFollowed() || !pod.canBeFollowed()) continue
+      pod.follow()
+      free--
+    }
+  }
+  const flushing = setInterval(() => {
+    for (const pod of pods.values()) pod.flush().catch(onError)
+  }, flushMs)
+  const polling = setInterval(() => {
+    for (const pod of pods.values()) pod.poll()
+  }, pollMs)
+
+  return {
+    track(pod) {
+      const id = idOf(pod.key)
+      const known = pods.get(id)
+      if (known) known.update(pod)
+      else pods.set(id, createPodLogs(podOptions, pod))
+      followSome()
+    },
+    async addEvents(key, events, secrets) {
+      const id = idOf(key)
+      const opening = eventLogs.get(id) ?? openEventLog(podOptions, key, secrets)
+      eventLogs.set(id, opening)
+      opening.catch(() => eventLogs.delete(id))
+      await (await opening).add(events)
+    },
+    async finish(key) {
+      const id = idOf(key)
+      const pod = pods.get(id)
+      await pod?.stop()
+      await pod?.finish()
+      pods.delete(id)
+      eventLogs.delete(id)
+      followSome()
+    },
+    async close() {
+      clearInterval(flushing)
+      clearInterval(polling)
+      await Promise.all([...pods.values()].map((pod) => pod.stop()))
+      await Promise.all([...pods.values()].map((pod) => pod.flush().catch(onError)))
+      pods.clear()
+    },
+  }
+}
+
+const idOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => `${evaluationId}/${benchmarkIndex}/${attempt}`
+
+async function openEventLog(
+  { append, findEnd, nowMs, limitBytes }: PodLogOptions,
+  key: AttemptKey,
+  secrets: readonly Buffer[],
+): Promise<EventLog> {
+  const container = 'events'
+  const end = await findEnd(key, container, always)
+  return createEventLog({ end, secrets, nowMs, limitBytes: limitBytes / 10, append: (piece) => append(key, container, piece) })
+}

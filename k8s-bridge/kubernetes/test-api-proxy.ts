@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { Agent, createServer, request } from 'node:https'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** Stands between a client and the API server, and can be as bad as a network or an overloaded server is. */
+export type TestApiProxy = {
+  url: string
+  /** Paths and queries that were asked for. */
+  asked: string[]
+  /** Breaks all connections. */
+  cut(): void
+  /** While true, new connections are broken at once. */
+  setRefusing(isRefusing: boolean): void
+  /** While true, what the server sends is held back, and connections stay open. */
+  setSilent(isSilent: boolean): void
+  /** The next requests are answered so, one a status. */
+  answerNext(statuses: readonly number[], headers?: Record<string, string>): void
+  close(): Promise<void>
+}
+
+/** `tls` is what the API server itself shows, so that who trusts it trusts the proxy. */
+export async function startApiProxy(target: string, tls: { cert: string; key: string }): Promise<TestApiProxy> {
+  const sockets = new Set<Socket>()
+  const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
+  const asked: string[] = []
+  let isRefusing = false
+  let isSilent = false
+  let answers: number[] = []
+  let headers: Record<string, string> = {}
+
+  const forward = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const onward = request(`${target}${incoming.url}`, { agent, method: incoming.method ?? 'GET', headers: incoming.headers }, (answer) => {
+      if (isSilent) return void answer.resume()
+      outgoing.writeHead(answer.statusCode ?? 0, answer.headers)
+      outgoing.flushHeaders()
+      answer.on('data', (piece) => void (isSilent || outgoing.write(piece)))
+      answer.on('end', () => void (isSilent || outgoing.end()))
+      answer.on('error', () => outgoing.destroy())
+    })
+    onward.on('error', () => outgoing.destroy())
+    outgoing.on('close', () => onward.destroy())
+    onward.end()
+  }
+  const server = createServer({ ...tls }, (incoming, outgoing) => {
+    asked.push(incoming.url ?? '')
+    const status = answers.shift()
+    if (status === undefined) return forward(incoming, outgoing)
+    outgoing.writeHead(status, headers).end('the server is busy')
+  })
+  server.on('connection', (socket: Socket) => {
+    if (isRefusing) return void socket.destroy()
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    socket.on('error', () => {})
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    url: `https://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
+    asked,
+    cut,
+    setRefusing: (refusing) => void (isRefusing = refusing),
+    setSilent: (silent) => void (isSilent = silent),
+    answerNext: (statuses, moreHeaders = {}) => {
+      answers = [...statuses]
+      headers = moreHeaders
+    },
+    close: async () => {
+      cut()
+      agent.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { connect, type Pool } from '#db/client.ts'
+import { openObserverLock } from '#db/observer-lock.ts'
+import { getHubId } from '#db/queries/hub-id.ts'
+import { createLog, type Log } from '#shared/log.ts'
+import { startBridge, type LoopName } from './bridge.ts'
+import { followCatalogue } from './catalogue-sync.ts'
+import { startClock } from './clock.ts'
+import { readBridgeConfig, type BridgeConfig } from './config.ts'
+import { createGauges } from './gauges.ts'
+import { serveHealth, type Passes } from './health.ts'
+import { readKubeConfig } from './kubernetes/api.ts'
+import { openKubernetesRuntime } from './kubernetes/open-runtime.ts'
+import { createLocalRuntime } from './local/runtime.ts'
+import type { Runtime } from './runtime.ts'
+import { SHIPPED_CATALOGUE } from './shipped-catalogue.ts'
+
+/** `npm run start:bridge`: launches what the queue holds, settles what has ended, and does what is due by the clock, until SIGTERM. */
+
+const HOME = fileURLToPath(new URL('..', import.meta.url))
+
+/** Enough for a pass, the listener and the logs of runs; more would take what requests need. */
+const CONNECTIONS = 6
+
+type OnError = (error: unknown) => void
+
+async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack): Promise<void> {
+  const onError: OnError = (error) => log.error('The bridge could not do something and will try again', error)
+  const db = connect(config.databaseUrl, { max: CONNECTIONS })
+  stack.defer(() => db.end({ timeout: 5 }))
+  const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...config.catalogues], { log })
+  stack.defer(() => following.stop())
+
+  const startedAtMs = performance.now()
+  const passes: Record<LoopName, Passes> = { launching: { startedAtMs }, observing: { startedAtMs } }
+  const holder = `bridge-${randomUUID()}`
+  const observerLock = openObserverLock(config.databaseUrl)
+  stack.defer(() => observerLock.release())
+  const runtime = await runtimeOf(config, { db, holder, onError })
+  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass: notePasses(passes) })
+  stack.defer(() => bridge.stop())
+  const clock = startClock({ db, retention: config.retention, onError })
+  stack.defer(() => clock.stop())
+  const port = config.metrics && (await serve(config, config.metrics, Object.values(passes), stack))
+  log.info('ready', { metrics_url: config.metrics && `http://${config.metrics.host}:${port}/metrics` })
+}
+
+type Own = { db: Pool; holder: string; onError: OnError }
+
+async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError }: Own): Promise<Runtime> {
+  if ('local' in runtime) {
+    const { dataDir, ...options } = runtime.local
+    const own = { ...options, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
+    // The functions still listen when this process ends its adapters, and would take their last words for results: they get no time for any.
+    return createLocalRuntime({ ...own, graceMs: 0 })
+  }
+  const { settings, ...options } = runtime.kubernetes
+  const hubId = await getHubId(db)
+  return openKubernetesRuntime({
+    ...options,
+    settings: { ...settings, hubId },
+    db,
+    kubeConfig: readKubeConfig(),
+    onError,
+    onRestart: () => {},
+  })
+}
+
+const notePasses = (passes: Record<LoopName, Passes>) => (loop: LoopName, isComplete: boolean) => {
+  passes[loop].endedAtMs = performance.now()
+  if (isComplete) passes[loop].completedAtMs = passes[loop].endedAtMs
+}
+
+async function serve(config: BridgeConfig, place: { host: string; port: number }, passes: readonly Passes[], stack: AsyncDisposableStack) {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  // Of its own: a pass that is busy must not blind those who ask why.
+  const db = connect(config.databaseUrl, { max: 1 })
+  stack.defer(() => db.end({ timeout: 0 }))
+  const refresh = createGauges({ registry, db, runtime: 'local' in config.runtime ? 'local' : 'kubernetes' })
+  const server = await serveHealth({ ...place, passes, registry, refresh })
+  stack.defer(() => server.close())
+  return server.port
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`evalhub bridge: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+
+function stopOnSignals(stack: AsyncDisposableStack, log: Log): void {
+  let isStopping = false
+  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
+    if (isStopping) return
+    isStopping = true
+    log.info('stopping', { signal })
+    stack.disposeAsync().then(() => process.exit(0), fail)
+  }
+  process.on('SIGINT', stop).on('SIGTERM', stop)
+}
+
+try {
+  const config = readBridgeConfig()
+  const log = createLog({ write: (line) => process.stdout.write(`${line}\n`), now: () => new Date(), level: config.logLevel })
+  if (config.unread.length > 0) log.info('the files have settings that this process does not read', { settings: config.unread })
+  const stack = new AsyncDisposableStack()
+  stopOnSignals(stack, log)
+  await start(config, log, stack)
+} catch (error) {
+  fail(error)
+}

@@ -1,0 +1,35 @@
+import { describe, expect, vi } from 'vitest'
+import { specFor, storedRuns, submitSpecs } from '#db/test-evaluation.ts'
+import { report, runBecomes, signal, test, textOf } from './test-bridge.ts'
+
+describe('a run that cannot be launched here', () => {
+  test.for([
+    ['for want of a command', specFor('')] as const,
+    ['if its provider came over the API', specFor('sleep 100', { from_catalogue: false })] as const,
+  ])('fails within moments %s, even if no slot is free', async ([, spec], { db, directory, start }) => {
+    await start({ maxParallel: 1 })
+    await submitSpecs(db, [specFor(`echo $$ >> ${directory}/pid; exec sleep 100`)])
+    await textOf(`${directory}/pid`)
+
+    const id = await submitSpecs(db, [spec])
+
+    const run = await runBecomes(db, id, { state: 'failed', is_settled: true })
+    expect(run.message).toMatch(/^(Provider provider cannot run.*runtime\.local\.command|The command of provider provider is not run)/)
+  })
+
+  // Adapters can be driven by hand, and tests of the API report for runs of any provider.
+  test('takes what is reported for it until then', async ({ db, start }) => {
+    const bridge = await start({ intervalMs: 20 })
+    const id = await submitSpecs(db, [specFor('')])
+    const pending = await submitSpecs(db, [specFor('')])
+    await signal(db)
+    await vi.waitFor(async () => expect(await db`select from evalhub.launch_queue where last_error like '%cannot run%'`).toHaveLength(2))
+
+    await report(db, id, { status: 'running' })
+    await report(db, id, { status: 'completed', metrics: { acc: 1 } })
+
+    await runBecomes(db, pending, { state: 'failed', is_settled: true })
+    expect(await storedRuns(db, id)).toMatchObject([{ state: 'completed' }])
+    expect(bridge.errors).toEqual([])
+  })
+})

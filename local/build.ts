@@ -1,0 +1,64 @@
+import { copyFile, cp, mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { DOCS_FILES } from '#functions/routes/docs.ts'
+
+/**
+ * `npm run build [-- DIR]`: what an image of production needs, in `dist` unless told; it needs Node and nothing else of this project.
+ *
+ * `bin/<entry>.mjs`, one program each with all that it imports; `bin/migrations`, `catalogue` and `node_modules/swagger-ui-dist`, where those
+ * programs look for them.
+ */
+
+/** The processes of production. */
+const ENTRIES = {
+  functions: 'functions/server.ts',
+  bridge: 'k8s-bridge/main.ts',
+  migrate: 'k8s-bridge/migrate.ts',
+  sidecar: 'sidecar/main.ts',
+  init: 'sidecar/init.ts',
+  builtin: 'adapters/builtin/main.ts',
+}
+
+const HOME = fileURLToPath(new URL('..', import.meta.url))
+
+/** Packages in the older module format ask for what Node has built in by a function that modules lack. */
+const REQUIRE = `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);`
+
+async function writePrograms(directory: string): Promise<void> {
+  await build({
+    entryPoints: ENTRIES,
+    absWorkingDir: HOME,
+    outdir: join(directory, 'bin'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22',
+    // Stack traces keep their names; lines are those of the program.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    banner: { js: REQUIRE },
+    logLevel: 'warning',
+  })
+}
+
+async function copyFiles(directory: string): Promise<void> {
+  const docs = join(directory, 'node_modules/swagger-ui-dist')
+  await mkdir(docs, { recursive: true })
+  const docsFiles = ['package.json', 'LICENSE', 'NOTICE', 'swagger-ui-bundle.js.LICENSE.txt', ...DOCS_FILES]
+  await Promise.all([
+    cp(join(HOME, 'db/migrations'), join(directory, 'bin/migrations'), { recursive: true }),
+    cp(join(HOME, 'catalogue'), join(directory, 'catalogue'), { recursive: true }),
+    ...docsFiles.map((name) => copyFile(join(HOME, 'node_modules/swagger-ui-dist', name), join(docs, name))),
+  ])
+}
+
+const directory = resolve(process.argv[2] ?? 'dist')
+// Only what this writes is removed: the directory may be anybody's.
+await Promise.all(
+  ['bin', 'catalogue', 'node_modules/swagger-ui-dist'].map((name) => rm(join(directory, name), { recursive: true, force: true })),
+)
+await writePrograms(directory)
+await copyFiles(directory)

@@ -1,0 +1,108 @@
+import { isIP } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { isSameAddress, kindOfAddress, type AddressKind } from './address.ts'
+
+describe('kindOfAddress', () => {
+  test.each<[string, AddressKind]>([
+    ['8.8.8.8', 'public'],
+    ['9.255.255.255', 'public'],
+    ['10.0.0.0', 'private'],
+    ['10.255.255.255', 'private'],
+    ['11.0.0.0', 'public'],
+    ['100.63.255.255', 'public'],
+    ['100.64.0.0', 'shared'],
+    ['100.127.255.255', 'shared'],
+    ['100.128.0.0', 'public'],
+    ['127.0.0.1', 'loopback'],
+    ['127.255.255.254', 'loopback'],
+    ['169.254.0.1', 'link_local'],
+    ['169.254.170.2', 'link_local'],
+    ['169.254.169.254', 'metadata'],
+    ['100.100.100.200', 'metadata'],
+    ['168.63.129.16', 'metadata'],
+    ['192.0.0.192', 'metadata'],
+    ['172.15.255.255', 'public'],
+    ['172.16.0.0', 'private'],
+    ['172.31.255.255', 'private'],
+    ['172.32.0.0', 'public'],
+    ['192.168.1.1', 'private'],
+    ['0.0.0.0', 'unspecified'],
+    ['224.0.0.1', 'multicast'],
+    ['239.255.255.255', 'multicast'],
+    ['255.255.255.255', 'reserved'],
+    ['198.19.0.1', 'reserved'],
+    ['2606:4700::1111', 'public'],
+    ['::', 'unspecified'],
+    ['::1', 'loopback'],
+    ['0:0:0:0:0:0:0:1', 'loopback'],
+    ['fe80::1', 'link_local'],
+    ['fe80::1%eth0', 'link_local'],
+    ['febf::1', 'link_local'],
+    ['fd00::1', 'private'],
+    ['fc00::1', 'private'],
+    ['fec0::1', 'private'],
+    ['FD00:EC2::254', 'metadata'],
+    ['fd20:ce::254', 'metadata'],
+    ['ff02::1', 'multicast'],
+    ['2001:db8::1', 'reserved'],
+    ['2001:0:4136:e378::1', 'reserved'],
+  ])('%s is %s', (address, kind) => {
+    expect(kindOfAddress(address)).toBe(kind)
+  })
+
+  // Guarantee: an IPv4 address is not hidden by writing it as an IPv6 address that leads to it.
+  test.each<[string, AddressKind]>([
+    ['::ffff:127.0.0.1', 'loopback'],
+    ['::ffff:7f00:1', 'loopback'],
+    ['::ffff:a9fe:a9fe', 'metadata'],
+    ['::ffff:0:169.254.169.254', 'metadata'],
+    ['::169.254.169.254', 'metadata'],
+    ['64:ff9b::169.254.169.254', 'metadata'],
+    ['64:ff9b::a00:1', 'private'],
+    ['64:ff9b:1::10.0.0.1', 'private'],
+    ['2002:a9fe:a9fe::', 'metadata'],
+    ['2002:7f00:1::1', 'loopback'],
+    ['64:ff9b::8.8.8.8', 'public'],
+  ])('%s is %s, as the address in it', (address, kind) => {
+    expect(kindOfAddress(address)).toBe(kind)
+  })
+
+  test.each([
+    '',
+    'localhost',
+    'example.org',
+    '1.2.3',
+    '1.2.3.256',
+    '0x7f.0.0.1',
+    '010.0.0.1',
+    '1.2.3.4.5',
+    ':',
+    ':::',
+    '1::2::3',
+    '1:2:3:4:5:6:7',
+    '::12345',
+    '1.2.3.4::',
+    '[::1]',
+  ])('%j is no address', (text) => {
+    expect(kindOfAddress(text)).toBeUndefined()
+  })
+
+  test('reads every address that Node writes, and no other text', () => {
+    const text = fc.oneof(fc.ipV4(), fc.ipV6(), fc.stringMatching(/^[0-9a-f:.]{1,20}$/))
+    fc.assert(fc.property(text, (address) => (kindOfAddress(address) !== undefined) === (isIP(address) !== 0)))
+  })
+})
+
+describe('isSameAddress', () => {
+  test.each([
+    ['10.0.0.1', '10.0.0.1', true],
+    ['10.0.0.1', '::ffff:a00:1', true],
+    ['fd00::1', 'FD00:0::0001', true],
+    ['10.0.0.1', '10.0.0.2', false],
+    ['::1', '127.0.0.1', false],
+    ['name', 'name', false],
+  ])('%s and %s: %s', (one, other, isSame) => {
+    expect(isSameAddress(one, other)).toBe(isSame)
+  })
+})

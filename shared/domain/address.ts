@@ -1,0 +1,120 @@
+/**
+ * What an IP address is for. `shared`: between a provider and its customers, CGNAT. `metadata`: a cloud's own service, which hands out
+ * credentials. `reserved`: documentation, measurements, tunnels and what has no use yet.
+ */
+export type AddressKind =
+  'public' | 'private' | 'shared' | 'loopback' | 'link_local' | 'metadata' | 'unspecified' | 'multicast' | 'reserved'
+
+/** The first range that an address lies in decides. Source: IANA's registries of special-purpose addresses, and the clouds' documents. */
+const KINDS: readonly (readonly [range: string, kind: AddressKind])[] = [
+  ['169.254.169.254/32', 'metadata'],
+  ['100.100.100.200/32', 'metadata'], // Alibaba Cloud
+  ['168.63.129.16/32', 'metadata'], // Azure
+  ['192.0.0.192/32', 'metadata'], // Oracle Cloud
+  ['fd00:ec2::/32', 'metadata'], // AWS
+  ['fd20:ce::/32', 'metadata'], // Google Cloud
+  ['0.0.0.0/8', 'unspecified'],
+  ['10.0.0.0/8', 'private'],
+  ['100.64.0.0/10', 'shared'],
+  ['127.0.0.0/8', 'loopback'],
+  ['169.254.0.0/16', 'link_local'],
+  ['172.16.0.0/12', 'private'],
+  ['192.0.0.0/24', 'reserved'],
+  ['192.0.2.0/24', 'reserved'],
+  ['192.88.99.0/24', 'reserved'],
+  ['192.168.0.0/16', 'private'],
+  ['198.18.0.0/15', 'reserved'],
+  ['198.51.100.0/24', 'reserved'],
+  ['203.0.113.0/24', 'reserved'],
+  ['224.0.0.0/4', 'multicast'],
+  ['240.0.0.0/4', 'reserved'],
+  ['::/128', 'unspecified'],
+  ['::1/128', 'loopback'],
+  ['100::/64', 'reserved'],
+  ['2001::/32', 'reserved'],
+  ['2001:db8::/32', 'reserved'],
+  ['3fff::/20', 'reserved'],
+  ['fc00::/7', 'private'],
+  ['fe80::/10', 'link_local'],
+  ['fec0::/10', 'private'],
+  ['ff00::/8', 'multicast'],
+]
+
+/** IPv6 ranges whose addresses lead to the IPv4 address in them: mapped, compatible, translated, NAT64, 6to4. */
+const EMBEDDING: readonly (readonly [range: string, firstByte: number])[] = [
+  ['::ffff:0:0/96', 12],
+  ['::ffff:0:0:0/96', 12],
+  ['::/96', 12],
+  ['64:ff9b::/96', 12],
+  ['64:ff9b:1::/48', 12],
+  ['2002::/16', 2],
+]
+
+/** Undefined for what is no IP address, a name for instance. IPv4 in four decimal parts, as `URL` and resolvers write it; IPv6 without brackets, a zone is ignored. */
+export function kindOfAddress(text: string): AddressKind | undefined {
+  const bytes = bytesOf(text)
+  return bytes && kindOf(bytes)
+}
+
+/** True if both are the same address, however it is written: a mapped IPv4 address is that address. */
+export function isSameAddress(one: string, other: string): boolean {
+  const [first, second] = [bytesOf(one), bytesOf(other)]
+  return first !== undefined && second !== undefined && unmapped(first).join('.') === unmapped(second).join('.')
+}
+
+const unmapped = (bytes: number[]) => (isWithin(bytes, MAPPED) ? bytes.slice(12) : bytes)
+
+function kindOf(bytes: number[]): AddressKind {
+  const special = KIND_RANGES.find(({ range }) => isWithin(bytes, range))
+  if (special) return special.kind
+  const embedding = EMBEDDING_RANGES.find(({ range }) => isWithin(bytes, range))
+  return embedding ? kindOf(bytes.slice(embedding.firstByte, embedding.firstByte + 4)) : 'public'
+}
+
+type Range = { bytes: number[]; bits: number }
+
+function rangeOf(text: string): Range {
+  const [address = '', bits] = text.split('/')
+  return { bytes: bytesOf(address) ?? [], bits: Number(bits) }
+}
+
+const isWithin = (bytes: number[], range: Range) =>
+  bytes.length === range.bytes.length &&
+  bytes.every((byte, at) => {
+    const mask = 0xff00 >> Math.max(0, Math.min(8, range.bits - 8 * at))
+    return ((byte ^ (range.bytes[at] ?? 0)) & mask & 0xff) === 0
+  })
+
+const bytesOf = (text: string): number[] | undefined => (text.includes(':') ? ipv6Bytes(text.replace(/%.*$/, '')) : ipv4Bytes(text))
+
+function ipv4Bytes(text: string): number[] | undefined {
+  if (!/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text)) return undefined
+  const bytes = text.split('.').map(Number)
+  return bytes.every((byte) => byte < 256) ? bytes : undefined
+}
+
+function ipv6Bytes(text: string): number[] | undefined {
+  const [head = '', tail, ...more] = text.split('::')
+  if (more.length > 0 || /\..*:/.test(text)) return undefined
+  const [front, back] = [groupBytes(head), groupBytes(tail ?? '')]
+  if (!front || !back) return undefined
+  const missing = 16 - front.length - back.length
+  if (tail === undefined ? missing !== 0 : missing < 2) return undefined
+  return [...front, ...Array.from({ length: missing }, () => 0), ...back]
+}
+
+/** The bytes of groups between colons, the last of which may be an IPv4 address. */
+function groupBytes(text: string): number[] | undefined {
+  if (text === '') return []
+  const groups = text.split(':')
+  const bytes = groups.map((group, at) => {
+    if (at === groups.length - 1 && group.includes('.')) return ipv4Bytes(group)
+    const value = /^[0-9a-f]{1,4}$/i.test(group) ? Number.parseInt(group, 16) : undefined
+    return value === undefined ? undefined : [value >> 8, value & 0xff]
+  })
+  return bytes.every((pair) => pair !== undefined) ? bytes.flat() : undefined
+}
+
+const KIND_RANGES = KINDS.map(([range, kind]) => ({ range: rangeOf(range), kind }))
+const EMBEDDING_RANGES = EMBEDDING.map(([range, firstByte]) => ({ range: rangeOf(range), firstByte }))
+const MAPPED = rangeOf('::ffff:0:0/96')

@@ -1,0 +1,55 @@
+import type { EvaluationJobConfig } from '../models/evaluation.ts'
+
+/** Where the requests go that an adapter sends through its sidecar. What is absent is not known. */
+export type Upstreams = {
+  /** Base that adapters know the sidecar by, without a slash at its end. */
+  sidecarUrl: string
+  /** The hub itself, as seen by users: `https://` and a host, for a tenant. */
+  hubUrl?: (tenant: string) => string
+  mlflowUrl?: string
+}
+
+/** As in pods, and where nothing else is configured. */
+export const DEFAULT_UPSTREAMS: Upstreams = { sidecarUrl: 'http://localhost:8080' }
+
+const HUB_PATH = '/api/v1/evaluations/'
+const MLFLOW_PATH = /^\/api\/(2\.0\/mlflow|3\.0\/mlflow|2\.0\/mlflow-artifacts)(\/|$)/
+
+type Job = { tenant: string; request: Pick<EvaluationJobConfig, 'model' | 'exports'> }
+
+/**
+ * `text` with URLs of the sidecar as those of what is behind it, which users know: the hub, MLflow, the job's OCI registry, else its model.
+ *
+ * Only scheme and host change. They are taken away where the target is not known. Source: section 3.7 of the published contract.
+ */
+export function rewriteUrls(text: string, job: Job, upstreams: Upstreams): string {
+  const [first = '', ...rest] = text.split(upstreams.sidecarUrl)
+  return first + rest.map((after) => rewritten(after, job, upstreams)).join('')
+}
+
+/** `after`: what stands behind the sidecar's base, up to the next one. */
+function rewritten(after: string, job: Job, upstreams: Upstreams): string {
+  // Another port or host that begins alike, or punctuation: no URL of the sidecar.
+  if (!/^([/?#\s]|$)/.test(after)) return upstreams.sidecarUrl + after
+  const path = /^[^?#\s]*/.exec(after)?.[0] ?? ''
+  const origin = originOf(targetOf(path, job, upstreams))
+  return origin + (origin === '' && path === '' ? '/' : '') + after
+}
+
+function targetOf(path: string, { tenant, request }: Job, { hubUrl, mlflowUrl }: Upstreams): string | undefined {
+  if (path.startsWith(HUB_PATH)) return hubUrl?.(tenant)
+  if (MLFLOW_PATH.test(path)) return mlflowUrl
+  const oci = request.exports?.oci?.coordinates
+  if (oci && isBelow(path.replace(/^\/v2\//, '/'), `/${oci.oci_repository}`)) {
+    return oci.oci_host.includes('://') ? oci.oci_host : `https://${oci.oci_host}`
+  }
+  return request.model.url
+}
+
+const isBelow = (path: string, base: string) => path === base || path.startsWith(`${base}/`)
+
+function originOf(url: string | undefined): string {
+  if (url === undefined || !URL.canParse(url)) return ''
+  const { protocol, host } = new URL(url)
+  return host === '' ? '' : `${protocol}//${host}`
+}

@@ -1,0 +1,68 @@
+import { request } from 'node:http'
+import { describe, expect } from 'vitest'
+import { createGuard, guardedAgents } from './guarded-connect.ts'
+import { test } from './test-init.ts'
+
+const settings = { allowedRanges: [], refusedAddresses: ['10.96.0.1'] }
+
+describe('createGuard', () => {
+  test.for([
+    ['93.184.216.34', true, true],
+    ['2606:4700::1111', true, true],
+    ['64:ff9b::5db8:d822', true, true],
+    ['10.0.0.1', false, true],
+    ['192.168.1.1', false, true],
+    ['100.64.0.1', false, true],
+    ['fd12::1', false, true],
+    ['10.96.0.1', false, false],
+    ['::ffff:10.96.0.1', false, false],
+    ['127.0.0.1', false, false],
+    ['::1', false, false],
+    ['169.254.169.254', false, false],
+    ['169.254.0.1', false, false],
+    ['fe80::1', false, false],
+    ['fd00:ec2::254', false, false],
+    ['64:ff9b::a9fe:a9fe', false, false],
+    ['0.0.0.0', false, false],
+    ['224.0.0.1', false, false],
+    ['no address', false, false],
+  ] as const)('%s may be reached for git: %s, for S3 and hf: %s', ([address, publicOnly, privateToo]) => {
+    expect(createGuard('public_only', settings)(address)).toBe(publicOnly)
+    expect(createGuard('private_too', settings)(address)).toBe(privateToo)
+  })
+
+  test("the operator's ranges are reached, and their neighbours are not", () => {
+    const guard = createGuard('public_only', { ...settings, allowedRanges: ['10.1.0.0/16', 'fd00:1::/32'] })
+
+    expect(['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1::5', '10.2.0.1', 'fd00:2::1'].map(guard)).toEqual([true, true, true, false, false])
+  })
+})
+
+describe('guardedAgents', () => {
+  const get = (url: string, agents: ReturnType<typeof guardedAgents>) =>
+    new Promise<string>((resolve) => {
+      const asked = request(url, { agent: agents.http }, (response) => resolve(response.socket.remoteAddress ?? ''))
+      asked.once('error', (error) => resolve(error.message)).end()
+    })
+
+  test('connect to the very address that was judged: a name cannot mean another one later', async ({ pod }) => {
+    const base = await pod.serve((_, response) => response.end())
+    const judged: string[] = []
+    const guard = (address: string) => {
+      judged.push(address)
+      return true
+    }
+
+    const connected = await get(base.replace('127.0.0.1', 'localhost'), guardedAgents(guard))
+
+    expect(judged).toContain(connected)
+  })
+
+  test('refuse a name of which one address is bad', async ({ pod }) => {
+    const base = await pod.serve((_, response) => response.end())
+    const judged: string[] = []
+    const agents = guardedAgents((address) => judged.push(address) > 1)
+
+    expect(await get(base.replace('127.0.0.1', 'localhost'), agents)).toMatch(/^localhost \(.*\) is an address that must not be reached/)
+  })
+})

@@ -1,0 +1,75 @@
+import { lookup } from 'node:dns'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { BlockList, isIP, isIPv6, Socket, type LookupFunction } from 'node:net'
+import { isSameAddress, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
+import { InitError } from './init-error.ts'
+
+/** True for an address that may be connected to. */
+export type Guard = (address: string) => boolean
+
+export type GuardSettings = {
+  /** Ranges in CIDR notation that the operator allows, whatever else is said of them. */
+  allowedRanges: readonly string[]
+  /** Addresses that nobody reaches from here: the Kubernetes API. */
+  refusedAddresses: readonly string[]
+}
+
+/** What a user names for git may be public only; endpoints of S3 and of dataset hubs may be inside a private network too. */
+const KINDS = {
+  public_only: ['public'],
+  private_too: ['public', 'private', 'shared'],
+} as const satisfies Record<string, readonly AddressKind[]>
+
+/** Decides by addresses, never by names: those can be made to mean anything. */
+export function createGuard(reach: keyof typeof KINDS, { allowedRanges, refusedAddresses }: GuardSettings): Guard {
+  const allowed = new BlockList()
+  for (const range of allowedRanges) {
+    const [network = '', bits] = range.split('/')
+    allowed.addSubnet(network, Number(bits), isIPv6(network) ? 'ipv6' : 'ipv4')
+  }
+  const kinds: readonly (AddressKind | undefined)[] = KINDS[reach]
+  return (address) => {
+    if (allowed.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) return true
+    return kinds.includes(kindOfAddress(address)) && !refusedAddresses.some((refused) => isSameAddress(address, refused))
+  }
+}
+
+export type Agents = { http: HttpAgent; https: HttpsAgent }
+
+/**
+ * Agents that connect to addresses of the guard only. It is asked about the very addresses that the socket is given, so a name that
+ * means something else the next moment changes nothing; one bad address of a name refuses it.
+ */
+export function guardedAgents(guard: Guard): Agents {
+  const options = { keepAlive: true, maxSockets: 16, lookup: guardedLookup(guard) }
+  return { http: refusingLiterals(new HttpAgent(options), guard), https: refusingLiterals(new HttpsAgent(options), guard) }
+}
+
+const guardedLookup =
+  (guard: Guard): LookupFunction =>
+  (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, '')
+      const bad = addresses.find(({ address }) => !guard(address))
+      if (bad) return callback(refusal(`${hostname} (${bad.address})`), '')
+      const [first] = addresses
+      if (options.all) callback(null, addresses)
+      else callback(null, first?.address ?? '', first?.family)
+    })
+  }
+
+/** No name is looked up for an address that is written as one. */
+function refusingLiterals<Kind extends HttpAgent>(agent: Kind, guard: Guard): Kind {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options, callback) => {
+    const host = options.host ?? ''
+    // A socket that has failed, as one that could not connect.
+    if (isIP(host) !== 0 && !guard(host)) return new Socket().destroy(refusal(host))
+    return connect(options, callback)
+  }
+  return agent
+}
+
+const refusal = (target: string) =>
+  new InitError(`${target} is an address that must not be reached from here; name a public host, or ask the operator to allow its range`)

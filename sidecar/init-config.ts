@@ -1,0 +1,116 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import { z } from 'zod'
+import type { GuardSettings } from './guarded-connect.ts'
+import { InitError } from './init-error.ts'
+
+const optional = z.string().trim().optional()
+const count = (fallback: number) => z.coerce.number('must be a number').int().positive().default(fallback)
+
+const isHttpUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+
+/** A repository is read in memory, and takes up to ten times what was sent: a line that says so beats the kernel's kill. */
+export const packBytesFor = (memoryBytes: number): number => Math.min(1024 ** 3, Math.floor((memoryBytes || 16 * 1024 ** 3) / 12))
+
+function isRange(text: string): boolean {
+  const [network = '', bits = '', ...more] = text.split('/')
+  const longest = isIPv4(network) ? 32 : isIPv6(network) ? 128 : -1
+  return more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest
+}
+
+const Environment = z.object({
+  TEST_DATA_GIT_URL: optional.refine((text) => !text || isHttpUrl(text), 'must be an http or https URL'),
+  TEST_DATA_GIT_REF: optional,
+  TEST_DATA_GIT_SUBPATH: optional,
+  TEST_DATA_S3_BUCKET: optional,
+  TEST_DATA_S3_KEY: optional,
+  TEST_DATA_HF_REPO_ID: optional,
+  TEST_DATA_HF_REVISION: optional,
+  TEST_DATA_HF_SUBPATH: optional,
+  TEST_DATA_HF_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).default('https://huggingface.co'),
+  /** Where the data go. */
+  TEST_DATA_DIRECTORY: z.string().default('/test_data'),
+  /** Where the Secret of the source is mounted, if one is named. */
+  TEST_DATA_SECRET_DIRECTORY: z.string().default('/var/run/secrets/test-data'),
+  /** Where the commit is written that was used; the sidecar reports it. */
+  TEST_DATA_METADATA_FILE: z.string().default('/run/init-metadata/.git-metadata'),
+  /** What Kubernetes shows as the container's message. */
+  TEST_DATA_TERMINATION_LOG: z.string().default('/dev/termination-log'),
+  /** For the whole download. */
+  TEST_DATA_TIMEOUT_SECONDS: count(3600),
+  TEST_DATA_MAX_BYTES: count(50 * 1024 ** 3),
+  TEST_DATA_MAX_FILES: count(100_000),
+  /** What a repository may send, compressed. */
+  TEST_DATA_GIT_MAX_PACK_BYTES: count(packBytesFor(process.constrainedMemory())),
+  /** Ranges in CIDR notation, separated by commas, that may be reached though they are not public. */
+  TEST_DATA_ALLOWED_RANGES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((range) => range.trim())
+        .filter((range) => range !== ''),
+    )
+    .refine((ranges) => ranges.every(isRange), 'must be ranges such as 10.0.0.0/8 or fd00::/8, separated by commas'),
+  /** The address of the Kubernetes API, as each pod is told. */
+  KUBERNETES_SERVICE_HOST: z.string().default(''),
+})
+
+export type GitSource = { kind: 'git'; url: string; ref: string; subPath: string; maxPackBytes: number }
+export type S3Source = { kind: 's3'; bucket: string; key: string }
+export type HuggingFaceSource = { kind: 'hf'; endpoint: string; repoId: string; revision: string; subPath: string }
+export type Source = GitSource | S3Source | HuggingFaceSource
+
+export type InitConfig = {
+  source: Source
+  directory: string
+  secretDirectory: string
+  metadataFile: string
+  terminationLog: string
+  timeoutSeconds: number
+  maxBytes: number
+  maxFiles: number
+  guard: GuardSettings
+}
+
+/** What the init container shall fetch. Throws one line that names every mistake, and no value. */
+export function readInitConfig(env: Record<string, string | undefined> = process.env): InitConfig {
+  const result = Environment.safeParse(env)
+  if (!result.success) throw new InitError(result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '))
+  const settings = result.data
+  return {
+    source: sourceOf(settings),
+    directory: settings.TEST_DATA_DIRECTORY,
+    secretDirectory: settings.TEST_DATA_SECRET_DIRECTORY,
+    metadataFile: settings.TEST_DATA_METADATA_FILE,
+    terminationLog: settings.TEST_DATA_TERMINATION_LOG,
+    timeoutSeconds: settings.TEST_DATA_TIMEOUT_SECONDS,
+    maxBytes: settings.TEST_DATA_MAX_BYTES,
+    maxFiles: settings.TEST_DATA_MAX_FILES,
+    guard: {
+      allowedRanges: settings.TEST_DATA_ALLOWED_RANGES,
+      refusedAddresses: [settings.KUBERNETES_SERVICE_HOST].filter((host) => host !== ''),
+    },
+  }
+}
+
+/** The contract's order, should more than one be named. */
+function sourceOf(env: z.infer<typeof Environment>): Source {
+  const { TEST_DATA_GIT_URL: url, TEST_DATA_GIT_REF: ref, TEST_DATA_S3_BUCKET: bucket, TEST_DATA_S3_KEY: key } = env
+  if (url) {
+    if (!ref) throw new InitError('TEST_DATA_GIT_REF must be set with TEST_DATA_GIT_URL')
+    return { kind: 'git', url, ref, subPath: env.TEST_DATA_GIT_SUBPATH ?? '', maxPackBytes: env.TEST_DATA_GIT_MAX_PACK_BYTES }
+  }
+  if (env.TEST_DATA_HF_REPO_ID) {
+    return {
+      kind: 'hf',
+      endpoint: env.TEST_DATA_HF_ENDPOINT.replace(/\/+$/, ''),
+      repoId: env.TEST_DATA_HF_REPO_ID,
+      revision: env.TEST_DATA_HF_REVISION || 'main',
+      subPath: env.TEST_DATA_HF_SUBPATH ?? '',
+    }
+  }
+  if (!bucket || !key)
+    throw new InitError('TEST_DATA_GIT_URL, TEST_DATA_HF_REPO_ID, or TEST_DATA_S3_BUCKET and TEST_DATA_S3_KEY must be set')
+  return { kind: 's3', bucket, key: key.replace(/^\/+/, '') }
+}

@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { SidecarSettings } from './config.ts'
+import { bodyOf, ownLocation, passBack, sendOn } from './forward.ts'
+import type { Transport } from './transport.ts'
+
+/** Passes a request on to MLflow with the operator's token, in the run's workspace, whatever the adapter sent of both. */
+export async function proxyMlflow(
+  { url, tokenPath, workspace }: NonNullable<SidecarSettings['mlflow']>,
+  transport: Transport,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // Tokens that Kubernetes mounts are renewed under a running process.
+  const token = tokenPath === undefined ? '' : (await readFile(tokenPath, 'utf8')).trim()
+  const changes = {
+    authorization: token === '' ? undefined : `Bearer ${token}`,
+    ...(workspace !== undefined && { 'x-mlflow-workspace': workspace }),
+  }
+  const path = `${url.pathname.replace(/\/+$/, '')}${request.url}`
+  const answer = await sendOn(transport, request, response, { url, path, changes }, await bodyOf(request))
+  await passBack(answer, response, { changes: { location: ownLocation(answer, url, request) } })
+}

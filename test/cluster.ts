@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import { KubeConfig, type V1Namespace } from '@kubernetes/client-node'
+import { inject } from 'vitest'
+import { test as base } from '#db/test-db.ts'
+import { connectKubernetes, readKubeConfig, type KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
+import { findBinaries, startControlPlane, type ControlPlane } from './control-plane.ts'
+
+declare module 'vitest' {
+  // oxlint-disable-next-line typescript/consistent-type-definitions -- vitest's own is merged with this one
+  interface ProvidedContext {
+    /** The run's cluster, from test/start-cluster.ts; absent where there is none. */
+    cluster: { kubeconfig: string } | undefined
+  }
+}
+
+const NO_CLUSTER =
+  'there is no Kubernetes: set KUBECONFIG (a cluster) or KUBEBUILDER_ASSETS (a directory with etcd and kube-apiserver) to run this'
+
+/**
+ * `test` with a real API server, and the database of `db/test-db.ts`. Skipped, with the reason, where there is none.
+ *
+ * `kubeconfig` is the file of an administrator, `api` has its typed clients, `makeNamespace` makes namespaces that go at the test's end, and
+ * `connectAs` speaks as a service account, with no rights but those that the test gives it. `startOwn` starts a control plane for
+ * this test alone, which it may kill.
+ */
+export const test = base
+  .extend('kubeconfig', async ({ skip }) => inject('cluster')?.kubeconfig ?? skip(NO_CLUSTER))
+  .extend('api', async ({ kubeconfig }) => connectKubernetes(readKubeConfig(kubeconfig)))
+  .extend('makeNamespace', async ({ api }, { onCleanup }) => {
+    const made: string[] = []
+    onCleanup(async () => void (await Promise.all(made.map((name) => api.core.deleteNamespace({ name })))))
+    return async (labels: Record<string, string> = {}): Promise<string> => {
+      const name = await makeNamespace(api, labels)
+      made.push(name)
+      return name
+    }
+  })
+  .extend(
+    'connectAs',
+    async ({ api }) =>
+      (namespace: string, serviceAccount: string) =>
+        connectAs(api, namespace, serviceAccount),
+  )
+  .extend('startOwn', async ({ skip }, { onCleanup }) => {
+    const stops: (() => Promise<void>)[] = []
+    onCleanup(async () => void (await Promise.all(stops.map((stop) => stop()))))
+    return async (): Promise<ControlPlane> => {
+      const own = await startControlPlane(findBinaries() ?? skip(NO_CLUSTER))
+      stops.push(own.stop)
+      return own
+    }
+  })
+
+/** With the service account that the controller manager, where there is one, makes as well. */
+export async function makeNamespace({ core }: KubernetesApi, labels: Record<string, string> = {}): Promise<string> {
+  const name = `test-${randomUUID()}`
+  const body: V1Namespace = { metadata: { name, labels } }
+  await core.createNamespace({ body })
+  await core
+    .createNamespacedServiceAccount({ namespace: name, body: { metadata: { name: 'default' } } })
+    .catch((error: { code?: number }) => {
+      if (error.code !== 409) throw error
+    })
+  return name
+}
+
+async function connectAs(api: KubernetesApi, namespace: string, name: string): Promise<KubernetesApi> {
+  const { status } = await api.core.createNamespacedServiceAccountToken({ namespace, name, body: { spec: { audiences: [] } } })
+  const config = new KubeConfig()
+  const cluster = api.config.getCurrentCluster()
+  config.loadFromClusterAndUser({ ...cluster!, name: 'test' }, { name, token: status?.token ?? '' })
+  return connectKubernetes(config)
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Registry } from 'prom-client'
+import { describe, expect, test } from 'vitest'
+import type { Pool } from '#db/client.ts'
+import { FUNCTIONS_SETTINGS } from '#functions/config.ts'
+import { createRequestMetrics } from '#functions/request-metrics.ts'
+import { BRIDGE_SETTINGS } from '#k8s-bridge/config.ts'
+import { createGauges } from '#k8s-bridge/gauges.ts'
+import type { Setting } from '#shared/settings.ts'
+
+const document = readFileSync(join(import.meta.dirname, '../docs/operation.md'), 'utf8')
+
+const code = (text: string) => `\`${text}\``
+
+const rowOf = ({ name, aliases, path, fallback, description }: Setting) =>
+  `| ${[name, ...aliases].map(code).join(', ')} | ${code(path)} | ${fallback === undefined ? '' : code(fallback)} | ${description} |`
+
+/** The rows below a heading, to the next one. */
+const rowsBelow = (heading: string) =>
+  (document.split(`\n${heading}\n`)[1]?.split('\n#')[0] ?? '').split('\n').filter((line) => line.startsWith('| `'))
+
+// Guarantee: what the page says of settings is what the processes read. To mend it, copy the rows that are expected.
+describe.each([
+  ['### Functions', FUNCTIONS_SETTINGS],
+  ['### Bridge', BRIDGE_SETTINGS],
+])('%s of docs/operation.md', (heading, settings) => {
+  test('has every setting, and no other', () => {
+    expect(rowsBelow(heading)).toEqual(settings.map(rowOf))
+  })
+})
+
+test('docs/operation.md has every metric of ours, and no other', () => {
+  const registry = new Registry()
+  createRequestMetrics(registry, { scheme: 'http', host: 'h', port: 1 })
+  // Nothing is asked of the database before a scrape.
+  createGauges({ registry, db: {} as Pool, runtime: 'local' })
+  const documented = rowsBelow('## Metrics').flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name))
+  expect(documented.sort()).toEqual(
+    registry
+      .getMetricsAsArray()
+      .map(({ name }) => name)
+      .sort(),
+  )
+})
