@@ -7,7 +7,7 @@ import { logStream, type LogWish, type ReadPieces } from './log-stream.ts'
 const readerOf =
   (texts: readonly string[], atOnce = 2): ReadPieces =>
   ({ after, backwards }) => {
-    const pieces = texts.map((text, seq) => ({ seq, chunk: gzipSync(text), last_at: `2026-11-23T12:00:0${seq}Z` }))
+    const pieces = texts.map((text, seq) => ({ seq, chunk: gzipSync(text), last_at: `2026-11-23T12:00:0${seq}Z`, times: null }))
     const wanted = backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after)
     return Promise.resolve(wanted.slice(0, atOnce))
   }
@@ -51,6 +51,17 @@ describe('logStream', () => {
         for (const line of lines) expect(line).toMatch(/^2026-11-23T12:00:0\dZ /)
       }),
     )
+  })
+
+  test('gives each line the time that is kept of it, and a line without one that of the line before', async () => {
+    const pieces = [
+      ['a\nb\nc', '10Z\n20Z\n30Z\n'],
+      ['c\nnote\nd\n', '\n40Z\n'],
+    ].map(([text = '', times = ''], seq) => ({ seq, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z' }))
+    const read: ReadPieces = ({ after, backwards }) =>
+      Promise.resolve(backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after))
+    expect(await textOf(read, { tail: -1, timestamps: true })).toBe('10Z a\n20Z b\n30Z cc\n99Z note\n40Z d\n')
+    expect(await textOf(read, { tail: 3, timestamps: true })).toBe('30Z cc\n99Z note\n40Z d')
   })
 
   test.each([

@@ -4,7 +4,7 @@ import type { LogPiece } from '#db/queries/run-logs.ts'
 export type LogWish = {
   /** Last lines, without the newline after the last one; -1 for all, as it is. */
   tail: number
-  /** True: each line begins with the time at which it was read, at most 2 s after it was written. */
+  /** True: each line begins with the time at which it was written, or, where only that is known, read; that is at most 2 s later. */
   timestamps: boolean
 }
 
@@ -21,12 +21,12 @@ export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish
   let { skip } = start
   let isLineStart = true
   let isNewlineHeld = false
-  for await (const { text, lastAt } of pieces(read, start.after, false)) {
-    const wanted = text.subarray(skip)
+  for await (const piece of pieces(read, start.after, false)) {
+    const wanted = piece.text.subarray(skip)
+    const told = timestamps ? await stamped(piece, skip, isLineStart) : wanted
     skip = 0
     if (wanted.length === 0) continue
     if (isNewlineHeld) yield Uint8Array.of(NEWLINE)
-    const told = timestamps ? stamped(wanted, lastAt, isLineStart) : wanted
     isLineStart = wanted.at(-1) === NEWLINE
     isNewlineHeld = tail >= 0 && isLineStart
     const part = isNewlineHeld ? told.subarray(0, -1) : told
@@ -34,15 +34,15 @@ export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish
   }
 }
 
-type Piece = { seq: number; text: Uint8Array; lastAt: string }
+type Piece = { seq: number; text: Uint8Array; lastAt: string; times: Uint8Array | null }
 
 async function* pieces(read: ReadPieces, from: number, backwards: boolean): AsyncGenerator<Piece> {
   let after = from
   for (;;) {
     const batch = await read({ after, backwards })
     if (batch.length === 0) return
-    for (const { seq, chunk, last_at: lastAt } of batch) {
-      yield { seq, text: await gunzip(chunk), lastAt }
+    for (const { seq, chunk, last_at: lastAt, times } of batch) {
+      yield { seq, text: await gunzip(chunk), lastAt, times }
       after = seq
     }
   }
@@ -66,17 +66,29 @@ async function findTail(read: ReadPieces, count: number): Promise<{ after: numbe
   return { after: BEFORE_ALL, skip: 0 }
 }
 
-/** `text` with `time` before each line that begins in it. */
-function stamped(text: Uint8Array, time: string, isLineStart: boolean): Uint8Array {
-  const prefix = new TextEncoder().encode(`${time} `)
-  const parts: Uint8Array[] = isLineStart ? [prefix] : []
-  let from = 0
-  for (let at = text.indexOf(NEWLINE); at >= 0 && at < text.length - 1; at = text.indexOf(NEWLINE, from)) {
-    parts.push(text.subarray(from, at + 1), prefix)
-    from = at + 1
+/** A piece from `skip`, which is where a line begins unless it is 0, with its time before each line that begins there. */
+async function stamped(piece: Piece, skip: number, isLineStart: boolean): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let from = skip
+  for (const { at, time } of await linesOf(piece, isLineStart)) {
+    if (at < skip) continue
+    parts.push(piece.text.subarray(from, at), new TextEncoder().encode(`${time} `))
+    from = at
   }
-  parts.push(text.subarray(from))
+  parts.push(piece.text.subarray(from))
   return concatenated(parts)
+}
+
+/** Where lines begin in a piece, and their times. `isLineStart` tells whether one begins with it, where the piece itself does not. */
+async function linesOf({ text, lastAt, times }: Piece, isLineStart: boolean): Promise<{ at: number; time: string }[]> {
+  if (text.length === 0) return []
+  const starts: number[] = []
+  for (let at = text.indexOf(NEWLINE); at >= 0 && at < text.length - 1; at = text.indexOf(NEWLINE, at + 1)) starts.push(at + 1)
+  const known = times && new TextDecoder().decode(await gunzip(times)).replace(/\n$/, '').split('\n')
+  if (known ? known.length > starts.length : isLineStart) starts.unshift(0)
+  let time = lastAt
+  // A line of the bridge's own has no time but that of its neighbour.
+  return starts.map((at, index) => ({ at, time: (time = known?.[index] || time) }))
 }
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {

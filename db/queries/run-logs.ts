@@ -34,6 +34,8 @@ export type LogPiece = {
   chunk: Uint8Array
   /** RFC 3339: when the last of its lines was read. */
   last_at: string
+  /** As `appendLog` had it: when each line was written that begins in the piece; null where that is not known. */
+  times: Uint8Array | null
 }
 
 /** Where to go on in a log, which way, and how old its pieces may be. */
@@ -67,5 +69,5 @@ export async function findLogPieces(
         and benchmark_index = ${benchmark_index} and attempt = ${attempt} and container in ('local', 'adapter')
         and ${isRecent} and ${next} limit 1000
     )
-    select seq, chunk, to_json(last_at) as last_at from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
+    select seq, chunk, to_json(last_at) as last_at, times from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
 }
