@@ -84,7 +84,12 @@ async function linesOf({ text, lastAt, times }: Piece, isLineStart: boolean): Pr
   if (text.length === 0) return []
   const starts: number[] = []
   for (let at = text.indexOf(NEWLINE); at >= 0 && at < text.length - 1; at = text.indexOf(NEWLINE, at + 1)) starts.push(at + 1)
-  const known = times && new TextDecoder().decode(await gunzip(times)).replace(/\n$/, '').split('\n')
+  const known =
+    times &&
+    new TextDecoder()
+      .decode(await gunzip(times))
+      .replace(/\n$/, '')
+      .split('\n')
   if (known ? known.length > starts.length : isLineStart) starts.unshift(0)
   let time = lastAt
   // A line of the bridge's own has no time but that of its neighbour.
