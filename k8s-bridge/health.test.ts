@@ -1,30 +1,35 @@
 import { expect, test } from 'vitest'
-import { healthOf } from './health.ts'
+import { healthOf, notePasses, type Passes } from './health.ts'
 
 const S = 1000
 const MIN = 60 * S
 
-test.each([
-  ['at its start', { startedAtMs: 0 }, 1 * S, { isAlive: true, isReady: false, secondsSincePass: null }],
-  ['that never had a pass', { startedAtMs: 0 }, 6 * MIN, { isAlive: false, isReady: false, secondsSincePass: null }],
+const passes = (completedMs?: number, endedMs = completedMs): Passes => ({
+  startedAtMs: 0,
+  completedAtMs: completedMs === undefined ? {} : { launching: completedMs, observing: completedMs },
+  endedAtMs: endedMs === undefined ? {} : { launching: endedMs, observing: endedMs },
+})
+
+test.each<[string, Passes, number, ReturnType<typeof healthOf>]>([
+  ['at its start', passes(), 1 * S, { isAlive: true, isReady: false, secondsSincePass: null }],
+  ['that never had a pass', passes(), 6 * MIN, { isAlive: false, isReady: false, secondsSincePass: null }],
+  ['whose passes succeed', passes(9 * S), 10 * S, { isAlive: true, isReady: true, secondsSincePass: 1 }],
+  ['whose database is away', passes(0, 10 * MIN), 10 * MIN, { isAlive: true, isReady: false, secondsSincePass: 600 }],
+  ['that stands still', passes(0), 5 * MIN, { isAlive: false, isReady: false, secondsSincePass: 300 }],
   [
-    'whose passes succeed',
-    { startedAtMs: 0, completedAtMs: 9 * S, endedAtMs: 9 * S },
-    10 * S,
-    { isAlive: true, isReady: true, secondsSincePass: 1 },
-  ],
-  [
-    'whose database is away',
-    { startedAtMs: 0, completedAtMs: 0, endedAtMs: 10 * MIN },
+    'of which one loop stands still',
+    { ...passes(10 * MIN), endedAtMs: { launching: 10 * MIN, observing: 0 }, completedAtMs: { launching: 10 * MIN } },
     10 * MIN,
-    { isAlive: true, isReady: false, secondsSincePass: 600 },
+    { isAlive: false, isReady: false, secondsSincePass: null },
   ],
-  [
-    'that stands still',
-    { startedAtMs: 0, completedAtMs: 0, endedAtMs: 0 },
-    5 * MIN,
-    { isAlive: false, isReady: false, secondsSincePass: 300 },
-  ],
-])('a bridge %s', (_, passes, nowMs, health) => {
-  expect(healthOf([passes, { startedAtMs: 0, completedAtMs: nowMs, endedAtMs: nowMs }], nowMs)).toEqual(health)
+])('a bridge %s', (_, ended, nowMs, health) => {
+  expect(healthOf(ended, nowMs)).toEqual(health)
+})
+
+test('a pass that failed has ended and is not complete', () => {
+  const noted = passes()
+  const note = notePasses(noted, () => 7)
+  note('launching', true)
+  note('observing', false)
+  expect(noted).toEqual({ startedAtMs: 0, completedAtMs: { launching: 7 }, endedAtMs: { launching: 7, observing: 7 } })
 })

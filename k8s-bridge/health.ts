@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import type { BridgeOptions, LoopName } from './bridge.ts'
 
 /** A bridge that stands still for as long is to be restarted; a pass that takes long, because the cluster does, is not. */
 const ALIVE_MS = 5 * 60_000
@@ -8,26 +9,41 @@ const ALIVE_MS = 5 * 60_000
 /** Passes come every second. */
 const READY_MS = 30_000
 
-/** When the passes of one of the bridge's loops ended, in milliseconds of the process's monotonic clock. */
+const LOOPS = ['launching', 'observing'] as const satisfies readonly LoopName[]
+
+/** When passes ended, by their loop, in milliseconds of the process's monotonic clock. */
 export type Passes = {
   /** When this was made. */
   startedAtMs: number
   /** The last one that did all it was to do. */
-  completedAtMs?: number
+  completedAtMs: Partial<Record<LoopName, number>>
   /** The last one, however it ended. */
-  endedAtMs?: number
+  endedAtMs: Partial<Record<LoopName, number>>
 }
 
-export type Health = { isAlive: boolean; isReady: boolean; secondsSincePass: number | null }
+/** What the bridge tells of its passes is noted in `passes`. */
+export const notePasses =
+  (passes: Passes, nowMs: () => number): NonNullable<BridgeOptions['onPass']> =>
+  (loop, isComplete) => {
+    passes.endedAtMs[loop] = nowMs()
+    if (isComplete) passes.completedAtMs[loop] = nowMs()
+  }
 
-/** Of the loop that does worst. Alive: passes end, be it in an error, since a restart brings no database back. Ready: they succeed. */
-export function healthOf(loops: readonly Passes[], nowMs: number): Health {
-  const ended = Math.min(...loops.map(({ startedAtMs, endedAtMs = startedAtMs }) => endedAtMs))
-  const completed = Math.min(...loops.map(({ completedAtMs = -Infinity }) => completedAtMs))
+export type Health = {
+  isAlive: boolean
+  isReady: boolean
+  /** Of the loop that is further behind; null if one has not yet done all it was to do. */
+  secondsSincePass: number | null
+}
+
+/** Alive: passes of both loops end, be it in an error, since a restart brings no database back. Ready: they succeed. */
+export function healthOf({ startedAtMs, completedAtMs, endedAtMs }: Passes, nowMs: number): Health {
+  const endedMs = Math.min(...LOOPS.map((loop) => endedAtMs[loop] ?? startedAtMs))
+  const completedMs = Math.min(...LOOPS.map((loop) => completedAtMs[loop] ?? -Infinity))
   return {
-    isAlive: nowMs - ended < ALIVE_MS,
-    isReady: nowMs - completed < READY_MS,
-    secondsSincePass: completed === -Infinity ? null : Math.round((nowMs - completed) / 1000),
+    isAlive: nowMs - endedMs < ALIVE_MS,
+    isReady: nowMs - completedMs < READY_MS,
+    secondsSincePass: Number.isFinite(completedMs) ? Math.round((nowMs - completedMs) / 1000) : null,
   }
 }
 
@@ -35,8 +51,7 @@ type Options = {
   host: string
   /** 0 takes a free one. */
   port: number
-  /** One a loop. */
-  passes: readonly Passes[]
+  passes: Passes
   registry: Registry
   /** Brings what the registry holds up to date; what it rejects with is not the scraper's. */
   refresh: () => Promise<void>

@@ -3,15 +3,16 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { connect, type Pool } from '#db/client.ts'
+import { lockHub } from '#db/hub-lock.ts'
 import { openObserverLock } from '#db/observer-lock.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { createLog, type Log } from '#shared/log.ts'
-import { startBridge, type LoopName } from './bridge.ts'
+import { startBridge } from './bridge.ts'
 import { followCatalogue } from './catalogue-sync.ts'
 import { startClock } from './clock.ts'
 import { readBridgeConfig, type BridgeConfig } from './config.ts'
 import { createGauges } from './gauges.ts'
-import { serveHealth, type Passes } from './health.ts'
+import { notePasses, serveHealth, type Passes } from './health.ts'
 import { readKubeConfig } from './kubernetes/api.ts'
 import { openKubernetesRuntime } from './kubernetes/open-runtime.ts'
 import { createLocalRuntime } from './local/runtime.ts'
@@ -34,24 +35,27 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...config.catalogues], { log })
   stack.defer(() => following.stop())
 
-  const startedAtMs = performance.now()
-  const passes: Record<LoopName, Passes> = { launching: { startedAtMs }, observing: { startedAtMs } }
+  const passes: Passes = { startedAtMs: performance.now(), completedAtMs: {}, endedAtMs: {} }
   const holder = `bridge-${randomUUID()}`
   const observerLock = openObserverLock(config.databaseUrl)
   stack.defer(() => observerLock.release())
-  const runtime = await runtimeOf(config, { db, holder, onError })
-  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass: notePasses(passes) })
+  const runtime = await runtimeOf(config, { db, holder, onError, stack })
+  const onPass = notePasses(passes, () => performance.now())
+  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass })
   stack.defer(() => bridge.stop())
   const clock = startClock({ db, retention: config.retention, onError })
   stack.defer(() => clock.stop())
-  const port = config.metrics && (await serve(config, config.metrics, Object.values(passes), stack))
+  const port = config.metrics && (await serve(config, config.metrics, passes, stack))
   log.info('ready', { metrics_url: config.metrics && `http://${config.metrics.host}:${port}/metrics` })
 }
 
-type Own = { db: Pool; holder: string; onError: OnError }
+type Own = { db: Pool; holder: string; onError: OnError; stack: AsyncDisposableStack }
 
-async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError }: Own): Promise<Runtime> {
+async function runtimeOf({ runtime, databaseUrl }: BridgeConfig, { db, holder, onError, stack }: Own): Promise<Runtime> {
   if ('local' in runtime) {
+    // It knows of no processes but its own: another hub or bridge would take its runs for lost.
+    const lock = await lockHub(databaseUrl, () => fail('The database connection that keeps other hubs out was lost: start this again'))
+    stack.defer(() => lock.release())
     const { dataDir, ...options } = runtime.local
     const own = { ...options, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
     // The functions still listen when this process ends its adapters, and would take their last words for results: they get no time for any.
@@ -69,12 +73,7 @@ async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError }: Own
   })
 }
 
-const notePasses = (passes: Record<LoopName, Passes>) => (loop: LoopName, isComplete: boolean) => {
-  passes[loop].endedAtMs = performance.now()
-  if (isComplete) passes[loop].completedAtMs = passes[loop].endedAtMs
-}
-
-async function serve(config: BridgeConfig, place: { host: string; port: number }, passes: readonly Passes[], stack: AsyncDisposableStack) {
+async function serve(config: BridgeConfig, place: { host: string; port: number }, passes: Passes, stack: AsyncDisposableStack) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   // Of its own: a pass that is busy must not blind those who ask why.
