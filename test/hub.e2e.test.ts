@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createClient } from '#sdk/index.ts'
 import { isAlive, runHubProcess, startHubProcess } from './hub-process.ts'
+import { parseMetrics, valueOf } from './metrics-text.ts'
 import { makeFolder, removeFolder } from './temporary-folder.ts'
 
 const CATALOGUE = join(import.meta.dirname, 'catalogue')
@@ -54,6 +55,22 @@ describe('npm start', () => {
     await second.stop()
     expect(job.status.state).toBe('completed')
     expect(job.results.test).toEqual({ score: 0.75, threshold: 0.5, pass: true })
+  })
+
+  test('serves its metrics beside the API, and logs requests only if it is told to', async () => {
+    const quiet = await startHubProcess({ dataDir })
+    await fetch(`${quiet.url}/api/v1/evaluations/jobs`)
+    await fetch(`${quiet.url}/api/v1/health`)
+    const samples = parseMetrics(await (await fetch(`${quiet.url}/metrics`)).text())
+    expect(valueOf(samples, 'http_server_request_count_total', { http_route: '/api/v1/health' })).toBe(1)
+    expect(valueOf(samples, 'http_server_request_duration_seconds_count', { http_route: '/api/v1/evaluations/jobs' })).toBe(1)
+    expect(valueOf(samples, 'evalhub_evaluation_jobs_total', { action: 'created', runtime: 'local' })).toBe(0)
+    expect((await fetch(`${quiet.url}/readyz`)).status).toBe(200)
+    expect((await quiet.stop()).stderr).not.toContain('"request"')
+
+    const telling = await startHubProcess({ dataDir, args: ['--log-requests'] })
+    await fetch(`${telling.url}/api/v1/evaluations/jobs`)
+    expect((await telling.stop()).stderr).toContain('"message":"request"')
   })
 
   test('ends adapters and database with Ctrl-C', async () => {
