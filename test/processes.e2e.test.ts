@@ -344,14 +344,15 @@ describe('functions and bridge as processes of their own', () => {
     const samples = await vi.waitFor(
       async () => {
         const now = await scrape(bridge)
-        expect(valueOf(now, 'evalhub_launch_wait_seconds_count')).toBeGreaterThan(0)
+        expect(valueOf(now, 'evalhub_launch_wait_seconds_count') ?? 0).toBeGreaterThan(0)
+        // The attempt ends when its run is settled, a moment after the job.
+        expect(valueOf(now, 'evalhub_attempts_ended_total', { failure_class: 'none' }) ?? 0).toBeGreaterThan(0)
         return now
       },
       { timeout: 40_000, interval: 1000 },
     )
     expect(valueOf(samples, 'evalhub_evaluation_job_completions_total', { state: 'completed' })).toBeGreaterThan(0)
     expect(valueOf(samples, 'evalhub_evaluation_jobs_total', { action: 'created', runtime: 'local' })).toBeGreaterThan(0)
-    expect(valueOf(samples, 'evalhub_attempts_ended_total', { failure_class: 'none' })).toBeGreaterThan(0)
     expect(valueOf(samples, 'evalhub_database_up')).toBe(1)
     const base = String(bridge.ready.metrics_url).replace('/metrics', '')
     expect((await fetch(`${base}/healthz`)).status).toBe(200)
