@@ -32,6 +32,13 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   const onError: OnError = (error) => log.error('The bridge could not do something and will try again', error)
   const db = connect(config.databaseUrl, { max: CONNECTIONS })
   stack.defer(() => db.end({ timeout: 5 }))
+  if ('local' in config.runtime) {
+    // It knows of no processes but its own: a hub or another bridge on this database would take its runs for lost.
+    const lock = await lockHub(config.databaseUrl, () =>
+      fail('The database connection that keeps other hubs out was lost: start this again'),
+    )
+    stack.defer(() => lock.release())
+  }
   const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...config.catalogues], { log })
   stack.defer(() => following.stop())
 
@@ -39,7 +46,7 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   const holder = `bridge-${randomUUID()}`
   const observerLock = openObserverLock(config.databaseUrl)
   stack.defer(() => observerLock.release())
-  const runtime = await runtimeOf(config, { db, holder, onError, stack })
+  const runtime = await runtimeOf(config, { db, holder, onError })
   const onPass = notePasses(passes, () => performance.now())
   const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass })
   stack.defer(() => bridge.stop())
@@ -49,13 +56,10 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   log.info('ready', { metrics_url: config.metrics && `http://${config.metrics.host}:${port}/metrics` })
 }
 
-type Own = { db: Pool; holder: string; onError: OnError; stack: AsyncDisposableStack }
+type Own = { db: Pool; holder: string; onError: OnError }
 
-async function runtimeOf({ runtime, databaseUrl }: BridgeConfig, { db, holder, onError, stack }: Own): Promise<Runtime> {
+async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError }: Own): Promise<Runtime> {
   if ('local' in runtime) {
-    // It knows of no processes but its own: another hub or bridge would take its runs for lost.
-    const lock = await lockHub(databaseUrl, () => fail('The database connection that keeps other hubs out was lost: start this again'))
-    stack.defer(() => lock.release())
     const { dataDir, ...options } = runtime.local
     const own = { ...options, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
     // The functions still listen when this process ends its adapters, and would take their last words for results: they get no time for any.

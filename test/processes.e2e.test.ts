@@ -360,6 +360,17 @@ describe('functions and bridge as processes of their own', () => {
     expect((await fetch(`${base}${JOBS}`)).status).toBe(404)
   })
 
+  test('a second bridge that runs processes is refused while the first one lives', async () => {
+    const functions = await startFunctions({ IDENTITY_MODE: 'none' })
+    await startBridge(urlOf(functions))
+    const second = await runEntry('k8s-bridge/main.ts', { ...env(), DATABASE_URL: server.url })
+    expect(second).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^evalhub bridge: Another hub is running on this database: [^\n]*\n$/),
+    })
+  })
+
   // Guarantee: stopping a bridge takes no run's result; the next bridge gives it another attempt.
   test('a bridge that is stopped leaves its runs to the next one', async () => {
     const functions = await startFunctions({ IDENTITY_MODE: 'none' })
