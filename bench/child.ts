@@ -1,21 +1,20 @@
 import { createLog } from '#shared/log.ts'
-import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { connect } from '#db/client.ts'
 import { openStore } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
 import { findDocsFile } from '#functions/docs-files.ts'
 import { listen } from '#local/listen.ts'
-import { measure, type Figures } from './measure.ts'
-import { EVENT, openReference, REQUEST, type Operation } from './operations.ts'
+import { measure, NOTHING_LEFT, type Figures } from './measure.ts'
+import { newId, openReference, OPERATIONS, type Operation, type OperationName, type Subject } from './operations.ts'
 import { openConnection, requestBytes } from './raw-http.ts'
+
+type Measured = { operation: OperationName; connections: number; seconds: number; subject: Subject }
 
 /** What a process of the benchmark is told to do. */
 export type Task =
   | { role: 'server'; databaseUrl: string }
-  | { role: 'reference'; databaseUrl: string; operation: Operation; connections: number; seconds: number; ids: string[] }
-  | { role: 'load'; url: string; operation: Operation; connections: number; seconds: number; ids: string[] }
-
-const JOBS = '/api/v1/evaluations/jobs'
+  | ({ role: 'reference'; databaseUrl: string } & Measured)
+  | ({ role: 'load'; url: string } & Measured)
 
 async function serve({ databaseUrl }: { databaseUrl: string }): Promise<{ url: string }> {
   const store = openStore(connect(databaseUrl))
@@ -24,7 +23,7 @@ async function serve({ databaseUrl }: { databaseUrl: string }): Promise<{ url: s
     identity: { mode: 'none' },
     log: createLog({ write: (line) => process.stderr.write(`${line}\n`), now: () => new Date() }),
     now: () => new Date(),
-    newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),
+    newId,
     newRequestId: () => crypto.randomUUID(),
     maxBodyBytes: 10 * 1024 * 1024,
     findDocsFile,
@@ -33,22 +32,29 @@ async function serve({ databaseUrl }: { databaseUrl: string }): Promise<{ url: s
   return { url: `http://127.0.0.1:${port}` }
 }
 
-async function load({ url, operation, connections, seconds, ids }: Extract<Task, { role: 'load' }>): Promise<Figures> {
+async function load({ url, operation, connections, seconds, subject }: Extract<Task, { role: 'load' }>): Promise<Figures> {
   const base = new URL(url)
   const send = await Promise.all(Array.from({ length: connections }, () => openConnection(base)))
-  const gets = ids.map((id) => requestBytes(base, 'GET', `${JOBS}/${id}`))
-  const events = ids.map((id) => requestBytes(base, 'POST', `${JOBS}/${id}/events`, JSON.stringify({ benchmark_status_event: EVENT })))
-  const submits = [requestBytes(base, 'POST', JOBS, JSON.stringify(REQUEST))]
-  const requests = { submit: submits, get: gets, event: events }[operation]
+  const { request }: Operation = OPERATIONS[operation]
+  // As bytes once, since the load should take little from the server.
+  const known = new Map<string, Buffer>()
   let turn = 0
-  return measure((loop) => send[loop]!(requests[turn++ % requests.length]!), connections, seconds)
+  const next = async (loop: number) => {
+    const asked = request(subject, turn++)
+    if (asked === NOTHING_LEFT) return NOTHING_LEFT
+    const key = operation === 'progress' ? JSON.stringify(asked) : asked.path
+    const bytes = known.get(key) ?? requestBytes(base, asked, subject.tenant)
+    if (operation !== 'end') known.set(key, bytes)
+    return send[loop]?.(bytes)
+  }
+  return measure(next, connections, seconds)
 }
 
 async function run(task: Task): Promise<Figures | { url: string }> {
   if (task.role === 'server') return serve(task)
   if (task.role === 'load') return load(task)
-  const reference = openReference(task.databaseUrl, task.ids)
-  return measure(reference.operations[task.operation], task.connections, task.seconds)
+  const { next } = openReference(task.databaseUrl, task.operation, task.subject)
+  return measure(next, task.connections, task.seconds)
 }
 
 process.on('message', (task: Task) => {

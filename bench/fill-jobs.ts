@@ -28,3 +28,22 @@ export async function fillJobs(db: Pool, tenant: string, count: number): Promise
   await db`vacuum analyze evalhub.evaluations`
   await db`vacuum analyze evalhub.runs`
 }
+
+/** Makes `count` jobs of no tenant whose `runs` runs are all running, for events to be about; answers their ids. */
+export async function fillRunning(db: Pool, count: number, runs: number): Promise<string[]> {
+  const rows = await db<{ id: string }[]>`
+    with job as (
+      insert into evalhub.evaluations (id, tenant, owner, name, tags, state, message, request, aggregate_threshold)
+      select gen_random_uuid(), '', '', 'bench', '[]', 'running', '{"message":"said","message_code":"said"}', '{"name":"bench"}', 0.5
+      from generate_series(1, ${count}::int)
+      returning id
+    ), run as (
+      insert into evalhub.runs (evaluation_id, benchmark_index, provider_id, benchmark_id, spec, state, started_at)
+      select id, number, 'bench', 'bench', '{"provider_id":"bench","benchmark_id":"bench","primary_score":{"metric":"acc"},"weight":1}', 'running', now()::text
+      from job, generate_series(0, ${runs - 1}::int) as number
+    )
+    select id from job`
+  await db`vacuum analyze evalhub.evaluations`
+  await db`vacuum analyze evalhub.runs`
+  return rows.map(({ id }) => id)
+}

@@ -1,111 +1,107 @@
-import { execFile, fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { connect } from '#db/client.ts'
+import { parseArgs } from 'node:util'
+import { connect, type Pool } from '#db/client.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { migrate } from '#db/migrate.ts'
 import { removePostgres } from '#local/postgres-home.ts'
 import { startPostgres } from '#local/postgres.ts'
 import { ProviderFile } from '#shared/models/provider.ts'
-import type { Task } from './child.ts'
-import type { Figures } from './measure.ts'
-import { openReference, OPERATIONS } from './operations.ts'
+import { compare, printHead, type Place } from './compare.ts'
+import { fillRunning } from './fill-jobs.ts'
+import { benchLists } from './lists.ts'
+import { benchMemory } from './memory.ts'
+import type { OperationName, Subject } from './operations.ts'
+import { benchPgbench } from './pgbench.ts'
+import { startServer, type Server } from './processes.ts'
 
 /**
- * `npm run bench [-- SECONDS]`: throughput and latency of the API beside a reference in the same run.
+ * `npm run bench [-- SECTION…] [--seconds N] [--full]`: throughput and latency of the API beside a reference in the same run.
  *
  * The reference runs the same statements through the same driver and pool, without HTTP. The load comes from a process of its own.
+ * All sections take some minutes; `--full` adds lists of a million jobs and makes the look at memory ten minutes long.
  */
 
-const CONNECTIONS = [1, 16, 64]
-const seconds = Number(process.argv[2] ?? 3)
+const MANY = 256
+/** Ends that one measurement may need at most. */
+const ENDS = 12_000
 
-function start(task: Task): { child: ChildProcess; result: Promise<unknown> } {
-  const child = fork(join(import.meta.dirname, 'child.ts'))
-  child.send(task)
-  const failed = once(child, 'exit').then(([code]) => {
-    throw new Error(`a process of the benchmark ended with ${code}`)
+type Bench = { db: Pool; place: Place; server: Server; folder: string; seconds: number; isFull: boolean }
+
+const of = (ids: readonly string[], runs = 1): Subject => ({ ids, runs, tenant: '' })
+
+async function several({ place, seconds }: Bench, label: string, operation: OperationName, connections: number[], subjects: Subject[]) {
+  for (const count of connections) await compare(place, { label, operation, connections: count, seconds, subjects })
+}
+
+async function benchRequests(bench: Bench) {
+  const running = of(await fillRunning(bench.db, MANY, 1))
+  printHead()
+  await several(bench, 'submit', 'submit', [1, 16, 64], [running])
+  await several(bench, 'get', 'get', [1, 64], [running])
+}
+
+async function benchEvents(bench: Bench) {
+  const { db } = bench
+  printHead()
+  await several(bench, `progress of ${MANY} jobs`, 'progress', [1, 16, 64], [of(await fillRunning(db, MANY, 1))])
+  await several(bench, 'progress of 64 runs of a job', 'progress', [16, 64], [of(await fillRunning(db, 1, 64), 64)])
+  await several(bench, 'progress of one run', 'progress', [16, 64], [of(await fillRunning(db, 1, 1))])
+  for (const connections of [1, 16, 64]) {
+    const subjects: Subject[] = []
+    for (let at = 0; at < 6; at++) subjects.push(of(await fillRunning(db, ENDS, 1)))
+    await several(bench, 'end of a run', 'end', [connections], subjects)
+  }
+}
+
+async function benchBatches(bench: Bench) {
+  const running = of(await fillRunning(bench.db, 1000, 1))
+  printHead()
+  await several(bench, 'submit 100 jobs', 'submit 100', [1, 8], [running])
+  await several(bench, 'states of 1,000 jobs', 'states 1000', [1, 8], [running])
+}
+
+const SECTIONS: Record<string, (bench: Bench) => Promise<void>> = {
+  requests: benchRequests,
+  events: benchEvents,
+  batches: benchBatches,
+  pgbench: async ({ db, place, folder, seconds }) => benchPgbench(place, { folder, seconds, subject: of(await fillRunning(db, MANY, 1)) }),
+  lists: ({ db, place, ...options }) => benchLists(db, place, options),
+  memory: async ({ db, place, server, isFull }) => benchMemory(place, server, of(await fillRunning(db, MANY, 1)), isFull ? 600 : 20),
+}
+
+function readArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { seconds: { type: 'string', default: '1.5' }, full: { type: 'boolean', default: false } },
   })
-  return { child, result: Promise.race([once(child, 'message').then(([message]) => message as unknown), failed]) }
-}
-
-async function figuresOf(task: Task): Promise<Figures> {
-  const { child, result } = start(task)
-  const figures = (await result) as Figures
-  child.kill()
-  return figures
-}
-
-/** Jobs whose run is running, for `get` and `event` to work on. */
-async function prepareJobs(databaseUrl: string): Promise<string[]> {
-  const db = connect(databaseUrl)
-  const provider = ProviderFile.parse({ id: 'bench', runtime: {}, benchmarks: [{ id: 'bench', name: 'bench' }] })
-  await syncCatalogue(db, { providers: [provider], collections: [] }, '0.0.0')
-  const reference = openReference(databaseUrl, [])
-  await Promise.all(Array.from({ length: 256 }, () => reference.operations.submit()))
-  await reference.close()
-  const ids = (await db<{ id: string }[]>`select id from evalhub.evaluations`).map(({ id }) => id)
-  const running = openReference(databaseUrl, ids)
-  await Promise.all(ids.map(() => running.operations.event()))
-  await running.close()
-  await db.end()
-  return ids
-}
-
-const row = (cells: (string | number)[]) => cells.map((cell) => String(cell).padStart(11)).join('')
-const ms = (value: number) => value.toFixed(2)
-
-async function compare(databaseUrl: string, url: string, ids: string[]): Promise<void> {
-  console.log(row(['', 'conns', 'API/s', 'p50 ms', 'p99 ms', 'ref/s', 'p50 ms', 'p99 ms', 'API:ref']))
-  for (const operation of OPERATIONS) {
-    for (const connections of CONNECTIONS) {
-      const shared = { operation, connections, seconds, ids }
-      const reference = await figuresOf({ role: 'reference', databaseUrl, ...shared })
-      const api = await figuresOf({ role: 'load', url, ...shared })
-      const cells = [api, reference].flatMap((side) => [Math.round(side.perSecond), ms(side.p50Ms), ms(side.p99Ms)])
-      console.log(row([operation, connections, ...cells, (api.perSecond / reference.perSecond).toFixed(2)]))
-    }
+  const seconds = Number(values.seconds)
+  const unknown = positionals.find((name) => !(name in SECTIONS))
+  if (unknown !== undefined || !(seconds > 0)) {
+    console.error(`usage: npm run bench [-- SECTION…] [--seconds N] [--full]\nsections: ${Object.keys(SECTIONS).join(', ')}`)
+    process.exit(2)
   }
+  return { seconds, isFull: values.full, sections: positionals.length > 0 ? positionals : Object.keys(SECTIONS) }
 }
 
-/** One job, one run and one queue row a transaction: what PostgreSQL does with a submit when nothing is gathered. */
-const SUBMIT_SQL = `with job as (
-  insert into evalhub.evaluations (id, tenant, owner, name, tags, message, request, aggregate_threshold)
-  values (gen_random_uuid(), '', '', 'bench', '[]', '{"message":"m","message_code":"c"}', '{"name":"bench"}', 0.5) returning id
-), run as (
-  insert into evalhub.runs (evaluation_id, benchmark_index, provider_id, benchmark_id, spec) select id, 0, 'bench', 'bench', '{}' from job
-)
-insert into evalhub.launch_queue (tenant, evaluation_id, benchmark_index, attempt) select '', id, 0, 1 from job;
-`
-
-async function pgbench(databaseUrl: string, folder: string): Promise<void> {
-  const script = join(folder, 'submit.sql')
-  await writeFile(script, SUBMIT_SQL)
-  for (const clients of CONNECTIONS.filter((count) => count < 50)) {
-    const options = ['-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds), '-f', script, databaseUrl]
-    const { stdout } = await promisify(execFile)('pgbench', options)
-    console.log(`pgbench, one submit a transaction, ${clients} clients: ${/tps = [\d.]+/.exec(stdout)?.[0] ?? stdout}`)
-  }
-}
-
+const { sections, ...options } = readArguments()
 const folder = await mkdtemp(join(tmpdir(), 'evalhub-bench-'))
-const postgres = await startPostgres({ dataDir: folder, log: console.log })
+const postgres = await startPostgres({ dataDir: folder, log: console.log, settings: { max_connections: '120' } })
 try {
   const db = connect(postgres.url)
   await migrate(db)
+  const provider = ProviderFile.parse({ id: 'bench', runtime: {}, benchmarks: [{ id: 'bench', name: 'bench' }] })
+  await syncCatalogue(db, { providers: [provider], collections: [] }, '0.0.0')
+  for (const section of sections) {
+    console.log(`\n${section}`)
+    // Each with a server of its own, so that none inherits the memory of another.
+    const server = await startServer(postgres.url)
+    const place = { databaseUrl: postgres.url, url: server.url }
+    await SECTIONS[section]?.({ db, place, server, folder, ...options })
+    server.stop()
+  }
   await db.end()
-  const ids = await prepareJobs(postgres.url)
-  const server = start({ role: 'server', databaseUrl: postgres.url })
-  const { url } = (await server.result) as { url: string }
-  await compare(postgres.url, url, ids)
-  server.child.kill()
-  await pgbench(postgres.url, folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    console.log('pgbench is not on this machine: its line is left out')
-  })
 } finally {
   await postgres.stop()
   await removePostgres(folder)

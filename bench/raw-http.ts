@@ -45,8 +45,16 @@ function lengthOfAnswer(data: Buffer): number | undefined {
   return last < 0 ? undefined : last + 5
 }
 
-/** An HTTP/1.1 request as bytes. */
-export function requestBytes(url: URL, method: string, path: string, body = ''): Buffer {
-  const head = `${method} ${path} HTTP/1.1\r\nHost: ${url.host}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`
-  return Buffer.from(head + body)
+type Asked = { method: string; path: string; body?: unknown }
+
+/** An HTTP/1.1 request as bytes, in the name of `tenant`; of nobody if that is empty. */
+export function requestBytes(url: URL, { method, path, body }: Asked, tenant: string): Buffer {
+  const content = body === undefined ? '' : JSON.stringify(body)
+  const headers = [
+    `Host: ${url.host}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(content)}`,
+    ...(tenant === '' ? [] : [`X-Tenant: ${tenant}`]),
+  ]
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n${content}`)
 }

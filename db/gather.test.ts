@@ -23,6 +23,17 @@ describe('gather', () => {
     expect(await write(5)).toBe(5)
   })
 
+  test('a database that is away is not asked again', async () => {
+    const batches: number[] = []
+    const write = gather<number, number>(async (rows) => {
+      batches.push(rows.length)
+      throw Object.assign(new Error('lost'), { code: 'CONNECTION_CLOSED' })
+    })
+    const settled = await Promise.allSettled([1, 2, 3, 4, 5].map(write))
+    expect(settled.every(({ status }) => status === 'rejected')).toBe(true)
+    expect(batches).toEqual([1, 1, 3])
+  })
+
   test('a row without an answer is an error, not undefined', async () => {
     const write = gather<number, number>(async () => [])
     await expect(write(1)).rejects.toThrow('1 rows were written and 0 answers came back')

@@ -1,3 +1,5 @@
+import { isUnavailable } from './unavailable.ts'
+
 type Waiting<Row, Answer> = { row: Row; resolve: (answer: Answer) => void; reject: (error: unknown) => void }
 
 /** Statements of one kind at once: while the database works on one, the next is made, and answers of the one before are sent. */
@@ -8,7 +10,8 @@ const UNDER_WAY = 2
  *
  * `write` takes rows and gives one answer a row, in their order, after its commit. A lone row waits for nothing. Rows that wait for
  * their answers at the same time have no order; one that comes after another's answer is written after it. If a
- * statement of several rows fails, each row is written again by itself, so that a bad row hurts only itself.
+ * statement of several rows is refused, each row is written again by itself, so that a bad row hurts only itself. Of a database that
+ * is away nothing is asked again: what it was asked to do may have been done.
  */
 export function gather<Row, Answer>(
   write: (rows: readonly Row[]) => Promise<readonly Answer[]>,
@@ -26,7 +29,7 @@ export function gather<Row, Answer>(
         else reject(new Error(`${batch.length} rows were written and ${answers.length} answers came back`))
       })
     } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error)
+      if (batch.length === 1 || isUnavailable(error)) for (const { reject } of batch) reject(error)
       else for (const one of batch) await settle([one])
     }
   }

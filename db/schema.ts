@@ -134,15 +134,15 @@ export const evaluations = evalhub.table(
     deletedAt: at('deleted_at'),
   },
   (table) => [
-    // Rising, and read backwards: a falling one would have its nulls where `order by id desc` does not.
+    // Falling, with nulls last: no scan of the primary key, past all that is other tenants', has that order (db/queries/evaluations.ts).
     index('evaluations_tenant')
-      .on(table.tenant, table.id)
+      .on(table.tenant, table.id.desc())
       .where(sql`deleted_at is null`),
     index('evaluations_state')
-      .on(table.tenant, table.state, table.id)
+      .on(table.tenant, table.state, table.id.desc())
       .where(sql`deleted_at is null`),
     index('evaluations_name')
-      .on(table.tenant, table.name, table.id)
+      .on(table.tenant, table.name, table.id.desc())
       .where(sql`deleted_at is null`),
     index('evaluations_tags').using('gin', table.tags),
     index('evaluations_deleted')

@@ -1,20 +1,10 @@
 import type { Context, ErrorHandler } from 'hono'
+import { isUnavailable } from '#db/unavailable.ts'
 import { HubError, statusOf } from '#shared/errors.ts'
 import type { Log } from '#shared/log.ts'
 import type { ErrorBody } from '#shared/models/error.ts'
 import { answer } from './answer.ts'
 import type { AppEnv } from './env.ts'
-
-/** PostgreSQL's own words for "not now": it shuts down, starts up, or has no connection left. 58000 is Hyperdrive's, when it has none. */
-const UNAVAILABLE = /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|CONNECT|CONNECTION_|57P0|53300|58000|08)/
-
-/** What workerd says of a socket; its errors have no codes. */
-const SOCKET_LOST = /^(connection attempt failed|proxy request failed|network connection lost)/i
-
-function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return 'code' in error ? UNAVAILABLE.test(String(error.code)) : SOCKET_LOST.test(error.message)
-}
 
 function toHubError(thrown: unknown): HubError {
   if (thrown instanceof HubError) return thrown

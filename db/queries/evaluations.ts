@@ -68,7 +68,7 @@ export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationF
   const [rows, [count]] = await Promise.all([
     db<JobRow[]>`
       select job.*
-      from (${states ? idsInStates(db, states, wanted, slice) : idsOf(db, wanted, slice)}) as page, lateral (
+      from (${states ? idsInStates(db, scope, states, wanted, slice) : idsOf(db, scope, wanted, slice)}) as page, lateral (
         select ${jobColumns(db)} from evalhub.evaluations where id = page.id limit 1
       ) as job
       order by job.id desc`,
@@ -89,14 +89,20 @@ const statesOf = ({ mode, values, negated }: Filter): EvaluationState[] =>
     return matches !== negated
   })
 
-const idsOf = (db: Db, wanted: Fragment, slice: Slice) => db`
-  select id from evalhub.evaluations where ${wanted} order by id desc ${sliced(db, slice)}`
+/**
+ * A tenant's indexes have nulls last and the primary key has not. There are no nulls: it says that the newest of a tenant are not to be looked
+ * for among everybody's, which the planner would do for a filter that it takes for common.
+ */
+const newestFirst = (db: Db, { everyTenant }: Scope) => (everyTenant ? db`id desc` : db`id desc nulls last`)
+
+const idsOf = (db: Db, scope: Scope, wanted: Fragment, slice: Slice) => db`
+  select id from evalhub.evaluations where ${wanted} order by ${newestFirst(db, scope)} ${sliced(db, slice)}`
 
 /** Of each state the newest, since an index has a state's jobs in order, and of these the page. */
-const idsInStates = (db: Db, states: Fragment, wanted: Fragment, slice: Slice) => db`
+const idsInStates = (db: Db, scope: Scope, states: Fragment, wanted: Fragment, slice: Slice) => db`
   select newest.id
   from ${states} as chosen (state), lateral (
-    select id from evalhub.evaluations where state = chosen.state and ${wanted} order by id desc
+    select id from evalhub.evaluations where state = chosen.state and ${wanted} order by ${newestFirst(db, scope)}
     ${slice.limit === 0 ? db`` : db`limit ${slice.limit + slice.offset}`}
   ) as newest
   order by newest.id desc ${sliced(db, slice)}`
