@@ -88,7 +88,7 @@ export const OPERATIONS = {
   progress: event('running'),
   end: event('completed'),
   'submit 100': {
-    request: () => ({ method: 'POST', path: BATCH, body: { jobs: Array(BATCH_JOBS).fill(REQUEST) } }),
+    request: () => ({ method: 'POST', path: BATCH, body: { jobs: Array.from({ length: BATCH_JOBS }, () => REQUEST) } }),
     reference: (stores) => Promise.all(Array.from({ length: BATCH_JOBS }, () => submitOne(stores))),
   },
   'states 1000': {
