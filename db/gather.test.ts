@@ -5,10 +5,13 @@ import { gather } from './gather.ts'
 describe('gather', () => {
   test('two rows go at once; those that come meanwhile go together, in order, and each gets its own answer', async () => {
     const batches: number[][] = []
-    const write = gather<number, string>(async (rows) => {
-      batches.push([...rows])
-      return rows.map(String)
-    }, 3)
+    const write = gather<number, string>(
+      async (rows) => {
+        batches.push([...rows])
+        return rows.map(String)
+      },
+      { maxRows: 3 },
+    )
     expect(await Promise.all([1, 2, 3, 4, 5, 6].map(write))).toEqual(['1', '2', '3', '4', '5', '6'])
     expect(batches).toEqual([[1], [2], [3, 4, 5], [6]])
   })
@@ -39,31 +42,42 @@ describe('gather', () => {
     await expect(write(1)).rejects.toThrow('1 rows were written and 0 answers came back')
   })
 
-  test('writes and answers each row once, whatever fails and however they come', async () => {
-    const turns = fc.array(fc.array(fc.boolean(), { maxLength: 8 }), { maxLength: 6 })
+  // Guarantee: of one run the event that came last is the one that stays.
+  test('writes and answers each row once, and those about one thing in their order, whatever fails and however they come', async () => {
+    const turns = fc.array(fc.array(fc.record({ isBad: fc.boolean(), about: fc.nat(3), ticks: fc.nat(4) }), { maxLength: 8 }), {
+      maxLength: 6,
+    })
     await fc.assert(
       fc.asyncProperty(turns, fc.integer({ min: 1, max: 4 }), async (waves, maxRows) => {
-        const written: number[] = []
-        const write = gather<{ id: number; isBad: boolean }, number>(async (rows) => {
-          expect(rows.length).toBeLessThanOrEqual(maxRows)
-          await Promise.resolve()
-          if (rows.some(({ isBad }) => isBad)) throw new Error(`with ${rows.map(({ id }) => id).join()}`)
-          written.push(...rows.map(({ id }) => id))
-          return rows.map(({ id }) => id)
-        }, maxRows)
+        const written: { id: number; about: number }[] = []
+        const write = gather<{ id: number; isBad: boolean; about: number; ticks: number }, number>(
+          async (rows) => {
+            expect(rows.length).toBeLessThanOrEqual(maxRows)
+            // Of two statements under way either may be the first to be carried out.
+            for (let tick = 0; tick <= (rows[0]?.ticks ?? 0); tick++) await Promise.resolve()
+            if (rows.some(({ isBad }) => isBad)) throw new Error(`with ${rows.map(({ id }) => id).join()}`)
+            written.push(...rows)
+            return rows.map(({ id }) => id)
+          },
+          { maxRows, keyOf: ({ about }) => String(about) },
+        )
         const answers: Promise<number | string>[] = []
         const expected: (number | string)[] = []
         for (const wave of waves) {
-          for (const isBad of wave) {
+          for (const row of wave) {
             const id = expected.length
-            expected.push(isBad ? `with ${id}` : id)
-            answers.push(write({ id, isBad }).catch((error: Error) => error.message))
+            expected.push(row.isBad ? `with ${id}` : id)
+            answers.push(write({ id, ...row }).catch((error: Error) => error.message))
           }
           await Promise.resolve()
         }
         expect(await Promise.all(answers)).toEqual(expected)
-        // Of two statements under way either may be the first to be carried out.
-        expect(written.sort((a, b) => a - b)).toEqual(expected.filter((answer) => typeof answer === 'number'))
+        const inOrder = written.toSorted((a, b) => a.id - b.id)
+        expect(inOrder.map(({ id }) => id)).toEqual(expected.filter((answer) => typeof answer === 'number'))
+        for (const thing of [0, 1, 2, 3]) {
+          const about = (rows: typeof written) => rows.filter((row) => row.about === thing)
+          expect(about(written)).toEqual(about(inOrder))
+        }
       }),
     )
   })

@@ -5,20 +5,38 @@ type Waiting<Row, Answer> = { row: Row; resolve: (answer: Answer) => void; rejec
 /** Statements of one kind at once: while the database works on one, the next is made, and answers of the one before are sent. */
 const UNDER_WAY = 2
 
+type Options<Row> = {
+  /** Rows of a statement at most. */
+  maxRows?: number
+  /** What a row is about: rows about the same thing are written in the order in which they came. */
+  keyOf?: (row: Row) => string
+}
+
 /**
  * Makes concurrent calls of one kind one statement: while two statements are under way the rows that come in wait together and go as the next.
  *
- * `write` takes rows and gives one answer a row, in their order, after its commit. A lone row waits for nothing. Rows that wait for
- * their answers at the same time have no order; one that comes after another's answer is written after it. If a
+ * `write` takes rows and gives one answer a row, in their order, after its commit. A lone row waits for nothing. Without `keyOf`, rows that
+ * wait for their answers at the same time have no order; one that comes after another's answer is written after it. If a
  * statement of several rows is refused, each row is written again by itself, so that a bad row hurts only itself. Of a database that
  * is away nothing is asked again: what it was asked to do may have been done.
  */
 export function gather<Row, Answer>(
   write: (rows: readonly Row[]) => Promise<readonly Answer[]>,
-  maxRows = 256,
+  { maxRows = 256, keyOf }: Options<Row> = {},
 ): (row: Row) => Promise<Answer> {
-  const waiting: Waiting<Row, Answer>[] = []
+  let waiting: Waiting<Row, Answer>[] = []
+  const busyKeys = new Set<string>()
   let underWay = 0
+
+  /** The next rows; those about something that is being written go on waiting. */
+  function take(): Waiting<Row, Answer>[] {
+    if (!keyOf) return waiting.splice(0, maxRows)
+    const batch: Waiting<Row, Answer>[] = []
+    const rest: Waiting<Row, Answer>[] = []
+    for (const one of waiting) (batch.length < maxRows && !busyKeys.has(keyOf(one.row)) ? batch : rest).push(one)
+    waiting = rest
+    return batch
+  }
 
   async function settle(batch: readonly Waiting<Row, Answer>[]): Promise<void> {
     try {
@@ -37,7 +55,12 @@ export function gather<Row, Answer>(
   async function drain(): Promise<void> {
     if (underWay === UNDER_WAY) return
     underWay++
-    while (waiting.length > 0) await settle(waiting.splice(0, maxRows))
+    for (let batch = take(); batch.length > 0; batch = take()) {
+      const keys = keyOf ? batch.map(({ row }) => keyOf(row)) : []
+      for (const key of keys) busyKeys.add(key)
+      await settle(batch)
+      for (const key of keys) busyKeys.delete(key)
+    }
     underWay--
   }
 

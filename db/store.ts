@@ -45,7 +45,9 @@ export type Store = {
 }
 
 export function openStore(db: Pool): Store {
-  const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events))
+  const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events), {
+    keyOf: ({ evaluationId, event }) => `${evaluationId.toLowerCase()}/${event.benchmark_index}`,
+  })
   const notify = gather<undefined, undefined>(async (rows) => {
     await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
     return rows
