@@ -14,7 +14,7 @@ import { benchLists } from './lists.ts'
 import { benchMemory } from './memory.ts'
 import type { OperationName, Subject } from './operations.ts'
 import { benchPgbench } from './pgbench.ts'
-import { startServer, type Server } from './processes.ts'
+import { startServer } from './processes.ts'
 
 /**
  * `npm run bench [-- SECTION…] [--seconds N] [--full]`: throughput and latency of the API beside a reference in the same run.
@@ -27,7 +27,7 @@ const MANY = 256
 /** Ends that one measurement may need at most. */
 const ENDS = 12_000
 
-type Bench = { db: Pool; place: Place; server: Server; folder: string; seconds: number; isFull: boolean }
+type Bench = { db: Pool; place: Place; folder: string; seconds: number; isFull: boolean }
 
 const of = (ids: readonly string[], runs = 1): Subject => ({ ids, runs, tenant: '' })
 
@@ -68,7 +68,7 @@ const SECTIONS: Record<string, (bench: Bench) => Promise<void>> = {
   batches: benchBatches,
   pgbench: async ({ db, place, folder, seconds }) => benchPgbench(place, { folder, seconds, subject: of(await fillRunning(db, MANY, 1)) }),
   lists: ({ db, place, ...options }) => benchLists(db, place, options),
-  memory: async ({ db, place, server, isFull }) => benchMemory(place, server, of(await fillRunning(db, MANY, 1)), isFull ? 600 : 20),
+  memory: async ({ db, place, isFull }) => benchMemory(place.databaseUrl, of(await fillRunning(db, MANY, 1)), isFull ? 600 : 20),
 }
 
 function readArguments() {
@@ -98,7 +98,7 @@ try {
     // Each with a server of its own, so that none inherits the memory of another.
     const server = await startServer(postgres.url)
     const place = { databaseUrl: postgres.url, url: server.url }
-    await SECTIONS[section]?.({ db, place, server, folder, ...options })
+    await SECTIONS[section]?.({ db, place, folder, ...options })
     server.stop()
   }
   await db.end()
