@@ -51,7 +51,9 @@ async function copyFiles(directory: string): Promise<void> {
   await Promise.all([
     cp(join(HOME, 'db/migrations'), join(directory, 'app/migrations'), { recursive: true }),
     cp(join(HOME, 'adapters/builtin/data'), join(directory, 'app/data'), { recursive: true }),
-    ...['providers', 'collections'].map((name) => cp(join(HOME, 'catalogue', name), join(directory, 'catalogue', name), { recursive: true })),
+    ...['providers', 'collections'].map((name) =>
+      cp(join(HOME, 'catalogue', name), join(directory, 'catalogue', name), { recursive: true }),
+    ),
     ...docsFiles.map((name) => copyFile(join(HOME, 'node_modules/swagger-ui-dist', name), join(docs, name))),
   ])
 }
