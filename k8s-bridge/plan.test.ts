@@ -77,6 +77,7 @@ describe('plan', () => {
     ['lets an adapter that has reported leave', run(ended('completed', 9.9)), object(), []],
     ['ends an adapter that does not leave', run(ended('completed', 10)), object(), ['end']],
     ['ends an adapter that does not leave after a failure', run(ended('failed', 10)), object(), ['end']],
+    ['ends at once what never started', run(ended('failed')), waits(), ['end']],
     ['settles a run when its adapter is gone', run(ended('completed')), object(exited(0, 5000)), ['settle']],
     ['settles a run that was never launched', run({ ...ended('cancelled'), launch: null }), undefined, ['settle']],
     ['settles a run that was refused', run({ ...ended('failed'), launch: { ...gone, holder: '' } }), undefined, ['settle']],

@@ -129,7 +129,7 @@ function mark(run: UnsettledRun, object: LaunchedObject): Action[] {
 function afterEnd(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
   const marked = mark(run, object)
   if (object.end) return [...marked, { do: 'settle', run, object }]
-  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !isOverdue(run, picture)
+  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !object.waiting && !isOverdue(run, picture)
   const mayLeave = hasReported && (run.finishedSecondsAgo ?? 0) * 1000 < picture.runtime.leaveMs
   return mayLeave ? marked : [...marked, { do: 'end', attempt: object, toBeSeen: false }]
 }
