@@ -20,13 +20,13 @@ const MERGE_PATCH = setHeaderOptions('Content-Type', 'application/merge-patch+js
 /** Ends a Job and its pods, and takes all away that it owns. */
 export async function removeJob(api: KubernetesApi, shown: ObservedJob): Promise<void> {
   const { namespace, name, uid } = shown.job
-  // The Job first, so that nothing makes its pod anew.
+  // The pods first: Kubernetes would give them all of their own grace with the Job, which cannot be shortened any more.
+  await removePods(api, shown)
   const ownJob = { propagationPolicy: 'Foreground', preconditions: { uid } }
   await api.batch.deleteNamespacedJob({ namespace, name, body: ownJob }).catch(unlessOther)
-  await removePods(api, shown)
 }
 
-/** Ends the pods of a Job, which then fails and stays. */
+/** Ends the pods of a Job, which then fails, makes no other, and stays. */
 export async function removePods({ core }: KubernetesApi, { job: { namespace }, pods }: ObservedJob): Promise<void> {
   for (const pod of pods) {
     const own = { gracePeriodSeconds: graceSeconds, preconditions: { uid: pod.uid } }
