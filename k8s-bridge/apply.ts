@@ -27,7 +27,7 @@ const concurrency = 4
 export async function apply(hands: Hands, actions: readonly Action[]): Promise<void> {
   const { db, runtime, onError } = hands
   // Signals first: a user who cancels waits for them.
-  for (const { attempt } of select(actions, 'end')) runtime.end(attempt)
+  for (const { attempt, toBeSeen } of select(actions, 'end')) runtime.end(attempt, toBeSeen)
   await noteWaiting(
     db,
     select(actions, 'note waiting').map(({ waiting }) => waiting),
@@ -63,11 +63,11 @@ const select = <Name extends Action['do']>(actions: readonly Action[], name: Nam
   actions.filter((action): action is Of<Name> => action.do === name)
 
 /** What the adapter said, and nobody heard, comes before what its end looks like. */
-async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object }: Of<'conclude'>): Promise<void> {
+async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object, isLost }: Of<'conclude'>): Promise<void> {
   const now = new Date().toISOString()
   const words = object && (await runtime.lastWords(object))
   for (const event of words?.events ?? []) await tell(db, run, event, now)
-  if (!object && run.launch && end.failureClass !== 'deadline') await runtime.salvage(run)
+  if (isLost) await runtime.salvage(run)
   await concludeAttempt(db, { ...keyOf(run), ...(words?.outcome ?? end), isDisrupted }, now)
 }
 

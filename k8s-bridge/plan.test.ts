@@ -77,6 +77,7 @@ describe('plan', () => {
     ['lets an adapter that has reported leave', run(ended('completed', 9.9)), object(), []],
     ['ends an adapter that does not leave', run(ended('completed', 10)), object(), ['end']],
     ['ends an adapter that does not leave after a failure', run(ended('failed', 10)), object(), ['end']],
+    ['ends at once what never started', run(ended('failed')), waits(), ['end']],
     ['settles a run when its adapter is gone', run(ended('completed')), object(exited(0, 5000)), ['settle']],
     ['settles a run that was never launched', run({ ...ended('cancelled'), launch: null }), undefined, ['settle']],
     ['settles a run that was refused', run({ ...ended('failed'), launch: { ...gone, holder: '' } }), undefined, ['settle']],
@@ -115,7 +116,7 @@ describe('plan', () => {
     expect(done({ objects: [object(exited(0, 0))] })).toEqual(['release'])
   })
 
-  test.each<[string, UnsettledRun, LaunchedObject, Partial<Action>[]]>([
+  test.each<[string, UnsettledRun, LaunchedObject | undefined, Partial<Action>[]]>([
     [
       'notes when an attempt is on a machine',
       run({ launch: { ...launch, startedSecondsAgo: null } }),
@@ -139,7 +140,7 @@ describe('plan', () => {
       'fails a run that has waited long enough',
       run({ state: 'pending', waiting: waited(3600) }),
       waits(),
-      [{ do: 'conclude', end: { failureClass: 'quota', message: 'No room. EvalHub waited 1 h for that to change.' } }],
+      [{ do: 'conclude', isLost: false, end: { failureClass: 'quota', message: 'No room. EvalHub waited 1 h for that to change.' } }],
     ],
     [
       'begins to count anew when the reason is another',
@@ -160,6 +161,7 @@ describe('plan', () => {
       object({ mark: 'Running' }),
       [{ do: 'mark', mark: 'ThresholdViolated' }],
     ],
+    ['takes for lost only what is not seen', run({ launch: gone }), undefined, [{ do: 'conclude', isLost: true }]],
     [
       'says that the platform took an attempt away',
       run(),
@@ -168,7 +170,7 @@ describe('plan', () => {
     ],
     ['ends what has the name of what was launched, and is not it', run({ launch: { ...gone, holder: 'me' } }), object(), [{ do: 'end' }]],
   ])('%s', (_, picturedRun, picturedObject, actions) => {
-    expect(planned({ runs: [picturedRun], objects: [picturedObject] })).toMatchObject(actions)
+    expect(planned({ runs: [picturedRun], objects: picturedObject ? [picturedObject] : [] })).toMatchObject(actions)
   })
 
   test('leaves alone what is settled and stays for people to look at', () => {
@@ -188,6 +190,16 @@ describe('plan', () => {
   ])('ends, without seeing the runtime, only what is far beyond its deadline (%i s)', (startedSecondsAgo, actions) => {
     const runs = [run({ launch: { ...launch, startedSecondsAgo } }), run({ ...ended('cancelled') })]
     expect(done({ runs, objects: undefined, runtime: { ...runtime, deadlineSlackMs: 900_000 } })).toEqual(actions)
+  })
+
+  // Guarantee: what an adapter reports until its deadline, and its sidecar still holds, is asked for before the run fails of it.
+  test.each<[number, Partial<Action>[]]>([
+    [99, []],
+    [100, [{ do: 'end', toBeSeen: true }]],
+    [1000, [{ do: 'conclude' }]],
+  ])('ends first what runs beyond its deadline, and the run a while later (%i s)', (startedSecondsAgo, actions) => {
+    const runs = [run({ launch: { ...launch, startedSecondsAgo } })]
+    expect(planned({ runs, objects: [object()], runtime: { ...runtime, deadlineSlackMs: 900_000 } })).toMatchObject(actions)
   })
 
   test('says which limit was passed and how to raise it', () => {

@@ -14,16 +14,16 @@ export type Picture = {
 }
 
 export type Action =
-  /** The attempt is over, for this reason if its adapter gave none. */
-  | { do: 'conclude'; run: UnsettledRun; end: RunEnd; isDisrupted: boolean; object: EndedObject | undefined }
+  /** The attempt is over, for this reason if its adapter gave none. Of what is lost nothing is seen any more. */
+  | { do: 'conclude'; run: UnsettledRun; end: RunEnd; isDisrupted: boolean; object: EndedObject | undefined; isLost: boolean }
   /** The user is told why the run has not started. */
   | { do: 'note waiting'; waiting: WaitingRun }
   /** The attempt is on a machine. */
   | { do: 'note start'; started: StartedAttempt }
   /** What was launched shall show the state of its run. */
   | { do: 'mark'; run: UnsettledRun; object: LaunchedObject; mark: Mark }
-  /** What was launched shall end. */
-  | { do: 'end'; attempt: AttemptKey }
+  /** What was launched shall end. What is to be seen stays until its end was noted. */
+  | { do: 'end'; attempt: AttemptKey; toBeSeen: boolean }
   /** What was launched is of no interest any more; or it never was any run's, and is not kept. */
   | { do: 'release'; object: LaunchedObject; isKept: boolean }
   /** The run is over: keep the evidence, clean up, and mark it. */
@@ -65,23 +65,25 @@ const isOther = ({ launch }: UnsettledRun, { objectUid }: LaunchedObject) =>
 
 /** An earlier attempt of a run that goes on is evidence; what belongs to no unsettled run is not. */
 const discard = (object: LaunchedObject, isEarlierAttempt: boolean): Action =>
-  object.end ? { do: 'release', object, isKept: isEarlierAttempt } : { do: 'end', attempt: object }
+  object.end ? { do: 'release', object, isKept: isEarlierAttempt } : { do: 'end', attempt: object, toBeSeen: false }
 
-const conclude = (run: UnsettledRun, end: RunEnd, object?: EndedObject): Action => ({
+const conclude = (run: UnsettledRun, end: RunEnd, { object, isLost = false }: { object?: EndedObject; isLost?: boolean } = {}): Action => ({
   do: 'conclude',
   run,
   end,
   isDisrupted: object?.end.isDisrupted ?? true,
   object,
+  isLost,
 })
 
 function underWay(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
   if (hasEnded(object)) {
     const { atMs, reportGraceMs, outcome } = object.end
-    return picture.nowMs - atMs < reportGraceMs ? [] : [conclude(run, outcome, object)]
+    return picture.nowMs - atMs < reportGraceMs ? [] : [conclude(run, outcome, { object })]
   }
   // First the words; the next pass sends the signal. What the adapter says about being ended comes too late.
   if (isOverdue(run, picture)) return [conclude(run, deadlineOf(run))]
+  if (isPastDeadline(run)) return [...mark(run, object), { do: 'end', attempt: object, toBeSeen: true }]
   const { kind, message, limitSeconds } = object.waiting ?? STARTING
   if (kind !== 'starting' && run.waiting?.kind === kind && run.waiting.sinceSecondsAgo >= limitSeconds) {
     return [conclude(run, { failureClass: kind, message: `${message} ${patienceOf(limitSeconds)}` })]
@@ -127,9 +129,9 @@ function mark(run: UnsettledRun, object: LaunchedObject): Action[] {
 function afterEnd(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
   const marked = mark(run, object)
   if (object.end) return [...marked, { do: 'settle', run, object }]
-  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !isOverdue(run, picture)
+  const hasReported = run.state !== 'cancelled' && !run.isDeleted && !object.waiting && !isOverdue(run, picture)
   const mayLeave = hasReported && (run.finishedSecondsAgo ?? 0) * 1000 < picture.runtime.leaveMs
-  return mayLeave ? marked : [...marked, { do: 'end', attempt: object }]
+  return mayLeave ? marked : [...marked, { do: 'end', attempt: object, toBeSeen: false }]
 }
 
 /** The runtime shows nothing of this attempt: never launched, launched by another bridge, or lost. */
@@ -139,8 +141,10 @@ function withoutObject(run: UnsettledRun, picture: Picture): Action[] {
   if (!run.launch || (isOver && run.launch.holder === '')) return isOver ? [settle] : []
   const end = picture.runtime.absence(run)
   if (end === 'unknown') return []
-  return [isOver ? settle : conclude(run, end)]
+  return [isOver ? settle : conclude(run, end, { isLost: true })]
 }
+
+const isPastDeadline = ({ launch, deadlineSeconds }: UnsettledRun) => (launch?.startedSecondsAgo ?? 0) >= deadlineSeconds
 
 /** By the database's clock, and whether or not the runtime can be seen. */
 const isOverdue = ({ launch, deadlineSeconds }: UnsettledRun, { runtime }: Picture) =>

@@ -76,8 +76,11 @@ export type Runtime = {
   observe(): readonly LaunchedObject[] | undefined
   /** What it means that nothing is seen of a launched attempt: that it is lost, for this reason, or nothing yet. */
   absence(run: UnsettledRun): RunEnd | 'unknown'
-  /** Begins to end what was launched: politely, then by force. Returns at once; repeating it changes nothing. */
-  end(attempt: AttemptKey): void
+  /**
+   * Begins to end what was launched: politely, then by force. Returns at once; repeating it changes nothing.
+   * `toBeSeen`: it stays observed once it has ended, until it is released.
+   */
+  end(attempt: AttemptKey, toBeSeen: boolean): void
   /** Shows the state of a run on what was launched for it. */
   mark(object: LaunchedObject, mark: Mark, run: UnsettledRun): Promise<void>
   /** Keeps the rest of the logs of what has ended, and answers what is in them. */

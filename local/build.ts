@@ -5,10 +5,10 @@ import { build } from 'esbuild'
 import { DOCS_FILES } from '#functions/routes/docs.ts'
 
 /**
- * `npm run build [-- DIR]`: what an image of production needs, in `dist` unless told; it needs Node and nothing else of this project.
+ * `npm run build [-- DIR]`: what an image of production has beside Node, in `dist` unless told: the directory is the root of the image.
  *
- * `bin/<entry>.mjs`, one program each with all that it imports; `bin/migrations`, `catalogue` and `node_modules/swagger-ui-dist`, where those
- * programs look for them.
+ * `app/<entry>.mjs`, one program each with all that it imports; `app/migrations`, `app/data`, `catalogue` and `node_modules/swagger-ui-dist`,
+ * where those programs look for them.
  */
 
 /** The processes of production. */
@@ -30,7 +30,7 @@ async function writePrograms(directory: string): Promise<void> {
   await build({
     entryPoints: ENTRIES,
     absWorkingDir: HOME,
-    outdir: join(directory, 'bin'),
+    outdir: join(directory, 'app'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
@@ -49,8 +49,11 @@ async function copyFiles(directory: string): Promise<void> {
   await mkdir(docs, { recursive: true })
   const docsFiles = ['package.json', 'LICENSE', 'NOTICE', 'swagger-ui-bundle.js.LICENSE.txt', ...DOCS_FILES]
   await Promise.all([
-    cp(join(HOME, 'db/migrations'), join(directory, 'bin/migrations'), { recursive: true }),
-    cp(join(HOME, 'catalogue'), join(directory, 'catalogue'), { recursive: true }),
+    cp(join(HOME, 'db/migrations'), join(directory, 'app/migrations'), { recursive: true }),
+    cp(join(HOME, 'adapters/builtin/data'), join(directory, 'app/data'), { recursive: true }),
+    ...['providers', 'collections'].map((name) =>
+      cp(join(HOME, 'catalogue', name), join(directory, 'catalogue', name), { recursive: true }),
+    ),
     ...docsFiles.map((name) => copyFile(join(HOME, 'node_modules/swagger-ui-dist', name), join(docs, name))),
   ])
 }
@@ -58,7 +61,7 @@ async function copyFiles(directory: string): Promise<void> {
 const directory = resolve(process.argv[2] ?? 'dist')
 // Only what this writes is removed: the directory may be anybody's.
 await Promise.all(
-  ['bin', 'catalogue', 'node_modules/swagger-ui-dist'].map((name) => rm(join(directory, name), { recursive: true, force: true })),
+  ['app', 'catalogue', 'node_modules/swagger-ui-dist'].map((name) => rm(join(directory, name), { recursive: true, force: true })),
 )
 await writePrograms(directory)
 await copyFiles(directory)

@@ -12,13 +12,12 @@ export function adapterContainer(
   surroundings: Surroundings,
   resources: V1ResourceRequirements,
 ): { container: V1Container; mounted: Mounted[] } {
-  const { Image, Entrypoint, image_pull_policy: pullPolicy } = attempt.spec.runtime.k8s ?? {}
+  const { Entrypoint } = attempt.spec.runtime.k8s ?? {}
   const command = (Entrypoint ?? []).map((word) => word.trim()).filter((word) => word !== '')
   const mounted = mountedFor(attempt, settings, surroundings)
   const container: V1Container = {
     name: 'adapter',
-    image: (Image ?? '').trim(),
-    imagePullPolicy: pullPolicy === 'always' ? 'Always' : 'IfNotPresent',
+    ...imageOf(attempt, settings),
     ...(command.length > 0 && { command }),
     env: environmentFor(attempt, settings, surroundings),
     resources,
@@ -27,6 +26,16 @@ export function adapterContainer(
     terminationMessagePolicy: 'FallbackToLogsOnError',
   }
   return { container, mounted }
+}
+
+/** A provider of the catalogue may name EvalHub's own image by this, because nobody knows when writing it what that is called on a cluster. */
+const OWN_IMAGE = 'evalhub'
+
+function imageOf({ spec }: Attempt, settings: KubernetesSettings): Pick<V1Container, 'image' | 'imagePullPolicy'> {
+  const { Image, image_pull_policy: pullPolicy } = spec.runtime.k8s ?? {}
+  const image = (Image ?? '').trim()
+  if (spec.from_catalogue && image === OWN_IMAGE) return { image: settings.image, imagePullPolicy: settings.imagePullPolicy }
+  return { image, imagePullPolicy: pullPolicy === 'always' ? 'Always' : 'IfNotPresent' }
 }
 
 function mountedFor(attempt: Attempt, settings: KubernetesSettings, surroundings: Surroundings): Mounted[] {

@@ -20,6 +20,12 @@ export type Surroundings = {
 /** Where the adapter finds its sidecar: the published Python SDK has it built in. */
 export const SIDECAR_URL = 'http://localhost:8080'
 
+/**
+ * The bridge ends a pod at the run's deadline; the kubelet does so much later, if the bridge is away. The kubelet leaves an adapter that does
+ * not listen to its signal all of the pod's grace, and takes no shorter one once it has begun.
+ */
+export const overtimeSeconds = 60
+
 /** Tenants are namespaces. */
 export const namespaceOf = ({ tenant }: Pick<Attempt, 'tenant'>, settings: KubernetesSettings): string => tenant || settings.namespace
 

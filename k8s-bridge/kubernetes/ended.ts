@@ -62,7 +62,7 @@ export function endByQueue(pod: SeenPod, { queue }: SeenJob, workload: SeenWorkl
 /** What ended the pod before it would have ended by itself; undefined if nothing did. */
 function endFromOutside(pod: SeenPod, disruption: SeenCondition | undefined, lastMs: number): SeenEnd | undefined {
   const { reason = '', message = '', node = 'unknown', deletedAtMs } = pod
-  if (reason === 'DeadlineExceeded') return deadlineOf(pod)
+  if (reason === 'DeadlineExceeded' || wasDeletedAtDeadline(pod)) return deadlineOf(pod)
   const hadEnded = (atMs: number) => isFinished(pod) && lastMs > 0 && lastMs < atMs
   if (disruption && !hadEnded(disruption.atMs)) return disrupted(pod, disruption)
   if (reason === 'Evicted') return evicted(message)
@@ -75,6 +75,13 @@ function endFromOutside(pod: SeenPod, disruption: SeenCondition | undefined, las
   const hasRun = pod.containers.some(({ ended, restarts }) => ended !== undefined || restarts > 0)
   return hasRun ? undefined : evicted(`Node ${node} refused the pod: ${reason} ${message}`.trim())
 }
+
+/** The API server's clock and the kubelet's, both in whole seconds, need not agree. */
+const clocksMs = 2000
+
+/** Whoever deletes a pod that is past its deadline does what the bridge does. */
+const wasDeletedAtDeadline = ({ deletedAtMs = 0, onNodeSinceMs = Infinity, deadlineSeconds = Infinity }: SeenPod): boolean =>
+  deletedAtMs + clocksMs >= onNodeSinceMs + deadlineSeconds * 1000
 
 function disrupted(pod: SeenPod, { reason, message }: SeenCondition): SeenEnd {
   const { node = 'unknown' } = pod

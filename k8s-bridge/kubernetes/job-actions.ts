@@ -18,19 +18,25 @@ const graceSeconds = 30
 const MERGE_PATCH = setHeaderOptions('Content-Type', 'application/merge-patch+json')
 
 /** Ends a Job and its pods, and takes all away that it owns. */
-export async function removeJob({ batch, core }: KubernetesApi, { job: { namespace, name, uid }, pods }: ObservedJob): Promise<void> {
-  // The Job first, so that nothing makes its pod anew.
+export async function removeJob(api: KubernetesApi, shown: ObservedJob): Promise<void> {
+  const { namespace, name, uid } = shown.job
+  // The pods first: Kubernetes would give them all of their own grace with the Job, which cannot be shortened any more.
+  await removePods(api, shown)
   const ownJob = { propagationPolicy: 'Foreground', preconditions: { uid } }
-  await batch.deleteNamespacedJob({ namespace, name, body: ownJob }).catch(unlessOther)
+  await api.batch.deleteNamespacedJob({ namespace, name, body: ownJob }).catch(unlessOther)
+}
+
+/** Ends the pods of a Job, which then fails, makes no other, and stays. */
+export async function removePods({ core }: KubernetesApi, { job: { namespace }, pods }: ObservedJob): Promise<void> {
   for (const pod of pods) {
     const own = { gracePeriodSeconds: graceSeconds, preconditions: { uid: pod.uid } }
     await core.deleteNamespacedPod({ namespace, name: pod.name, body: own }).catch(unlessOther)
   }
 }
 
-/** True for one that is being removed. */
-export const isLeaving = ({ job, pods }: ObservedJob): boolean =>
-  job.deletedAtMs !== undefined && pods.every((pod) => pod.deletedAtMs !== undefined)
+/** True for one that is being removed; if it is `toBeSeen`, for one whose pods are. */
+export const isLeaving = ({ job, pods }: ObservedJob, toBeSeen: boolean): boolean =>
+  (toBeSeen || job.deletedAtMs !== undefined) && pods.every((pod) => pod.deletedAtMs !== undefined)
 
 /** Marks a Job as one that needs nothing more, and lets Kubernetes remove it after a while. */
 export async function sealJob({ batch }: KubernetesApi, { namespace, name }: SeenJob): Promise<void> {

@@ -52,6 +52,8 @@ const CASES: Record<string, Case> = {
       primary_score: { metric: 'acc', source: 'provider' },
     },
   },
+  'own-image': { spec: { runtime: { k8s: k8s({ Image: 'evalhub', Entrypoint: ['node', '/app/builtin.mjs'] }) } } },
+  'image-of-a-tenant': { spec: { runtime: { k8s: k8s({ Image: 'evalhub' }) }, from_catalogue: false } },
   'own-hardware': {
     spec: {
       runtime: { k8s: k8s({ gpu: { resource: 'nvidia.com/gpu', count: 1, node_selector: { zone: 'a' } } }) },

@@ -17,6 +17,7 @@ import {
   namespaceOf,
   secretName,
   SIDECAR_URL,
+  overtimeSeconds,
   specName,
   throughSidecar,
   type Attempt,
@@ -77,7 +78,7 @@ function podFor(attempt: Attempt, settings: KubernetesSettings, surroundings: Su
   return {
     restartPolicy: 'Never',
     // From the moment that the pod is on a node: time spent waiting for one is not the run's.
-    activeDeadlineSeconds: Math.min(Math.ceil(attempt.spec.deadline_seconds), secondsMax),
+    activeDeadlineSeconds: Math.min(Math.ceil(attempt.spec.deadline_seconds) + overtimeSeconds, secondsMax),
     terminationGracePeriodSeconds: terminationGraceSeconds,
     automountServiceAccountToken: false, // benchmark code is not ours
     // Variables such as VLLM_PORT, which a tenant's Service would put into the adapter, change how frameworks start.

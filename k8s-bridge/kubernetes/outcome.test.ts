@@ -224,6 +224,20 @@ describe('seenOf, of an attempt that has ended', () => {
     expect(attempt).toMatchObject({ phase: 'ended', atMs: 0, isDisrupted: true, end: { failureClass: 'vanished' } })
   })
 
+  test('by a deletion at its deadline has passed its deadline, whoever deleted it', () => {
+    const { gone, ...rest } = shown('pod-deleted')
+    const endAfter = (seconds: number) => {
+      const deleted = { onNodeSinceMs: 1_000_000, deletedAtMs: 1_000_000 + seconds * 1000, deadlineSeconds: 60 }
+      return seenOf({ ...rest, gone: gone.map((pod) => ({ ...pod, ...deleted })) }, 'arc_easy', limits)
+    }
+
+    expect(endAfter(59)).toMatchObject({
+      isDisrupted: true,
+      end: { failureClass: 'deadline', message: expect.stringMatching(/limit of 60 s/) },
+    })
+    expect(endAfter(55)).toMatchObject({ end: { failureClass: 'vanished' } })
+  })
+
   test('of which only the Job is left is told by the Job', () => {
     const only = (name: string) => seenOf({ ...shown(name), pods: [], gone: [] }, 'arc_easy', limits)
     expect(only('pod-deleted')).toMatchObject({ phase: 'ended', isDisrupted: true, end: { failureClass: 'vanished' } })

@@ -11,7 +11,7 @@ import type { KubernetesApi } from './api.ts'
 import { jobName, namespaceOf } from './attempt.ts'
 import type { OpenStream } from './api-stream.ts'
 import { viewCluster, type ClusterView } from './cluster-view.ts'
-import { findJobUid, isLeaving, markJob, removeJob, sealJob } from './job-actions.ts'
+import { findJobUid, isLeaving, markJob, removeJob, removePods, sealJob } from './job-actions.ts'
 import { launch } from './launch.ts'
 import type { AttemptLogs } from './attempt-logs.ts'
 import { jobsOf, launchedObject, nameOf, type ObservedJob } from './observe.ts'
@@ -76,9 +76,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       return Array.from(seen.values(), (shown) => launchedObject(shown, waitLimits, (ms) => ms + offsetMs))
     },
     absence: (run) => (isTooEarly(run) ? 'unknown' : VANISHED),
-    end(attempt) {
+    end(attempt, toBeSeen) {
       const shown = find(attempt)
-      if (shown) ending.begin(shown)
+      if (shown) ending.begin(shown, toBeSeen)
     },
     async mark(object, mark, { test }) {
       const job = find(object)?.job
@@ -110,15 +110,16 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
 const isOf = (job: AttemptKey, evaluationId: string, index: number | undefined) =>
   job.evaluationId === evaluationId && (index ?? job.benchmarkIndex) === job.benchmarkIndex
 
-/** Removes Jobs in the background, each once at a time. */
+/** Removes Jobs in the background, or only the pods of those that are to be seen; each once at a time. */
 function createEnding(api: KubernetesApi, onError: (error: unknown) => void) {
   const underWay = new Set<string>()
   return {
-    begin(shown: ObservedJob) {
+    begin(shown: ObservedJob, toBeSeen: boolean) {
       const { uid } = shown.job
-      if (underWay.has(uid) || isLeaving(shown)) return
+      if (underWay.has(uid) || isLeaving(shown, toBeSeen)) return
       underWay.add(uid)
-      void removeJob(api, shown)
+      const remove = toBeSeen ? removePods : removeJob
+      void remove(api, shown)
         .catch(onError)
         .finally(() => underWay.delete(uid))
     },

@@ -40,7 +40,7 @@ export type SeenPod = Identity &
     node?: string
     /** When a kubelet took it on: its deadline counts from here. */
     onNodeSinceMs?: number
-    /** Its `activeDeadlineSeconds`. */
+    /** When the bridge ends it, in seconds from then. */
     deadlineSeconds?: number
     conditions: readonly SeenCondition[]
     /** Of its volumes: what is in them must stand in no log. */

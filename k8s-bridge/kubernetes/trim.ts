@@ -1,5 +1,6 @@
 import type { CoreV1Event, V1ContainerStatus, V1Job, V1ObjectMeta, V1Pod } from '@kubernetes/client-node'
 import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import { overtimeSeconds } from './attempt.ts'
 import type { ContainerEnd, SeenCondition, SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
 
 /** Set once the evidence of an ended Job is kept. */
@@ -58,7 +59,7 @@ export function trimPod({ metadata = {}, spec, status = {} }: V1Pod, before?: Se
     ...(message && { message: text(message) }),
     ...(spec?.nodeName && { node: spec.nodeName }),
     ...(startTime && { onNodeSinceMs: msOf(startTime) }),
-    ...(spec?.activeDeadlineSeconds !== undefined && { deadlineSeconds: spec.activeDeadlineSeconds }),
+    ...(spec?.activeDeadlineSeconds !== undefined && { deadlineSeconds: spec.activeDeadlineSeconds - overtimeSeconds }),
     conditions: conditions.map(trimCondition),
     secretNames: secretNamesOf(spec),
     containers: specs.map(({ name, image = '', resources: { requests, limits } = {} }) => ({
