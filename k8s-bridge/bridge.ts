@@ -5,7 +5,7 @@ import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
 import type { ObserverLock } from '#db/observer-lock.ts'
 import { listUnsettledRuns, type AttemptKey } from '#db/queries/unsettled-runs.ts'
 import { apply, type Hands } from './apply.ts'
-import { createLauncher } from './launch-due.ts'
+import { createLauncher, type OnLaunch } from './launch-due.ts'
 import { startLoop } from './loop.ts'
 import { plan } from './plan.ts'
 import type { Runtime } from './runtime.ts'
@@ -22,6 +22,10 @@ export type BridgeOptions = {
   observerLock?: ObserverLock
   /** Told at the end of each pass whether it did all it was to do. */
   onPass?: (loop: LoopName, isComplete: boolean) => void
+  /** Told of launches that were tried. */
+  onLaunch?: OnLaunch
+  /** Told in each pass whether this bridge is the one that observes. */
+  onObserver?: (isObserver: boolean) => void
   /** Longest time between two passes; 1000 unless told. */
   intervalMs?: number
 }
@@ -56,7 +60,7 @@ const everyLaunchedMs = 5000
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const { db, runtime, holder, onError, observerLock, onPass, intervalMs = 1000 } = options
   const hands: Hands = { db, runtime, holder, onError }
-  const launchDue = createLauncher(hands)
+  const launcher = createLauncher(hands, () => launching.wake(), options.onLaunch)
   const reconcile = createReconciler(hands)
   let isWatching = false
 
@@ -70,11 +74,12 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     }
   }
   const launch = async () => {
-    if (await launchDue()) launching.wake()
+    if (await launcher.pass()) launching.wake()
   }
   const observe = async () => {
     await noteBridge(db)
     const isObserver = !observerLock || (await observerLock.isHeld())
+    options.onObserver?.(isObserver)
     if (isObserver !== isWatching) {
       if (isObserver) runtime.watch(wake)
       else runtime.unwatch()
@@ -92,6 +97,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   }
   const pause = async () => {
     await Promise.all([launching.stop(), observing.stop()])
+    await launcher.finish()
   }
   const listening = await db.listen('evalhub_bridge', wake, wake).catch(async (error: unknown) => {
     await pause()

@@ -31,15 +31,16 @@ export function recordJobs(open: OpenStream, onChange: (job: V1Job, isGone: bool
     let version = ''
     while (!stopping.signal.aborted) {
       try {
-        if (version === '') version = await list(open, stopping.signal, take)
+        if (version === '') version = await list(open, stopping.signal, jobs, take)
         const path = `/apis/batch/v1/jobs?watch=1&allowWatchBookmarks=true&resourceVersion=${version}`
         for await (const change of linesOf<Change>(await open(path, stopping.signal))) {
-          if (change.type === 'ERROR') throw new Error(`The record has a gap: ${JSON.stringify(change.object)}`)
+          // A server that was started again does not know its past.
+          if (change.type === 'ERROR') throw new Error('expired')
           version = change.object.metadata?.resourceVersion ?? version
           if (change.type !== 'BOOKMARK') take(change)
         }
       } catch (error) {
-        if (error instanceof Error && error.message.startsWith('The record has a gap')) throw error
+        if (error instanceof Error && error.message === 'expired') version = ''
         await delay(100)
       }
     }
@@ -54,10 +55,16 @@ export function recordJobs(open: OpenStream, onChange: (job: V1Job, isGone: bool
   }
 }
 
-async function list(open: OpenStream, signal: AbortSignal, take: (change: Change) => void): Promise<string> {
+type Jobs = ReadonlyMap<string, RecordedJob>
+
+async function list(open: OpenStream, signal: AbortSignal, known: Jobs, take: (change: Change) => void): Promise<string> {
   let text = ''
   for await (const piece of await open('/apis/batch/v1/jobs', signal)) text += String(piece)
   const { items, metadata } = JSON.parse(text) as { items: V1Job[]; metadata: { resourceVersion: string } }
+  const there = new Set(items.map((job) => job.metadata?.uid))
+  for (const { uid, namespace, name, isGone } of known.values()) {
+    if (!isGone && !there.has(uid)) take({ type: 'DELETED', object: { metadata: { uid, namespace, name } } })
+  }
   for (const object of items) take({ type: 'ADDED', object })
   return metadata.resourceVersion
 }
