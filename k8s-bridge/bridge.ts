@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from '#db/client.ts'
 import { noteBridge } from '#db/commands/note-bridge.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
@@ -46,6 +47,8 @@ const purgedMax = 100
 /** Launched things up to which a pass looks at all of them; beyond, it does so this often, and at those that have ended always. */
 const alwaysMax = 1000
 const everyLaunchedMs = 5000
+/** Pause after a pass that saw more than that: what changes meanwhile is seen together. */
+const manyPauseMs = 250
 
 /**
  * Makes the runtime run what the queue holds, and settles what has ended, until it is stopped.
@@ -62,6 +65,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const hands: Hands = { db, runtime, holder, onError }
   const launcher = createLauncher(hands, () => launching.wake(), options.onLaunch)
   const reconcile = createReconciler(hands)
+  const pausing = new AbortController()
   let isWatching = false
 
   const told = (loop: LoopName, pass: () => Promise<void>) => async () => {
@@ -86,8 +90,9 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       isWatching = isObserver
     }
     if (!isObserver) return
-    await reconcile()
+    const seen = await reconcile()
     await purge(hands)
+    if (seen > alwaysMax) await delay(manyPauseMs, undefined, { signal: pausing.signal }).catch(() => {})
   }
   const launching = startLoop(told('launching', launch), { intervalMs, onError })
   const observing = startLoop(told('observing', observe), { intervalMs, onError })
@@ -96,6 +101,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     launching.wake()
   }
   const pause = async () => {
+    pausing.abort()
     await Promise.all([launching.stop(), observing.stop()])
     await launcher.finish()
   }
@@ -113,7 +119,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   }
 }
 
-function createReconciler(hands: Hands): () => Promise<void> {
+/** Answers how many launched things there are. */
+function createReconciler(hands: Hands): () => Promise<number> {
   const { db, runtime } = hands
   let everyLaunchedAtMs = -Infinity
   return async () => {
@@ -125,6 +132,7 @@ function createReconciler(hands: Hands): () => Promise<void> {
     const runs = await listUnsettledRuns(db, { present: asked.map(keyOf), limit: endedMax, everyLaunched })
     const known = new Set([...asked, ...runs].map(textOf))
     await apply(hands, plan({ runs, objects: objects?.filter((object) => known.has(textOf(object))), nowMs, runtime }))
+    return objects?.length ?? 0
   }
 }
 

@@ -185,9 +185,9 @@ export async function suffer(world: World, fault: Fault, { jobs, points }: Dose,
   try {
     await untilSettled(world, settleMs)
   } catch (error) {
-    return [error instanceof Error ? error.message : String(error), ...(await scan.stop())]
+    return [error instanceof Error ? error.message : String(error), ...world.deaths, ...(await scan.stop())]
   }
-  return [...(await checkHistory(world, submitted, removed)), ...(await scan.stop())]
+  return [...(await checkHistory(world, submitted, removed)), ...world.deaths, ...(await scan.stop())]
 }
 
 /** Nothing is pending for longer than that without a reason that a user can read. */

@@ -25,6 +25,8 @@ export type World = {
   tenants: readonly string[]
   functionsUrl: string
   bridges: EntryProcess[]
+  /** Bridges that ended though nobody had ended them, with what they said. */
+  deaths: string[]
   startBridge(env?: Record<string, string>): Promise<EntryProcess>
   /** `kill -9`. */
   killBridge(bridge: EntryProcess): Promise<void>
@@ -113,6 +115,7 @@ async function startDatabase(folder: string, stack: AsyncDisposableStack) {
 
 function createBridges(environment: Record<string, string>, stack: AsyncDisposableStack) {
   const bridges: EntryProcess[] = []
+  const deaths: string[] = []
   const killBridge = async (bridge: EntryProcess) => {
     bridges.splice(bridges.indexOf(bridge), 1)
     bridge.child.kill('SIGKILL')
@@ -122,9 +125,12 @@ function createBridges(environment: Record<string, string>, stack: AsyncDisposab
   const startBridge = async (more: Record<string, string> = {}) => {
     const bridge = await startEntry('k8s-bridge/main.ts', { ...environment, ...more })
     bridges.push(bridge)
+    void bridge.ended.then(({ code, stderr }) => {
+      if (bridges.includes(bridge)) deaths.push(`a bridge ended by itself with ${code}: ${stderr}`)
+    })
     return bridge
   }
-  return { bridges, startBridge, killBridge }
+  return { bridges, deaths, startBridge, killBridge }
 }
 
 async function makeNamespace({ core }: KubernetesApi, name: string): Promise<void> {
