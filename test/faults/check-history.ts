@@ -9,16 +9,16 @@ type Step = { id: string; seq: number; attempt: number; state: string }
 const isTerminal = (state: string) => !['pending', 'running'].includes(state)
 
 /** Waits until the bridge owes nothing to anybody, for `withinMs` at most. */
-export async function untilSettled({ db, record, played, tenants }: World, withinMs: number): Promise<void> {
+export async function untilSettled({ db, record, played, tenants, deaths }: World, withinMs: number): Promise<void> {
   const deadlineMs = performance.now() + withinMs
   let left: string[] = []
-  while (performance.now() < deadlineMs) {
+  while (performance.now() < deadlineMs && deaths.length === 0) {
     const open = await openIn(db).catch(() => ['the database is away'])
     left = open.length > 0 ? open : await played.sweep(tenants)
     if (left.length === 0 && [...record.jobs.values()].every(({ isGone }) => isGone)) return
     await delay(250)
   }
-  throw new Error(`Not settled after ${withinMs} ms: ${left.slice(0, 10).join('; ')}${left.length > 10 ? ` and ${left.length - 10} more` : ''}`)
+  throw new Error(`Not settled: ${left.slice(0, 10).join('; ')}${left.length > 10 ? ` and ${left.length - 10} more` : ''}`)
 }
 
 async function openIn(db: Db): Promise<string[]> {

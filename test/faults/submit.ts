@@ -50,12 +50,17 @@ type Job = {
 
 const callerOf = (tenant: string) => ({ 'X-Tenant': tenant, 'X-User': 'ann', 'content-type': 'application/json' })
 
+/** No fault keeps the hub away for so long. */
+const awayMsMax = 60_000
+
 /** As long as the hub is away or busy. */
 async function insist(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
+  const endsAtMs = performance.now() + awayMsMax
   for (;;) {
     const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(20_000) }).catch(() => undefined)
     const text = await answer?.text().catch(() => undefined)
     if (answer && text !== undefined && answer.status < 500 && answer.status !== 429) return { status: answer.status, text }
+    if (performance.now() > endsAtMs) throw new Error(`The hub does not answer ${url}: ${answer?.status} ${text}`)
     await delay(200)
   }
 }

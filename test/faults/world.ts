@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { connect, type Pool } from '#db/client.ts'
 import { connectKubernetes, readKubeConfig, type KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
 import { streamFrom } from '#k8s-bridge/kubernetes/api-stream.ts'
@@ -25,7 +27,7 @@ export type World = {
   tenants: readonly string[]
   functionsUrl: string
   bridges: EntryProcess[]
-  /** Bridges that ended though nobody had ended them, with what they said. */
+  /** Processes that ended though nobody had ended them, with what they said. */
   deaths: string[]
   startBridge(env?: Record<string, string>): Promise<EntryProcess>
   /** `kill -9`. */
@@ -54,11 +56,12 @@ export async function startWorld(binaries: string): Promise<World> {
 async function build(binaries: string, stack: AsyncDisposableStack): Promise<World> {
   const folder = await makeFolder()
   stack.defer(() => removeFolder(folder))
+  const programs = await buildPrograms(folder)
   const database = await startDatabase(folder, stack)
   const db = connect(database.url, { max: 3 })
   stack.defer(() => db.end({ timeout: 1 }))
   const environment = { DATABASE_URL: database.url, CATALOGUE_DIRS: CATALOGUE, RUN_TOKEN_KEY: KEY }
-  const migrated = await runEntry('k8s-bridge/migrate.ts', environment)
+  const migrated = await runEntry(join(programs, 'migrate.mjs'), environment)
   if (migrated.code !== 0) throw new Error(`The migration failed: ${migrated.stderr}`)
 
   const cluster = await startControlPlane(binaries)
@@ -72,8 +75,14 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
   const api = connectKubernetes(config)
   await Promise.all(TENANTS.map((name) => makeNamespace(api, name)))
 
-  const functions = await startEntry('functions/server.ts', { ...environment, IDENTITY_MODE: 'headers' })
+  const functions = await startEntry(join(programs, 'functions.mjs'), { ...environment, IDENTITY_MODE: 'headers' })
   stack.defer(async () => void (await functions.stop()))
+  const deaths: string[] = []
+  let isStopping = false
+  stack.defer(() => void (isStopping = true))
+  void functions.ended.then(({ code, stderr }) => {
+    if (!isStopping) deaths.push(`the functions ended by themselves with ${code}: ${stderr}`)
+  })
   const functionsUrl = String(functions.ready.url)
   const played = playCluster({ api, functionsUrl, workMsMax })
   stack.defer(() => played.stop())
@@ -83,12 +92,19 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
     ...environment,
     ...{ RUNTIME: 'kubernetes', KUBECONFIG: throughProxy, EVALHUB_IMAGE: 'localhost/evalhub:1', FUNCTIONS_URL: functionsUrl },
   }
-  const bridges = createBridges(bridgeEnvironment, stack)
+  const bridges = createBridges(join(programs, 'bridge.mjs'), bridgeEnvironment, { stack, deaths })
   return {
-    ...{ db, api, proxy, cluster, record, played, functionsUrl, tenants: TENANTS, ...bridges },
+    ...{ db, api, proxy, cluster, record, played, functionsUrl, tenants: TENANTS, deaths, ...bridges },
     restartDatabase: database.restart,
     stop: () => stack.disposeAsync(),
   }
+}
+
+/** Of what production runs. */
+async function buildPrograms(folder: string): Promise<string> {
+  const directory = join(folder, 'dist')
+  await promisify(execFile)(process.execPath, [fileURLToPath(new URL('../../local/build.ts', import.meta.url)), directory])
+  return join(directory, 'bin')
 }
 
 /** At one address, whatever happens to the server. */
@@ -113,9 +129,8 @@ async function startDatabase(folder: string, stack: AsyncDisposableStack) {
   return { url: url.href, restart }
 }
 
-function createBridges(environment: Record<string, string>, stack: AsyncDisposableStack) {
+function createBridges(program: string, environment: Record<string, string>, { stack, deaths }: { stack: AsyncDisposableStack; deaths: string[] }) {
   const bridges: EntryProcess[] = []
-  const deaths: string[] = []
   const killBridge = async (bridge: EntryProcess) => {
     bridges.splice(bridges.indexOf(bridge), 1)
     bridge.child.kill('SIGKILL')
@@ -123,14 +138,14 @@ function createBridges(environment: Record<string, string>, stack: AsyncDisposab
   }
   stack.defer(async () => void (await Promise.all([...bridges].map(killBridge))))
   const startBridge = async (more: Record<string, string> = {}) => {
-    const bridge = await startEntry('k8s-bridge/main.ts', { ...environment, ...more })
+    const bridge = await startEntry(program, { ...environment, ...more })
     bridges.push(bridge)
     void bridge.ended.then(({ code, stderr }) => {
       if (bridges.includes(bridge)) deaths.push(`a bridge ended by itself with ${code}: ${stderr}`)
     })
     return bridge
   }
-  return { bridges, deaths, startBridge, killBridge }
+  return { bridges, startBridge, killBridge }
 }
 
 async function makeNamespace({ core }: KubernetesApi, name: string): Promise<void> {
