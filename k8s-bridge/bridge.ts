@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from '#db/client.ts'
 import { noteBridge } from '#db/commands/note-bridge.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
@@ -5,7 +6,7 @@ import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
 import type { ObserverLock } from '#db/observer-lock.ts'
 import { listUnsettledRuns, type AttemptKey } from '#db/queries/unsettled-runs.ts'
 import { apply, type Hands } from './apply.ts'
-import { createLauncher } from './launch-due.ts'
+import { createLauncher, type OnLaunch } from './launch-due.ts'
 import { startLoop } from './loop.ts'
 import { plan } from './plan.ts'
 import type { Runtime } from './runtime.ts'
@@ -22,6 +23,10 @@ export type BridgeOptions = {
   observerLock?: ObserverLock
   /** Told at the end of each pass whether it did all it was to do. */
   onPass?: (loop: LoopName, isComplete: boolean) => void
+  /** Told of launches that were tried. */
+  onLaunch?: OnLaunch
+  /** Told in each pass whether this bridge is the one that observes. */
+  onObserver?: (isObserver: boolean) => void
   /** Longest time between two passes; 1000 unless told. */
   intervalMs?: number
 }
@@ -42,6 +47,8 @@ const purgedMax = 100
 /** Launched things up to which a pass looks at all of them; beyond, it does so this often, and at those that have ended always. */
 const alwaysMax = 1000
 const everyLaunchedMs = 5000
+/** Pause after a pass that saw more than that: what changes meanwhile is seen together. */
+const manyPauseMs = 250
 
 /**
  * Makes the runtime run what the queue holds, and settles what has ended, until it is stopped.
@@ -56,8 +63,9 @@ const everyLaunchedMs = 5000
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const { db, runtime, holder, onError, observerLock, onPass, intervalMs = 1000 } = options
   const hands: Hands = { db, runtime, holder, onError }
-  const launchDue = createLauncher(hands)
+  const launcher = createLauncher(hands, () => launching.wake(), options.onLaunch)
   const reconcile = createReconciler(hands)
+  const pausing = new AbortController()
   let isWatching = false
 
   const told = (loop: LoopName, pass: () => Promise<void>) => async () => {
@@ -70,19 +78,21 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     }
   }
   const launch = async () => {
-    if (await launchDue()) launching.wake()
+    if (await launcher.pass()) launching.wake()
   }
   const observe = async () => {
     await noteBridge(db)
     const isObserver = !observerLock || (await observerLock.isHeld())
+    options.onObserver?.(isObserver)
     if (isObserver !== isWatching) {
       if (isObserver) runtime.watch(wake)
       else runtime.unwatch()
       isWatching = isObserver
     }
     if (!isObserver) return
-    await reconcile()
+    const seen = await reconcile()
     await purge(hands)
+    if (seen > alwaysMax) await delay(manyPauseMs, undefined, { signal: pausing.signal }).catch(() => {})
   }
   const launching = startLoop(told('launching', launch), { intervalMs, onError })
   const observing = startLoop(told('observing', observe), { intervalMs, onError })
@@ -91,7 +101,9 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     launching.wake()
   }
   const pause = async () => {
+    pausing.abort()
     await Promise.all([launching.stop(), observing.stop()])
+    await launcher.finish()
   }
   const listening = await db.listen('evalhub_bridge', wake, wake).catch(async (error: unknown) => {
     await pause()
@@ -107,7 +119,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   }
 }
 
-function createReconciler(hands: Hands): () => Promise<void> {
+/** Answers how many launched things there are. */
+function createReconciler(hands: Hands): () => Promise<number> {
   const { db, runtime } = hands
   let everyLaunchedAtMs = -Infinity
   return async () => {
@@ -119,6 +132,7 @@ function createReconciler(hands: Hands): () => Promise<void> {
     const runs = await listUnsettledRuns(db, { present: asked.map(keyOf), limit: endedMax, everyLaunched })
     const known = new Set([...asked, ...runs].map(textOf))
     await apply(hands, plan({ runs, objects: objects?.filter((object) => known.has(textOf(object))), nowMs, runtime }))
+    return objects?.length ?? 0
   }
 }
 

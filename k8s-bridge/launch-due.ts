@@ -17,41 +17,75 @@ const leaseMarginMs = 2000
 const fullClaimMs = 30_000
 /** Rows may become visible out of order: a submit's time is its beginning, not its commit. */
 const overlapMs = 2000
-/** Rows claimed at once: as many as are launched well within a lease, by a cluster that is slow. */
-const claimMax = 64
+/** Launches under way at once: as many as a slow cluster answers well within a lease. */
+const underWayMax = 48
+/** Rows are claimed for so many launches at once, so that those under load share a claim and what records it. */
+const claimMin = underWayMax / 2
 /** Queued runs looked at, and refused, in one pass at most: others wait for its end. */
 const queuedPageSize = 500
 /** How long a run that cannot be launched here waits before it fails of it: until then, whoever drives its adapter elsewhere can report for it. */
 const refusalAfterSeconds = 2
 const refusedMax = 20
 
+export type Launcher = {
+  /** One pass: records what was launched since the last one, and begins to launch what is due. True if it left something that could be done at once. */
+  pass(): Promise<boolean>
+  /** Resolves when nothing is being launched, and all that was is recorded. No pass may be made meanwhile, nor after. */
+  finish(): Promise<void>
+}
+
+/** `lost`: when it was to be recorded, the lease was another bridge's, or the run had been taken back. */
+export type LaunchOutcome = 'launched' | 'deferred' | 'refused' | 'lost'
+export type OnLaunch = (outcome: LaunchOutcome, count: number) => void
+
 /**
- * Launches what is due: one call a pass. True if it left something that could be done at once.
+ * Launches what is due. A launch that is slow holds up no other: each pass fills the places that have become free, and `wake` is called when one has.
  *
- * Goes on where the last call ended, so that rows which have left the queue are not met again and again, and looks at the whole queue every
+ * Goes on where the last pass ended, so that rows which have left the queue are not met again and again, and looks at the whole queue every
  * 30 s. Remembers only where it was: forgetting that costs one full look.
  */
-export function createLauncher(hands: Hands): () => Promise<boolean> {
+export function createLauncher(hands: Hands, wake: () => void, onLaunch: OnLaunch = () => {}): Launcher {
   const since = new Map<string, number>()
+  const underWay = new Set<Promise<void>>()
+  const done: Result[] = []
   let fullClaimAt = performance.now()
   let lastQueuedId = 0
 
-  return async () => {
-    const { isMore, lastId } = await refuseQueued(hands, lastQueuedId)
-    lastQueuedId = lastId
-    if (performance.now() - fullClaimAt > fullClaimMs) {
-      since.clear()
-      fullClaimAt = performance.now()
-    }
-    const limit = Math.min(hands.runtime.freeSlots(), claimMax)
-    if (limit <= 0) return isMore
+  const begin = (claim: Claim, leaseEndsAtMs: number) => {
+    const launching = launchOne(hands, claim, leaseEndsAtMs)
+      .then((result) => void done.push(result), hands.onError)
+      .finally(() => {
+        underWay.delete(launching)
+        wake()
+      })
+    underWay.add(launching)
+  }
+  const claimFor = async (limit: number) => {
     const leaseEndsAtMs = performance.now() + leaseSeconds * 1000 - leaseMarginMs
     const { holder, runtime } = hands
     const limits = runtime.limits && { limits: runtime.limits }
     const claims = await claimLaunches(hands.db, { holder, limit, leaseSeconds, since: Object.fromEntries(since), ...limits })
     for (const { tenant, dueAtMs } of claims) since.set(tenant, Math.max(since.get(tenant) ?? 0, dueAtMs - overlapMs))
-    await launchAll(hands, claims, leaseEndsAtMs)
-    return isMore || claims.length === claimMax
+    for (const claim of claims) begin(claim, leaseEndsAtMs)
+  }
+  return {
+    async pass() {
+      await record(hands, done.splice(0), onLaunch)
+      const { isMore, lastId } = await refuseQueued(hands, lastQueuedId)
+      lastQueuedId = lastId
+      if (performance.now() - fullClaimAt > fullClaimMs) {
+        since.clear()
+        fullClaimAt = performance.now()
+      }
+      const places = underWayMax - underWay.size
+      const limit = Math.min(hands.runtime.freeSlots() - underWay.size, places)
+      if (limit > 0 && places >= claimMin) await claimFor(limit)
+      return isMore
+    },
+    async finish() {
+      await Promise.all(underWay)
+      await record(hands, done.splice(0), onLaunch).catch(hands.onError)
+    },
   }
 }
 
@@ -72,17 +106,13 @@ async function refuse({ db }: Hands, { evaluationId, benchmarkIndex, attempt }: 
   await endRun(db, { evaluationId, benchmarkIndex, attempt, ...end }, new Date().toISOString())
 }
 
-type Result = { launched: Launched } | { deferred: Deferral; waiting: WaitingRun } | 'refused' | 'too late'
+type Result = { launched: Launched } | { deferred: Deferral; waiting: WaitingRun } | 'refused' | 'too_late'
 
-async function launchAll({ db, holder, ...hands }: Hands, claims: readonly Claim[], leaseEndsAtMs: number): Promise<void> {
-  const results = await Promise.all(claims.map((claim) => launchOne({ db, holder, ...hands }, claim, leaseEndsAtMs)))
+async function record({ db, holder }: Hands, results: readonly Result[], onLaunch: OnLaunch): Promise<void> {
   const others = results.filter((result) => typeof result === 'object')
+  const launched = others.flatMap((result) => ('launched' in result ? [result.launched] : []))
   const deferred = others.filter((result) => 'deferred' in result)
-  await recordLaunches(
-    db,
-    holder,
-    others.flatMap((result) => ('launched' in result ? [result.launched] : [])),
-  )
+  const recorded = await recordLaunches(db, holder, launched)
   await deferLaunches(
     db,
     holder,
@@ -92,13 +122,17 @@ async function launchAll({ db, holder, ...hands }: Hands, claims: readonly Claim
     db,
     deferred.map(({ waiting }) => waiting),
   )
+  onLaunch('launched', recorded.size)
+  onLaunch('deferred', deferred.length)
+  onLaunch('refused', results.filter((result) => result === 'refused').length)
+  onLaunch('lost', launched.length - recorded.size + results.filter((result) => result === 'too_late').length)
 }
 
 async function launchOne(hands: Hands, claim: Claim, leaseEndsAtMs: number): Promise<Result> {
   const { queueId, evaluationId, benchmarkIndex, attempt, tries } = claim
   const leftMs = leaseEndsAtMs - performance.now()
   // By now the row may be another bridge's.
-  if (leftMs <= 0) return 'too late'
+  if (leftMs <= 0) return 'too_late'
   try {
     const refusal = hands.runtime.refusal(claim.spec)
     if (refusal && tries === 1) return later(claim, refusal.message, { kind: refusal.failureClass, message: refusal.message })

@@ -16,6 +16,7 @@ import { notePasses, serveHealth, type Passes } from './health.ts'
 import { readKubeConfig } from './kubernetes/api.ts'
 import { openKubernetesRuntime } from './kubernetes/open-runtime.ts'
 import { createLocalRuntime } from './local/runtime.ts'
+import { createOwnMetrics, type OwnMetrics } from './own-metrics.ts'
 import type { Runtime } from './runtime.ts'
 import { SHIPPED_CATALOGUE } from './shipped-catalogue.ts'
 
@@ -46,19 +47,21 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   const holder = `bridge-${randomUUID()}`
   const observerLock = openObserverLock(config.databaseUrl)
   stack.defer(() => observerLock.release())
-  const runtime = await runtimeOf(config, { db, holder, onError })
+  const registry = new Registry()
+  const own = createOwnMetrics(registry)
+  const runtime = await runtimeOf(config, { db, holder, onError, own })
   const onPass = notePasses(passes, () => performance.now())
-  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass })
+  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass, ...own })
   stack.defer(() => bridge.stop())
   const clock = startClock({ db, retention: config.retention, onError })
   stack.defer(() => clock.stop())
-  const port = config.metrics && (await serve(config, config.metrics, passes, stack))
+  const port = config.metrics && (await serve(config, { ...config.metrics, passes, registry }, stack))
   log.info('ready', { metrics_url: config.metrics && `http://${config.metrics.host}:${port}/metrics` })
 }
 
-type Own = { db: Pool; holder: string; onError: OnError }
+type Own = { db: Pool; holder: string; onError: OnError; own: OwnMetrics }
 
-async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError }: Own): Promise<Runtime> {
+async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError, own: metrics }: Own): Promise<Runtime> {
   if ('local' in runtime) {
     const { dataDir, ...options } = runtime.local
     const own = { ...options, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
@@ -73,18 +76,19 @@ async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError }: Own
     db,
     kubeConfig: readKubeConfig(),
     onError,
-    onRestart: () => {},
+    onRestart: metrics.onRestart,
   })
 }
 
-async function serve(config: BridgeConfig, place: { host: string; port: number }, passes: Passes, stack: AsyncDisposableStack) {
-  const registry = new Registry()
+type Shown = { host: string; port: number; passes: Passes; registry: Registry }
+
+async function serve(config: BridgeConfig, { registry, ...place }: Shown, stack: AsyncDisposableStack) {
   collectDefaultMetrics({ register: registry })
   // Of its own: a pass that is busy must not blind those who ask why.
   const db = connect(config.databaseUrl, { max: 1 })
   stack.defer(() => db.end({ timeout: 0 }))
   const refresh = createGauges({ registry, db, runtime: 'local' in config.runtime ? 'local' : 'kubernetes' })
-  const server = await serveHealth({ ...place, passes, registry, refresh })
+  const server = await serveHealth({ ...place, registry, refresh })
   stack.defer(() => server.close())
   return server.port
 }

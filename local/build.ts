@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { DOCS_FILES } from '#functions/routes/docs.ts'
+import { mendPostgres } from './mend-postgres.ts'
 
 /**
  * `npm run build [-- DIR]`: what an image of production has beside Node, in `dist` unless told: the directory is the root of the image.
@@ -41,6 +42,7 @@ async function writePrograms(directory: string): Promise<void> {
     minifySyntax: true,
     banner: { js: REQUIRE },
     logLevel: 'warning',
+    plugins: [mendPostgres],
   })
 }
 

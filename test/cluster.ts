@@ -13,7 +13,7 @@ declare module 'vitest' {
   }
 }
 
-const NO_CLUSTER =
+export const NO_CLUSTER =
   'there is no Kubernetes: set KUBECONFIG (a cluster) or KUBEBUILDER_ASSETS (a directory with etcd and kube-apiserver) to run this'
 
 /**

@@ -7,6 +7,7 @@ import { FUNCTIONS_SETTINGS } from '#functions/config.ts'
 import { createRequestMetrics } from '#functions/request-metrics.ts'
 import { BRIDGE_SETTINGS } from '#k8s-bridge/config.ts'
 import { createGauges } from '#k8s-bridge/gauges.ts'
+import { createOwnMetrics } from '#k8s-bridge/own-metrics.ts'
 import type { Setting } from '#shared/settings.ts'
 
 const document = readFileSync(join(import.meta.dirname, '../docs/operation.md'), 'utf8')
@@ -33,6 +34,7 @@ describe.each([
 test('docs/operation.md has every metric of ours, and no other', () => {
   const registry = new Registry()
   createRequestMetrics(registry, { scheme: 'http', host: 'h', port: 1 })
+  createOwnMetrics(registry)
   // Nothing is asked of the database before a scrape.
   createGauges({ registry, db: {} as Pool, runtime: 'local' })
   const documented = rowsBelow('## Metrics').flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name))

@@ -72,6 +72,50 @@ describe('claimLaunches', () => {
     expect(claims.filter(({ tenant }) => tenant === 'one').every(({ evaluationId }) => evaluationId === first)).toBe(true)
   })
 
+  // Guarantee: however much one tenant asks for, another gets the next slot.
+  test('a tenant with 10,000 queued runs does not hold up one with a single run, whatever the limits leave', async ({ db }) => {
+    for (let jobs = 0; jobs < 10; jobs++) await submitSpecs(db, Array(1000).fill(spec), { tenant: 'large' })
+    const limits = { perTenant: 8, total: 10 }
+    await recordLaunches(db, 'bridge-a', launchedFrom(await claimLaunches(db, { ...claim, limits })))
+    const one = await submitSpecs(db, [spec], { tenant: 'small' })
+
+    const claims = await claimLaunches(db, { ...claim, limits, limit: 1 })
+
+    expect(claims.map(({ evaluationId }) => evaluationId)).toEqual([one])
+  })
+
+  test.for([
+    { limits: { perTenant: 4, total: 100 }, reached: { tenant: 4, all: 8 } },
+    { limits: { perTenant: 100, total: 10 }, reached: { all: 10 } },
+  ])('keeps limits $limits over any number of bridges that claim, launch and end at once', async ({ limits, reached }, { db }) => {
+    for (const tenant of ['one', 'two']) await submitSpecs(db, Array(60).fill(spec), { tenant })
+    const most = { tenant: 0, all: 0 }
+    const look = async () => {
+      const counts = await db<{ count: number }[]>`
+        select count(*)::int as count from (
+          select tenant from evalhub.attempts join evalhub.evaluations on id = evaluation_id where ended_at is null
+          union all select tenant from evalhub.launch_queue where lease_expires_at > now()
+        ) as under_way group by tenant`
+      most.tenant = Math.max(most.tenant, ...counts.map(({ count }) => count))
+      most.all = Math.max(
+        most.all,
+        counts.reduce((sum, { count }) => sum + count, 0),
+      )
+    }
+    const bridge = async (_: unknown, at: number) => {
+      for (let round = 0; round < 8; round++) {
+        const claims = await claimLaunches(db, { ...claim, holder: `bridge-${at}`, limits })
+        await recordLaunches(db, `bridge-${at}`, launchedFrom(claims))
+        await look()
+        await db`
+          update evalhub.attempts set ended_at = now() where (evaluation_id, benchmark_index) in (
+            select evaluation_id, benchmark_index from evalhub.attempts where ended_at is null and holder = ${`bridge-${at}`} limit 1)`
+      }
+    }
+    await Promise.all(Array.from({ length: 4 }, bridge))
+    expect(most).toMatchObject(reached)
+  })
+
   test('looks at no row that became due before the given time of its tenant', async ({ db }) => {
     await submitSpecs(db, [spec], { tenant: 'one' })
     await submitSpecs(db, [spec], { tenant: 'two' })

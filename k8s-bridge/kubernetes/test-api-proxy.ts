@@ -16,7 +16,19 @@ export type TestApiProxy = {
   setSilent(isSilent: boolean): void
   /** The next requests are answered so, one a status. */
   answerNext(statuses: readonly number[], headers?: Record<string, string>): void
+  /** From now on, until it is called with nothing. */
+  handicap(handicap: Handicap): void
   close(): Promise<void>
+}
+
+export type Handicap = {
+  /** Time by which every request is late. */
+  delayMs?: number
+  /** Share of the requests that are answered with one of `statuses` in place of being passed on. */
+  refusedShare?: number
+  statuses?: readonly number[]
+  /** Share of the requests that are passed on and never answered: the connection breaks. */
+  unansweredShare?: number
 }
 
 /** `tls` is what the API server itself shows, so that who trusts it trusts the proxy. */
@@ -28,9 +40,12 @@ export async function startApiProxy(target: string, tls: { cert: string; key: st
   let isSilent = false
   let answers: number[] = []
   let headers: Record<string, string> = {}
+  let handicap: Handicap = {}
 
   const forward = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const isUnanswered = Math.random() < (handicap.unansweredShare ?? 0)
     const onward = request(`${target}${incoming.url}`, { agent, method: incoming.method ?? 'GET', headers: incoming.headers }, (answer) => {
+      if (isUnanswered) return void outgoing.destroy()
       if (isSilent) return void answer.resume()
       outgoing.writeHead(answer.statusCode ?? 0, answer.headers)
       outgoing.flushHeaders()
@@ -40,13 +55,18 @@ export async function startApiProxy(target: string, tls: { cert: string; key: st
     })
     onward.on('error', () => outgoing.destroy())
     outgoing.on('close', () => onward.destroy())
-    onward.end()
+    incoming.pipe(onward)
+  }
+  const handicappedStatus = () => {
+    const { refusedShare = 0, statuses = [500] } = handicap
+    return Math.random() < refusedShare ? statuses[Math.floor(Math.random() * statuses.length)] : undefined
   }
   const server = createServer({ ...tls }, (incoming, outgoing) => {
     asked.push(incoming.url ?? '')
-    const status = answers.shift()
-    if (status === undefined) return forward(incoming, outgoing)
-    outgoing.writeHead(status, headers).end('the server is busy')
+    const status = answers.shift() ?? handicappedStatus()
+    if (status !== undefined) return void outgoing.writeHead(status, headers).end('the server is busy')
+    if (handicap.delayMs) setTimeout(forward, handicap.delayMs, incoming, outgoing)
+    else forward(incoming, outgoing)
   })
   server.on('connection', (socket: Socket) => {
     if (isRefusing) return void socket.destroy()
@@ -70,6 +90,7 @@ export async function startApiProxy(target: string, tls: { cert: string; key: st
       answers = [...statuses]
       headers = moreHeaders
     },
+    handicap: (next) => void (handicap = next),
     close: async () => {
       cut()
       agent.destroy()

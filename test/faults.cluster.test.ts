@@ -1,0 +1,24 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { NO_CLUSTER } from './cluster.ts'
+import { findBinaries } from './control-plane.ts'
+import { FAULTS, suffer, type Dose } from './faults/faults.ts'
+import { startWorld, type World } from './faults/world.ts'
+
+/** A small dose of each; `npm run soak` has the full ones. */
+const SMALL: Dose = { jobs: 12, points: 3 }
+const DOSES: Readonly<Record<string, Dose>> = { 'the bridge is killed at any moment': { jobs: 30, points: 10 } }
+
+let world: World | undefined
+
+beforeAll(async () => {
+  const binaries = findBinaries()
+  if (binaries !== undefined) world = await startWorld(binaries)
+})
+afterAll(() => world?.stop())
+
+// Guarantee: every run ends, once, by one Job; no acknowledged result is lost; nothing is left over; nobody waits without being told why.
+describe('whatever happens, the history is right', () => {
+  test.for(FAULTS)('$name', async (fault, { skip }) => {
+    expect(await suffer(world ?? skip(NO_CLUSTER), fault, DOSES[fault.name] ?? SMALL)).toEqual([])
+  })
+})
