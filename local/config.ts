@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { LOOPBACK_ADDRESS } from '#functions/config.ts'
+import { DatabaseUrl } from '#shared/models/setting.ts'
 
 /** Names of the environment that only the hub reads. */
 export const HUB_VARIABLES = ['DATABASE_URL']
@@ -70,7 +71,12 @@ export function readHubConfig(argv: string[], env: Record<string, string | undef
   })
   if (values.help) return 'help'
   const result = Options.safeParse(values)
-  if (!result.success) throw new Error(result.error.issues.map(({ path, message }) => `--${path.join('.')} ${message}`).join('; '))
+  const databaseUrl = DatabaseUrl.optional().safeParse(env.DATABASE_URL || undefined)
+  if (!result.success || !databaseUrl.success) {
+    const ofOptions = result.error?.issues.map(({ path, message }) => `--${path.join('.')} ${message}`) ?? []
+    const ofUrl = databaseUrl.error?.issues.map(({ message }) => `DATABASE_URL ${message}`) ?? []
+    throw new Error([...ofOptions, ...ofUrl].join('; '))
+  }
   const options = result.data
   return {
     port: options.port,
@@ -81,7 +87,7 @@ export function readHubConfig(argv: string[], env: Record<string, string | undef
     allowProviderCommands: options['allow-provider-commands'],
     logRequests: options['log-requests'],
     environment: env,
-    ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
+    ...(databaseUrl.data !== undefined && { databaseUrl: databaseUrl.data }),
   }
 }
 

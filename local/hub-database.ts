@@ -1,6 +1,7 @@
 import { connect, type Pool } from '#db/client.ts'
 import { lockHub } from '#db/hub-lock.ts'
 import { migrate } from '#db/migrate.ts'
+import { isUnavailable } from '#db/unavailable.ts'
 import { followCatalogue } from '#k8s-bridge/catalogue-sync.ts'
 import { missingCatalogues } from '#k8s-bridge/read-catalogue.ts'
 import { SHIPPED_CATALOGUE } from '#k8s-bridge/shipped-catalogue.ts'
@@ -30,7 +31,10 @@ export async function openHubDatabase(options: HubDatabaseOptions, stack: AsyncD
   const startOptions = { dataDir, log: (message: string) => log.info(message) }
   const postgres = options.databaseUrl === undefined ? await startPostgres(startOptions) : undefined
   const url = options.databaseUrl ?? postgres?.url ?? ''
-  const lock = await lockHub(url, onLockLost)
+  const lock = await lockHub(url, onLockLost).catch((cause: unknown) => {
+    if (options.databaseUrl === undefined || !(cause instanceof Error && isUnavailable(cause))) throw cause
+    throw new Error(`The database that DATABASE_URL names does not answer: ${cause.message}`, { cause })
+  })
   // Only the holder of the lock may stop the server: without it, another hub is using it.
   stack.defer(() => postgres?.stop())
   stack.defer(() => lock.release())

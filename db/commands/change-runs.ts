@@ -1,4 +1,4 @@
-import type { RunProgress } from '#shared/domain/apply-event.ts'
+import type { RunProgress, RunResult } from '#shared/domain/apply-event.ts'
 import type { Waiting } from '#shared/domain/waiting.ts'
 import { deriveState, messageFor } from '#shared/domain/evaluation-state.ts'
 import { aggregate } from '#shared/domain/score.ts'
@@ -17,7 +17,7 @@ export type LockedEvaluation = Pick<
   'id' | 'tenant' | 'state' | 'aggregate_threshold' | 'cancelled_at' | 'deleted_at' | 'last_seq'
 >
 
-/** A run, locked, as a decision sees it. */
+/** A run, locked, as a decision sees it: without results, which may be long, and which only runs have that never change again. */
 export type LockedRun = RunProgress &
   Pick<RunRow, 'benchmark_index' | 'provider_id' | 'benchmark_id' | 'spec' | 'attempt'> & {
     /** Kept only while the run is pending. */
@@ -25,10 +25,10 @@ export type LockedRun = RunProgress &
   }
 
 /** A run as it shall be. Which run it is never changes. */
-export type ChangedRun = LockedRun
+export type ChangedRun = LockedRun & Partial<RunResult>
 
 export type Decision = {
-  /** Runs that shall be otherwise, whole. */
+  /** Runs that shall be otherwise, whole. Those that have ended stay as they are. */
   runs: readonly ChangedRun[]
   /** True: the job is cancelled with this change. */
   cancel?: boolean
@@ -91,7 +91,7 @@ const lockEvaluation = (tx: Db, scope: TenantScope, id: string) => tx<LockedEval
 
 const lockRuns = (tx: Db, scope: TenantScope, id: string) => tx<LockedRun[]>`
   select benchmark_index, provider_id, benchmark_id, spec, attempt, state, phase, progress, error_message, warning_message, started_at,
-    completed_at, metrics, metrics_schema, additional_info, artifacts, test, mlflow_run_id, logs_path, resolved_sha, waiting
+    completed_at, test, resolved_sha, waiting
   from evalhub.runs
   where evaluation_id = (select id from evalhub.evaluations where id = ${id} ${ofTenant(tx, scope)})
   order by benchmark_index for update`
@@ -163,7 +163,7 @@ const updateRuns = (tx: Db, id: string, runs: readonly ChangedRun[]) => tx`
       then case when new.waiting ->> 'kind' = runs.waiting ->> 'kind' then runs.waiting_since else now() end end,
     finished_at = case when new.state in ('pending', 'running') then null else coalesce(runs.finished_at, now()) end
   from jsonb_populate_recordset(null::evalhub.runs, ${json(tx, runs.map(withoutSpec))}) as new
-  where runs.evaluation_id = ${id} and runs.benchmark_index = new.benchmark_index`
+  where runs.evaluation_id = ${id} and runs.benchmark_index = new.benchmark_index and runs.state in ('pending', 'running')`
 
 /** The snapshot never changes, so it is not sent. */
 const withoutSpec = ({ spec: _, ...run }: ChangedRun) => run

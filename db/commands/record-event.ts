@@ -1,4 +1,4 @@
-import { applyEvent, laterPhase, withOrigin } from '#shared/domain/apply-event.ts'
+import { applyEvent, keptMessage, laterPhase } from '#shared/domain/apply-event.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { isTerminal } from '#shared/models/states.ts'
@@ -116,8 +116,8 @@ function toRow({ evaluationId, event, attempt, tenant }: RunEvent) {
     tenant: tenant ?? null,
     phase: event.phase ?? null,
     progress: event.progress ?? null,
-    error_message: withOrigin(event.error_message) ?? null,
-    warning_message: withOrigin(event.warning_message) ?? null,
+    error_message: keptMessage(event.error_message) ?? null,
+    warning_message: keptMessage(event.warning_message) ?? null,
   }
 }
 

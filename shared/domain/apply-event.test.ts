@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BenchmarkStatusEvent } from '../models/event.ts'
 import { isTerminal, PHASES } from '../models/states.ts'
-import { applyEvent, laterPhase, type RunProgress } from './apply-event.ts'
+import { applyEvent, laterPhase, type RunProgress, type RunResult } from './apply-event.ts'
 import type { RunSpec } from './run-spec.ts'
 
 const NOW = '2026-11-23T12:00:00Z'
@@ -27,13 +27,7 @@ const pending: RunProgress = {
   warning_message: null,
   started_at: null,
   completed_at: null,
-  metrics: null,
-  metrics_schema: null,
-  additional_info: null,
-  artifacts: null,
   test: null,
-  mlflow_run_id: null,
-  logs_path: null,
   resolved_sha: null,
 }
 const running: RunProgress = {
@@ -49,7 +43,7 @@ const apply = (run: RunProgress, more: object, own: Partial<RunSpec> = {}) =>
   applyEvent({ ...run, spec: { ...spec, ...own } }, event(more), NOW)
 
 describe('applyEvent', () => {
-  test.each<[string, RunProgress, object, Partial<RunProgress>]>([
+  test.each<[string, RunProgress, object, Partial<RunProgress & RunResult>]>([
     ['the first event starts the run, now', pending, {}, { state: 'running', started_at: NOW, completed_at: null }],
     ['the adapter’s time counts', pending, { started_at: '2026-11-23T09:00:00Z' }, { started_at: '2026-11-23T09:00:00Z' }],
     ['pending starts nothing', pending, { status: 'pending' }, { state: 'pending', started_at: null }],
@@ -99,9 +93,27 @@ describe('applyEvent', () => {
       { status: 'completed', warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
       { warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
     ],
+    [
+      'of a long message the beginning is kept, and no half of a character',
+      running,
+      { status: 'failed', error_message: { message: `${'x'.repeat(16 * 1024 - 1)}😀 and so on`, message_code: 'c'.repeat(20_000) } },
+      {
+        error_message: {
+          message: `${'x'.repeat(16 * 1024 - 1)}\ufffd [cut off by EvalHub]`,
+          message_code: `${'c'.repeat(16 * 1024)} [cut off by EvalHub]`,
+          message_origin: 'runtime',
+        },
+      },
+    ],
   ])('%s', (_, run, more, expected) => {
     const said = 'completed_at' in more ? { ...more, completed_at: '2026-11-23T13:00:00Z' } : more
     expect(apply(run, said)).toMatchObject(expected)
+  })
+
+  test('a warning about long names of metrics is short', () => {
+    const warning = apply(running, { status: 'completed', metrics: { ['m'.repeat(1_000_000)]: 1 } })?.warning_message
+    expect(warning?.message_code).toBe('primary_metric_missing')
+    expect(warning?.message.length).toBeLessThan(17_000)
   })
 
   test.each(['completed', 'failed', 'cancelled'] as const)('a %s run stays as it ended', (state) => {

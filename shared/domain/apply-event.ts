@@ -16,14 +16,18 @@ export type RunProgress = {
   started_at: string | null
   /** RFC 3339. */
   completed_at: string | null
+  test: BenchmarkTest | null
+  resolved_sha: string | null
+}
+
+/** What a run has once it has ended, and never before. */
+export type RunResult = {
   metrics: Record<string, unknown> | null
   metrics_schema: MetricSchema[] | null
   additional_info: Record<string, unknown> | null
   artifacts: Record<string, unknown> | null
-  test: BenchmarkTest | null
   mlflow_run_id: string | null
   logs_path: string | null
-  resolved_sha: string | null
 }
 
 /**
@@ -32,17 +36,21 @@ export type RunProgress = {
  * Events may come late, twice or out of order: a state and a phase never go back, `started_at` is never lost. `now` is RFC 3339 and stands
  * in for times that the adapter did not say. The result is judged here, by the snapshot taken at submit.
  */
-export function applyEvent(run: RunProgress & { spec: RunSpec }, event: BenchmarkStatusEvent, now: string): RunProgress | undefined {
+export function applyEvent(
+  run: RunProgress & { spec: RunSpec },
+  event: BenchmarkStatusEvent,
+  now: string,
+): (RunProgress & RunResult) | undefined {
   if (isTerminal(run.state)) return undefined
   const ended = event.status === 'completed' || event.status === 'failed'
   const started = event.status !== 'pending' || run.state === 'running'
-  const warning = withOrigin(event.warning_message) ?? (event.status === 'completed' ? missingMetric(run.spec, event.metrics) : undefined)
+  const warning = event.warning_message ?? (event.status === 'completed' ? missingMetric(run.spec, event.metrics) : undefined)
   return {
     state: ended ? event.status : started ? 'running' : 'pending',
     phase: laterPhase(run.phase, event.phase),
     progress: event.status === 'completed' ? 1 : (event.progress ?? run.progress),
-    error_message: withOrigin(event.error_message) ?? run.error_message,
-    warning_message: warning ?? run.warning_message,
+    error_message: keptMessage(event.error_message) ?? run.error_message,
+    warning_message: keptMessage(warning) ?? run.warning_message,
     started_at: run.started_at ?? event.started_at ?? (started ? now : null),
     completed_at: ended ? (event.completed_at ?? now) : null,
     ...(ended ? resultOf(run.spec, event) : NO_RESULT),
@@ -75,11 +83,22 @@ function resultOf(spec: RunSpec, event: BenchmarkStatusEvent) {
 /** Those that the published Python client knows: it cannot read a job with any other. */
 const ORIGINS = new Set(['server', 'runtime', 'adapter', 'sdk'])
 
-/** Messages of adapters that do not say who speaks, or say it in a word of their own, are the runtime's. */
-export function withOrigin(message: Message | undefined): Message | undefined {
-  if (!message || ORIGINS.has(message.message_origin ?? '')) return message
-  return { ...message, message_origin: 'runtime' }
+/** Every look at a job has the messages of all its runs. */
+const MAX_MESSAGE_CHARACTERS = 16 * 1024
+
+/**
+ * A message of an adapter as it is kept: one that does not say who speaks, or says it in a word of its own, is the runtime's, and of a long one
+ * only the beginning is kept, which says so.
+ */
+export function keptMessage(message: Message | undefined): Message | undefined {
+  if (!message) return undefined
+  const { message: text, message_code: code, message_origin: origin = '' } = message
+  return { message: beginning(text), message_code: beginning(code), message_origin: ORIGINS.has(origin) ? origin : 'runtime' }
 }
+
+// Half a pair, where the cut goes through one, could not be stored.
+const beginning = (text: string) =>
+  text.length <= MAX_MESSAGE_CHARACTERS ? text : `${text.slice(0, MAX_MESSAGE_CHARACTERS).toWellFormed()} [cut off by EvalHub]`
 
 /** Of two phases the one that a run passes through later. */
 export function laterPhase(now: Phase | null, said: Phase | null | undefined): Phase | null {

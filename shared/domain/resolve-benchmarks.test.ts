@@ -152,3 +152,32 @@ describe('resolveBenchmarks of a collection', () => {
     expect(() => resolve([{ id: 'a' }], [override])).toThrow(message)
   })
 })
+
+describe('resolveBenchmarks bounds what a job keeps', () => {
+  const long = 'x'.repeat(1024 * 1024)
+
+  // Guarantee: a short request cannot fill the database, or the memory of who reads the job, with copies of a long provider.
+  test.each([
+    ['a long runtime', request(...Array.from({ length: 32 }, () => ({ id: 'a' }))), undefined, { local: { command: long } }],
+    [
+      'parameters that every benchmark of a collection gets',
+      EvaluationJobConfig.parse({
+        name: 'n',
+        model: { url: 'http://h', name: 'm' },
+        collection: { id: 'c', benchmarks: [{ id: 'a', provider_id: 'p', parameters: { long } }] },
+      }),
+      Array.from({ length: 32 }, () => ({ id: 'a', provider_id: 'p' })),
+      null,
+    ],
+  ] as const)('and refuses one whose copies of %s are too much together', (_, asked, benchmarks, runtime) => {
+    const collection = benchmarks && { id: 'c', config: CollectionConfig.parse({ name: 'c', category: 'c', benchmarks }) }
+    expect(() => resolveBenchmarks(asked, collection, [found('a', {}, { runtime })])).toThrow(
+      expect.objectContaining({ code: 'request_validation_failed', message: expect.stringMatching(/32 MiB.*fewer/) }),
+    )
+  })
+
+  test('and takes ten thousand benchmarks of a usual size', () => {
+    const asked = request(...Array.from({ length: 10_000 }, () => ({ id: 'a', parameters: { num_examples: 10, note: 'x'.repeat(1000) } })))
+    expect(resolveBenchmarks(asked, undefined, [found('a', judged)])).toHaveLength(10_000)
+  })
+})

@@ -21,11 +21,15 @@ type Collection = { id: string; config: CollectionConfig }
 
 const DAY_SECONDS = 24 * 60 * 60
 
+/** What the snapshots of a job may come to together, as JSON. Each holds its provider's runtime and all its parameters, so a short request can ask for many copies of something long. */
+const MAX_SNAPSHOTS_MIB = 32
+
 /**
  * The runs of a job: one spec for each benchmark of the request, or of the collection with the request's additions, in order.
  *
  * Refuses what section 1.4 of the contract refuses, in its order: an override that is not in the collection, an empty list,
  * a `resolved_sha`, an unknown provider (404) or benchmark (400), a missing model url, an experiment (no hub has an MLflow so far).
+ * Refuses too what is more than a job may keep.
  */
 export function resolveBenchmarks(request: EvaluationJobConfig, collection: Collection | undefined, found: readonly Found[]): RunSpec[] {
   const overrides = request.collection?.benchmarks ?? []
@@ -47,7 +51,18 @@ export function resolveBenchmarks(request: EvaluationJobConfig, collection: Coll
     throw HubError.of('model_url_required', {})
   }
   if (request.experiment) throw HubError.of('mlflow_required_for_experiment', {})
+  refuseTooMuch(specs)
   return specs
+}
+
+function refuseTooMuch(specs: readonly RunSpec[]) {
+  let characters = 0
+  for (const spec of specs) {
+    characters += JSON.stringify(spec).length
+    if (characters <= MAX_SNAPSHOTS_MIB * 1024 * 1024) continue
+    const what = `the benchmarks, each with its parameters and its provider's runtime, are more than ${MAX_SNAPSHOTS_MIB} MiB together`
+    throw HubError.of('request_validation_failed', { Error: `${what}: name fewer in one job, or make those shorter` })
+  }
 }
 
 const keyOf = (provider: string, benchmark: string) => JSON.stringify([provider, benchmark])
