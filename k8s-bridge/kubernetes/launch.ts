@@ -1,10 +1,11 @@
 import type { V1ObjectMeta } from '@kubernetes/client-node'
 import { makeRunToken } from '#shared/run-token.ts'
+import { attemptName } from '../attempt-name.ts'
 import type { RunEnd } from '../runtime.ts'
 import { within, type KubernetesApi } from './api.ts'
 import { answerOf, explained, verdictOn } from './api-answer.ts'
 import { jobName, namespaceOf, secretName, specName, type Attempt } from './attempt.ts'
-import { attemptOf } from './labels.ts'
+import { attemptOf, isOfHub } from './labels.ts'
 import { jobFor, secretFor, specFor } from './manifest.ts'
 import { modelRefusal, refusalOf } from './refusal.ts'
 import type { KubernetesSettings } from './settings.ts'
@@ -96,9 +97,8 @@ async function write(writing: Writing, wanted: Wanted): Promise<Written> {
 async function adopt({ settings, attempt }: Writing, { kind, ownerUid, read }: Wanted): Promise<Written> {
   const { metadata } = await read()
   const name = metadata?.name ?? ''
-  const { evaluationId, benchmarkIndex, attempt: number } = attempt
-  const found = attemptOf(metadata?.labels, settings.hubId)
-  if (found?.evaluationId !== evaluationId || found.benchmarkIndex !== benchmarkIndex || found.attempt !== number) {
+  const found = isOfHub(metadata?.labels, settings.hubId) ? attemptOf(metadata?.labels) : undefined
+  if (!found || attemptName(found) !== attemptName(attempt)) {
     const message = `The ${kind} ${name} exists in namespace ${namespaceOf(attempt, settings)} and was not made by this hub for this run. Remove it and submit the job again.`
     return { refused: { failureClass: 'rejected', message } }
   }

@@ -22,7 +22,7 @@ import {
   type Attempt,
   type Surroundings,
 } from './attempt.ts'
-import { annotationsFor, labelsFor } from './labels.ts'
+import { annotationsFor, labelsFor, QUEUE_LABEL } from './labels.ts'
 import { placementOf, type Placement } from './resources.ts'
 import { RESTRICTED_POD } from './security.ts'
 import type { KubernetesSettings } from './settings.ts'
@@ -62,7 +62,7 @@ const FAIL_WITH_REASON: V1PodFailurePolicy = {
 }
 
 const queueLabels = (queue: Placement['queue']): Record<string, string> => ({
-  ...(queue && { 'kueue.x-k8s.io/queue-name': queue.name }),
+  ...(queue && { [QUEUE_LABEL]: queue.name }),
   ...(queue?.priorityClass && { 'kueue.x-k8s.io/priority-class': queue.priorityClass }),
 })
 
