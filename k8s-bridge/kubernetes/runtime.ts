@@ -65,7 +65,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     refusal: (spec) => refusalOf(spec, settings),
     async launch(claim, withinMs) {
       const launched = await launch(api, settings, { ...claim, signal: AbortSignal.timeout(Math.ceil(withinMs)) })
-      return 'waiting' in launched ? { obstacle: obstacleOf(launched.waiting, waitLimits) } : launched
+      return 'obstacle' in launched ? { obstacle: obstacleOf(launched.obstacle, waitLimits) } : launched
     },
     observe() {
       if (!view?.isSynced()) return undefined
