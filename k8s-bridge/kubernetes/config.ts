@@ -1,10 +1,8 @@
 import { z } from 'zod'
-import { Count, Duration, Names } from '#shared/models/setting.ts'
+import { Count, Duration, HttpUrl, Names } from '#shared/models/setting.ts'
 import type { WaitLimits } from './outcome.ts'
 import { readQuantity } from './quantity.ts'
 import { DEFAULT_SIZES, type KubernetesSettings } from './settings.ts'
-
-const HttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
 
 /** Settings of the runtime `kubernetes`. Those that it cannot do without are asked for by `lacks`. */
 export const kubernetesFields = {
