@@ -13,7 +13,8 @@ export type Upstreams = {
 export const DEFAULT_UPSTREAMS: Upstreams = { sidecarUrl: 'http://localhost:8080' }
 
 const HUB_PATH = '/api/v1/evaluations/'
-const MLFLOW_PATH = /^\/api\/(2\.0\/mlflow|3\.0\/mlflow|2\.0\/mlflow-artifacts)(\/|$)/
+/** Paths that a sidecar passes on to MLflow. */
+export const MLFLOW_PATH = /^\/api\/(2\.0\/mlflow|3\.0\/mlflow|2\.0\/mlflow-artifacts)(\/|$)/
 
 type Job = { tenant: string; request: Pick<EvaluationJobConfig, 'model' | 'exports'> }
 
