@@ -1,7 +1,7 @@
 import type { Store, TenantStore } from '#db/store.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
 import type { Log } from '#shared/log.ts'
-import type { RunAttempt } from '#shared/run-token.ts'
 import type { Identity } from './identity/identity.ts'
 
 /** What the app is made of; the entries hand it in. */
@@ -61,6 +61,6 @@ export type AppEnv = {
     /** Whose things the request is about, as far as that is known. */
     tenant?: string
     /** Who posts an event: the adapter of an attempt, or a caller for the runs of its tenant; empty where no identity is required. */
-    reporter: { run?: RunAttempt; tenant?: string }
+    reporter: { run?: AttemptKey; tenant?: string }
   }
 }

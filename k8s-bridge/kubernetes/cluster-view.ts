@@ -1,6 +1,5 @@
 import type { CoreV1Event, V1Job, V1Pod } from '@kubernetes/client-node'
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
-import { attemptName } from '../attempt-name.ts'
+import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { OpenStream } from './api-stream.ts'
 import { HUB_LABEL } from './labels.ts'
 import type { Shown } from './outcome.ts'

@@ -1,4 +1,4 @@
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Attempt } from './attempt.ts'
 import type { KubernetesSettings } from './settings.ts'
 

@@ -1,5 +1,4 @@
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
-import { attemptName } from '../attempt-name.ts'
+import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import { createEventLog, type EventLog, type PodEvent } from './event-log.ts'
 import { createPodLogs, type LoggedPod, type PodLogOptions, type PodLogs } from './pod-logs.ts'
 

@@ -9,19 +9,10 @@ import type {
   V1Secret,
   V1Volume,
 } from '@kubernetes/client-node'
+import { jobName } from '#shared/domain/attempt-key.ts'
 import { jobSpecFor } from '#shared/domain/job-spec.ts'
 import { adapterContainer } from './adapter-container.ts'
-import {
-  jobName,
-  modelOf,
-  namespaceOf,
-  secretName,
-  SIDECAR_URL,
-  specName,
-  throughSidecar,
-  type Attempt,
-  type Surroundings,
-} from './attempt.ts'
+import { modelOf, namespaceOf, secretName, SIDECAR_URL, specName, throughSidecar, type Attempt, type Surroundings } from './attempt.ts'
 import { annotationsFor, labelsFor, QUEUE_LABEL } from './labels.ts'
 import { placementOf, type Placement } from './resources.ts'
 import { RESTRICTED_POD } from './security.ts'

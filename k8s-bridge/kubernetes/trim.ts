@@ -1,4 +1,5 @@
 import type { CoreV1Event, V1ContainerStatus, V1Job, V1ObjectMeta, V1Pod } from '@kubernetes/client-node'
+import { JOB_NAME_PREFIX } from '#shared/domain/attempt-key.ts'
 import { attemptOf, benchmarkIdOf, PHASE_LABEL, QUEUE_LABEL, SEALED_LABEL } from './labels.ts'
 import type { ContainerEnd, SeenCondition, SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
 
@@ -75,7 +76,7 @@ function secretNamesOf(spec: V1Pod['spec']): string[] {
 export function trimEvent(event: CoreV1Event): SeenEvent | undefined {
   const identity = identityOf(event.metadata)
   const { kind, name, uid } = event.involvedObject
-  if (!identity || !kind || !name?.includes('evalhub-')) return undefined
+  if (!identity || !kind || !name?.includes(JOB_NAME_PREFIX)) return undefined
   const firstAtMs = msOf(event.firstTimestamp ?? event.eventTime) || identity.createdAtMs
   return {
     ...identity,
@@ -93,7 +94,7 @@ export type RawWorkload = { metadata?: V1ObjectMeta; status?: { conditions?: Raw
 /** Undefined: it belongs to no Job that may be ours. */
 export function trimWorkload({ metadata = {}, status }: RawWorkload): SeenWorkload | undefined {
   const identity = identityOf(metadata)
-  const owner = metadata.ownerReferences?.find(({ kind, name }) => kind === 'Job' && name.startsWith('evalhub-'))
+  const owner = metadata.ownerReferences?.find(({ kind, name }) => kind === 'Job' && name.startsWith(JOB_NAME_PREFIX))
   return identity && owner && { ...identity, jobUid: owner.uid, conditions: (status?.conditions ?? []).map(trimCondition) }
 }
 

@@ -1,3 +1,4 @@
+import { jobName } from '#shared/domain/attempt-key.ts'
 import { clause, conditionOf, containerNamed } from './ended.ts'
 import type { Shown, Wait, WaitLimits } from './outcome.ts'
 import type { SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
@@ -154,9 +155,9 @@ function failingSidecar({ restarts, endedBefore, ended: last }: SeenContainer): 
 }
 
 /** What a kubelet misses, by its own words: it names the thing, but not what the user calls it. */
-function missing(words: string, { evaluationId, benchmarkIndex, attempt }: SeenPod): Cause {
+function missing(words: string, pod: SeenPod): Cause {
   const why = clause(words.replace(/^MountVolume\.SetUp failed for volume "[^"]*" : /, ''))
-  if (words.includes(`evalhub-${evaluationId}-${benchmarkIndex}-${attempt}-`)) {
+  if (words.includes(`${jobName(pod)}-`)) {
     return { kind: 'missing_config', message: `The pod waits for what EvalHub is writing for it: ${why}.` }
   }
   if (/secret/i.test(words)) {
