@@ -54,6 +54,9 @@ export const Names = z.string().transform((text) =>
     .filter((name) => name !== ''),
 )
 
+/** Key that run tokens are made and checked with. */
+export const RunTokenKey = z.string().min(32, 'must have 32 characters or more')
+
 /** Settings of every process: where its metrics are, and what it logs. */
 export const processSettings = {
   METRICS_ENABLED: Flag.default(true).meta({ path: 'prometheus.enabled', description: 'whether `/metrics` is served' }),
