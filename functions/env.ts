@@ -27,7 +27,7 @@ export type AppOptions = {
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** What `/metrics` answers; without it there is no such path. */
   readMetrics?: () => Promise<{ type: string; text: string }>
-  /** What is behind the sidecar; absent: only its usual base is known. */
+  /** What is behind the sidecar, as messages shall name it; absent: only its usual base is known. */
   upstreams?: Upstreams
   /** A file of the package `swagger-ui-dist`, which the documentation page is made with. Asked for what the page loads only. */
   findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer>>
