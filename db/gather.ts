@@ -3,7 +3,7 @@ import { isUnavailable } from './unavailable.ts'
 type Waiting<Row, Answer> = { row: Row; resolve: (answer: Answer) => void; reject: (error: unknown) => void }
 
 /** Statements of one kind at once: while the database works on one, the next is made, and answers of the one before are sent. */
-const UNDER_WAY = 2
+const STATEMENTS_MAX = 2
 
 /**
  * Makes concurrent calls of one kind one statement: while two statements are under way the rows that come in wait together and go as the next.
@@ -35,7 +35,7 @@ export function gather<Row, Answer>(
   }
 
   async function drain(): Promise<void> {
-    if (underWay === UNDER_WAY) return
+    if (underWay === STATEMENTS_MAX) return
     underWay++
     while (waiting.length > 0) await settle(waiting.splice(0, maxRows))
     underWay--

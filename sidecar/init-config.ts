@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { HttpUrl, Names } from '#shared/models/setting.ts'
-import type { GuardSettings } from './guarded-connect.ts'
+import type { ReachSettings } from './guarded-connect.ts'
 import { InitError } from './init-error.ts'
 
 const optional = z.string().trim().optional()
@@ -63,7 +63,7 @@ export type InitConfig = {
   timeoutSeconds: number
   maxBytes: number
   maxFiles: number
-  guard: GuardSettings
+  reach: ReachSettings
 }
 
 /** What the init container shall fetch. Throws one line that names every mistake, and no value. */
@@ -80,7 +80,7 @@ export function readInitConfig(env: Record<string, string | undefined> = process
     timeoutSeconds: settings.TEST_DATA_TIMEOUT_SECONDS,
     maxBytes: settings.TEST_DATA_MAX_BYTES,
     maxFiles: settings.TEST_DATA_MAX_FILES,
-    guard: {
+    reach: {
       allowedRanges: settings.TEST_DATA_ALLOWED_RANGES,
       refusedAddresses: [settings.KUBERNETES_SERVICE_HOST].filter((host) => host !== ''),
     },
