@@ -3,7 +3,7 @@ import { isUnavailable } from './unavailable.ts'
 type Waiting<Row, Answer> = { row: Row; resolve: (answer: Answer) => void; reject: (error: unknown) => void }
 
 /** Statements of one kind at once: while the database works on one, the next is made, and answers of the one before are sent. */
-const UNDER_WAY = 2
+const STATEMENTS_MAX = 2
 
 type Options<Row> = {
   /** Rows of a statement at most. */
@@ -53,7 +53,7 @@ export function gather<Row, Answer>(
   }
 
   async function drain(): Promise<void> {
-    if (underWay === UNDER_WAY) return
+    if (underWay === STATEMENTS_MAX) return
     underWay++
     for (let batch = take(); batch.length > 0; batch = take()) {
       const keys = keyOf ? batch.map(({ row }) => keyOf(row)) : []

@@ -1,7 +1,7 @@
 import postgres from 'postgres'
 
 export type ObserverLock = {
-  /** True if this process holds it now; tries to get it if not. Asking the database is a bound on how often, not on how long. */
+  /** True if this process holds it. If not, asks for it once, without waiting. */
   isHeld(): Promise<boolean>
   release(): Promise<void>
 }

@@ -93,17 +93,6 @@ export const collections = evalhub.table('collections', catalogueColumns(), (tab
   index('collections_tenant').on(table.tenant, table.id),
 ])
 
-/** Which release wrote the catalogue's rows: one row, once there are any. An older release leaves them alone. */
-export const catalogueRelease = evalhub.table(
-  'catalogue_release',
-  {
-    one: boolean('one').primaryKey().default(true),
-    /** As in package.json. */
-    release: text('release').notNull(),
-  },
-  (table) => [check('catalogue_release_one', sql`${table.one}`)],
-)
-
 export const evaluations = evalhub.table(
   'evaluations',
   {
@@ -254,6 +243,8 @@ export const hub = evalhub.table(
       .default(sql`gen_random_uuid()`),
     /** When a bridge last made a pass; null before the first. */
     bridgeSeenAt: at('bridge_seen_at'),
+    /** Which release, as in package.json, wrote the catalogue's rows last: an older one leaves them alone. Null while nothing was written. */
+    catalogueRelease: text('catalogue_release'),
     one: boolean('one').notNull().default(true).unique(),
   },
   (table) => [check('hub_one', sql`${table.one}`)],

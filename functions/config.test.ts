@@ -22,6 +22,7 @@ test('what is not set is as the published server has it', () => {
     maxBodyBytes: 10_485_760,
     maxConcurrentRequests: 2000,
     shutdownTimeoutMs: 30_000,
+    upstreams: { sidecarUrl: 'http://localhost:8080' },
     metrics: { host: '0.0.0.0', port: 8081 },
     logLevel: 'info',
     unread: [],
@@ -36,7 +37,8 @@ test('a file of the published server is read, and what it has for others is name
 database: { driver: pgx, url: "postgres://user@host/file", max_open_conns: 7 }
 prometheus: { enabled: false }
 identity: { mode: headers, run_token_key: ${RUN_TOKEN_KEY}, reporters: [ann, bob] }
-mlflow: { tracking_uri: "http://mlflow" }
+mlflow: { tracking_uri: "http://mlflow", http_timeout: 30s }
+kubernetes: { instance_name: eval, namespace: hub }
 `,
   )
   const { metrics, ...config } = readFunctionsConfig({ EVAL_HUB_CONFIG_DIR: folder })
@@ -50,7 +52,8 @@ mlflow: { tracking_uri: "http://mlflow" }
     port: 9000,
     maxBodyBytes: Infinity,
     writeTimeoutMs: 20_000,
-    unread: ['mlflow.tracking_uri'],
+    upstreams: { hubUrl: 'https://eval.hub.svc.cluster.local:8443', mlflowUrl: 'http://mlflow' },
+    unread: ['mlflow.http_timeout'],
   })
 })
 

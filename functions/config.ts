@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
-import { ByteLimit, Count, DatabaseUrl, Duration, Port, processSettings } from '#shared/models/setting.ts'
+import { DEFAULT_UPSTREAMS, type Upstreams } from '#shared/domain/rewrite-urls.ts'
+import { ByteLimit, Count, DatabaseUrl, Duration, HttpUrl, Port, processSettings } from '#shared/models/setting.ts'
 import { complaints, gatherSettings, settingsOf, type Files, type Setting } from '#shared/settings.ts'
 import type { LogLevel } from '#shared/log.ts'
 import { IdentityConfig } from './identity-config.ts'
@@ -55,6 +56,15 @@ const Settings = z.object({
     path: 'service.max_concurrent_requests',
     description: 'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`',
   }),
+  EVALHUB_INSTANCE_NAME: z.string().optional().meta({
+    path: 'kubernetes.instance_name',
+    description: 'name of an installation that an operator made; adapters’ messages then name its Service in place of their sidecar',
+  }),
+  EVALHUB_NAMESPACE: z.string().default('evalhub').meta({ path: 'kubernetes.namespace', description: 'namespace of that Service' }),
+  MLFLOW_TRACKING_URI: HttpUrl.optional().meta({
+    path: 'mlflow.tracking_uri',
+    description: 'MLflow, which adapters’ messages name in place of their sidecar',
+  }),
   SHUTDOWN_TIMEOUT: seconds('service.shutdown_timeout', '30s', 'for requests under way to end after SIGTERM'),
   ...processSettings,
 })
@@ -100,6 +110,8 @@ export type FunctionsConfig = {
   maxBodyBytes: number
   maxConcurrentRequests: number
   shutdownTimeoutMs: number
+  /** What is behind adapters' sidecars. */
+  upstreams: Upstreams
   /** Undefined: no metrics. */
   metrics?: { host: string; port: number }
   logLevel: LogLevel
@@ -140,8 +152,22 @@ function toConfig(settings: z.output<typeof Settings>): Omit<FunctionsConfig, 'i
     maxBodyBytes: settings.MAX_REQUEST_BODY_BYTES,
     maxConcurrentRequests: settings.MAX_CONCURRENT_REQUESTS,
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT,
+    upstreams: toUpstreams(settings),
     ...(settings.METRICS_ENABLED && { metrics: { host: settings.METRICS_HOST, port: settings.METRICS_PORT } }),
     logLevel: settings.LOG_LEVEL,
+  }
+}
+
+/** Source: section 3.7 of the published contract. */
+function toUpstreams({
+  EVALHUB_INSTANCE_NAME: name,
+  EVALHUB_NAMESPACE: namespace,
+  MLFLOW_TRACKING_URI: mlflowUrl,
+}: z.output<typeof Settings>): Upstreams {
+  return {
+    ...DEFAULT_UPSTREAMS,
+    ...(name !== undefined && { hubUrl: `https://${name}.${namespace}.svc.cluster.local:8443` }),
+    ...(mlflowUrl !== undefined && { mlflowUrl }),
   }
 }
 
@@ -162,17 +188,13 @@ function readTls({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: Record<stri
 }
 
 function placeMistakes(values: Record<string, string>): string[] {
-  const {
-    API_HOST: host = '127.0.0.1',
-    PORT: port = '8080',
-    METRICS_PORT: metricsPort = '8081',
-    METRICS_ENABLED: metrics = 'true',
-  } = values
+  const valueOf = (name: string) => values[name] ?? FUNCTIONS_SETTINGS.find((setting) => setting.name === name)?.fallback ?? ''
+  const [host, port, metricsPort] = [valueOf('API_HOST'), valueOf('PORT'), valueOf('METRICS_PORT')]
   const mistakes: string[] = []
   if (values.IDENTITY_MODE === 'none' && !LOOPBACK_ADDRESS.test(host)) {
     mistakes.push('API_HOST (service.host) must be a loopback address: a hub without identities answers on its own machine only')
   }
-  if (port === metricsPort && port !== '0' && /^(true|1)$/.test(metrics)) {
+  if (port === metricsPort && port !== '0' && /^(true|1)$/.test(valueOf('METRICS_ENABLED'))) {
     mistakes.push('METRICS_PORT (prometheus.port) must differ from PORT (service.port)')
   }
   return mistakes

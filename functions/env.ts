@@ -1,7 +1,7 @@
 import type { Store, TenantStore } from '#db/store.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
 import type { Log } from '#shared/log.ts'
-import type { RunAttempt } from '#shared/run-token.ts'
 import type { Identity } from './identity/identity.ts'
 
 /** What the app is made of; the entries hand it in. */
@@ -27,7 +27,7 @@ export type AppOptions = {
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** What `/metrics` answers; without it there is no such path. */
   readMetrics?: () => Promise<{ type: string; text: string }>
-  /** What is behind the sidecar; absent: only its usual base is known. */
+  /** What is behind the sidecar, as messages shall name it; absent: only its usual base is known. */
   upstreams?: Upstreams
   /** A file of the package `swagger-ui-dist`, which the documentation page is made with. Asked for what the page loads only. */
   findDocsFile: (name: string) => Promise<Uint8Array<ArrayBuffer>>
@@ -61,6 +61,6 @@ export type AppEnv = {
     /** Whose things the request is about, as far as that is known. */
     tenant?: string
     /** Who posts an event: the adapter of an attempt, or a caller for the runs of its tenant; empty where no identity is required. */
-    reporter: { run?: RunAttempt; tenant?: string }
+    reporter: { run?: AttemptKey; tenant?: string }
   }
 }

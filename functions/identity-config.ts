@@ -1,13 +1,6 @@
 import { z } from 'zod'
+import { Names, RunTokenKey } from '#shared/models/setting.ts'
 import type { Identity } from './identity/identity.ts'
-
-/** A comma-separated list; empty without names. */
-const List = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== ''),
-)
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -20,15 +13,13 @@ function isSafe(text: string): boolean {
 
 const SafeUrl = z.string().refine(isSafe, 'must be an https URL, or an http one of this machine')
 
-const RunTokenKey = z.string().min(32, 'must have 32 characters or more')
-
 /** The environment of mode `none` reads no other setting. */
 const None = z
   .object({ IDENTITY_MODE: z.literal('none'), RUN_TOKEN_KEY: RunTokenKey.optional() })
   .transform(({ RUN_TOKEN_KEY: key }): Identity => ({ mode: 'none', ...(key !== undefined && { runTokenKey: key }) }))
 
 const Headers = z
-  .object({ IDENTITY_MODE: z.literal('headers'), RUN_TOKEN_KEY: RunTokenKey, IDENTITY_REPORTERS: List.default([]) })
+  .object({ IDENTITY_MODE: z.literal('headers'), RUN_TOKEN_KEY: RunTokenKey, IDENTITY_REPORTERS: Names.prefault('') })
   .transform((env): Identity => ({ mode: 'headers', runTokenKey: env.RUN_TOKEN_KEY, reporters: env.IDENTITY_REPORTERS }))
 
 const Oidc = z

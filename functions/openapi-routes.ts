@@ -53,7 +53,7 @@ const LOGS: readonly QueryParameter[] = [
   },
   {
     name: 'timestamps',
-    description: 'True: each line begins with the time at which the hub read it, at most 2 s after it was written.',
+    description: 'True: each line begins with the time at which it was written, or, on a local hub, read: at most 2 s later.',
     schema: { type: 'boolean', default: false },
   },
   { name: 'since_seconds', description: 'Lines that are not older, to about 2 s.', schema: { type: 'integer', minimum: 1 } },

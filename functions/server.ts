@@ -52,6 +52,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     answerLimitMs: config.writeTimeoutMs,
     checkReady: shared(() => checkMigrated(probe)),
     onAnswered: watch.onAnswered,
+    upstreams: config.upstreams,
     findDocsFile,
   })
   const server = await openHttpServer(app.fetch, { ...config, limits: config, portName: 'PORT' })

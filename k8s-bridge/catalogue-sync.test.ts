@@ -63,7 +63,7 @@ describe('syncCatalogueFrom', () => {
     await syncCatalogueFrom(db, [folder], log)
     expect(await namesOf(db)).toEqual([])
     expect(told('warn')).toEqual([expect.stringMatching(/stays as release 9999\.0\.0 wrote it, because this is the older release \d/)])
-    await db`delete from evalhub.catalogue_release`
+    await db`update evalhub.hub set catalogue_release = null`
   })
 
   test('with a bad file throws and changes nothing', async ({ db, folder, write }) => {
@@ -134,10 +134,10 @@ describe('followCatalogue', () => {
   test('tries again what the database did not take', async ({ db, folder, write }) => {
     await write('providers/p.yaml', provider('one'))
     const { stop, told } = await follow(db, [folder])
-    await db`alter table evalhub.catalogue_release rename to away`
+    await db`alter table evalhub.hub rename column catalogue_release to away`
     await write('providers/p.yaml', provider('two'))
     await vi.waitFor(() => expect(told('error').length).toBeGreaterThan(1))
-    await db`alter table evalhub.away rename to catalogue_release`
+    await db`alter table evalhub.hub rename column away to catalogue_release`
     await becomes(db, ['two'])
     await stop()
   })

@@ -26,10 +26,17 @@ test('adapters of this machine see none of the settings', () => {
 })
 
 test('a cluster’s runs have limits and patience, unless told otherwise', () => {
-  const told = { RUNS_MAX: '9', WAIT_QUEUE: '2h', WATCHED_NAMESPACES: 'red, blue' }
+  const mlflow = { MLFLOW_TRACKING_URI: 'https://mlflow', MLFLOW_CA_CERT_PATH: '/etc/ca.pem' }
+  const told = { RUNS_MAX: '9', WAIT_QUEUE: '2h', WATCHED_NAMESPACES: 'red, blue', ...mlflow }
   expect(readBridgeConfig({ ...CLUSTER, ...told }).runtime).toMatchObject({
     kubernetes: {
-      settings: { image: 'evalhub:1', functionsUrl: 'http://evalhub:8080', namespace: 'evalhub', memoryRetryMax: '32Gi' },
+      settings: {
+        image: 'evalhub:1',
+        functionsUrl: 'http://evalhub:8080',
+        namespace: 'evalhub',
+        memoryRetryMax: '32Gi',
+        mlflow: { trackingUri: 'https://mlflow', caCertPath: '/etc/ca.pem' },
+      },
       limits: { perTenant: 50, total: 9 },
       waitLimits: { missingSeconds: 600, capacitySeconds: 86_400, queueSeconds: 7200 },
       namespaces: ['red', 'blue'],
@@ -42,7 +49,7 @@ test.each([
     {},
     /^The settings are wrong: DATABASE_URL \(database\.url\) or DATABASE_DIRECT_URL \(database\.direct_url\) is required; EVALHUB_IMAGE .*; FUNCTIONS_URL .*; RUN_TOKEN_KEY /,
   ],
-  [{ ...CLUSTER, RUN_TOKEN_KEY: 'secret', MEMORY_RETRY_MAX: 'lots' }, /RUN_TOKEN_KEY .* 16 characters.*MEMORY_RETRY_MAX .*quantity/],
+  [{ ...CLUSTER, RUN_TOKEN_KEY: 'secret', MEMORY_RETRY_MAX: 'lots' }, /RUN_TOKEN_KEY .* 32 characters.*MEMORY_RETRY_MAX .*quantity/],
   [{ ...LOCAL, IDENTITY_MODE: 'oidc' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
   [{ ...LOCAL, IDENTITY_MODE: '' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
   [{ DATABASE_URL: 'mysql://secret', RUNTIME: 'docker', LOG_RETENTION_DAYS: '-1' }, /DATABASE_URL .*; RUNTIME .*; LOG_RETENTION_DAYS /],

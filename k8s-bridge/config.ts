@@ -4,10 +4,10 @@ import { resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import type { LogLevel } from '#shared/log.ts'
-import { Count, DatabaseUrl, Days, Flag, Names, processSettings } from '#shared/models/setting.ts'
+import { Count, DatabaseUrl, Days, Flag, HttpUrl, Names, processSettings } from '#shared/models/setting.ts'
 import { complaints, gatherSettings, settingsOf, type Files, type Setting } from '#shared/settings.ts'
 import { kubernetesFields, lacks, toKubernetesConfig, type KubernetesConfig } from './kubernetes/config.ts'
-import type { Retention } from './retention.ts'
+import { DEFAULT_RETENTION, type Retention } from './retention.ts'
 
 /** Where the bridge and the migration find their database: not through a pooler, because they listen and hold locks. */
 const databaseSettings = {
@@ -28,18 +28,18 @@ const BridgeSettings = z.object({
     .enum(['kubernetes', 'local'], 'must be kubernetes or local')
     .default('kubernetes')
     .meta({ path: 'runtime.kind', description: 'what runs are: Jobs of a cluster (`kubernetes`), or processes of this machine (`local`)' }),
-  LOG_RETENTION_DAYS: Days.default(90).meta({
+  LOG_RETENTION_DAYS: Days.default(DEFAULT_RETENTION.logDays).meta({
     path: 'retention.log_days',
     description: 'days for which logs of runs are kept; 0: for ever',
   }),
-  EVALUATION_RETENTION_DAYS: Days.default(0).meta({
+  EVALUATION_RETENTION_DAYS: Days.default(DEFAULT_RETENTION.evaluationDays).meta({
     path: 'retention.evaluation_days',
     description: 'days after its end for which a job is kept, with its results; 0: for ever',
   }),
-  CALLBACK_URL: z
-    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-    .default('http://localhost:8080')
-    .meta({ path: 'sidecar.base_url', description: 'where adapters post their events' }),
+  CALLBACK_URL: HttpUrl.default('http://localhost:8080').meta({
+    path: 'sidecar.base_url',
+    description: 'where adapters post their events',
+  }),
   DATA_DIR: z.string().default('.evalhub').meta({ path: 'local.data_dir', description: 'runtime `local`: where the files of runs are' }),
   MAX_PARALLEL: Count.optional().meta({
     path: 'local.max_parallel',

@@ -1,6 +1,7 @@
 import type { WaitingRun } from '#db/commands/note-waiting.ts'
 import type { StartedAttempt } from '#db/commands/note-start.ts'
-import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import { isTerminal } from '#shared/models/states.ts'
 import type { EndedObject, LaunchedObject, Mark, RunEnd, Runtime } from './runtime.ts'
 

@@ -5,6 +5,8 @@ import { expireEvaluations, expireLogs } from '#db/commands/expire.ts'
 /** Days that things are kept after their end; 0 means for ever. */
 export type Retention = { logDays: number; evaluationDays: number }
 
+export const DEFAULT_RETENTION: Retention = { logDays: 90, evaluationDays: 0 }
+
 /** Removed by one statement, and statements of one call: what is left is taken by the next one. */
 const batchSize = 500
 const batchesMax = 20

@@ -1,5 +1,6 @@
 import type { Claim } from '#db/commands/claim-launches.ts'
-import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { FailureClass } from '#shared/domain/failure-class.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { BenchmarkStatusEvent } from '#shared/models/event.ts'

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { LOOPBACK_ADDRESS } from '#functions/config.ts'
-import { DatabaseUrl } from '#shared/models/setting.ts'
+import { Count, DatabaseUrl, Port } from '#shared/models/setting.ts'
 
 /** Names of the environment that only the hub reads. */
 export const HUB_VARIABLES = ['DATABASE_URL']
@@ -23,12 +23,12 @@ export const USAGE = `Usage: npm start -- [options]
 `
 
 const Options = z.object({
-  port: z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 or more').max(65535, 'must be at most 65535'),
+  port: Port,
   host: z
     .string()
     .regex(LOOPBACK_ADDRESS, 'must be a loopback address: a hub without identities answers on its own machine only')
     .optional(),
-  'max-parallel': z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be 1 or more').optional(),
+  'max-parallel': Count.optional(),
   'data-dir': z.string().min(1),
   catalogue: z.array(z.string().min(1)).default([]),
   'allow-provider-commands': z.boolean(),

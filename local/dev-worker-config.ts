@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { Port } from '#shared/models/setting.ts'
 
 export const DEV_WORKER_USAGE = `Serves the API as the Cloudflare Worker of wrangler.toml, on this machine, without a bridge: jobs stay pending.
 
@@ -14,7 +15,7 @@ Usage: npm run dev:worker -- [options]
 `
 
 const Options = z.object({
-  port: z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 or more').max(65535, 'must be at most 65535'),
+  port: Port,
   'data-dir': z.string().min(1, 'must name a directory'),
 })
 

@@ -13,6 +13,7 @@ import { startBridge } from '#k8s-bridge/bridge.ts'
 import { startClock } from '#k8s-bridge/clock.ts'
 import { createGauges } from '#k8s-bridge/gauges.ts'
 import { createLocalRuntime } from '#k8s-bridge/local/runtime.ts'
+import { DEFAULT_RETENTION } from '#k8s-bridge/retention.ts'
 import type { Log } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { HUB_VARIABLES, type HubConfig } from './config.ts'
@@ -38,9 +39,6 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024
 
 /** For an answer to be sent, logs too: whoever reads them on a laptop may take the time. */
 const SEND_LIMIT_MS = 330_000
-
-/** As the bridge of a cluster keeps things, unless told. */
-const RETENTION = { logDays: 90, evaluationDays: 0 }
 
 /**
  * Starts everything in this process: database, API, bridge with the local runtime. Resolves when it answers.
@@ -128,7 +126,7 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
     onError,
   })
   const bridge = await startBridge({ db, runtime, holder, onError })
-  const clock = startClock({ db, retention: RETENTION, onError })
+  const clock = startClock({ db, retention: DEFAULT_RETENTION, onError })
   stack.defer(() => clock.stop())
   return bridge
 }

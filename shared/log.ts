@@ -6,9 +6,10 @@ export type Log = {
   error: (message: string, error: unknown, details?: object) => void
 }
 
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+/** From the least to the most important. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
-export type LogLevel = (typeof LEVELS)[number]
+export type LogLevel = (typeof LOG_LEVELS)[number]
 
 type Rim = {
   write: (line: string) => void
@@ -20,7 +21,7 @@ type Rim = {
 /** A log that hands each line to `write`, with the time. An error is written with its causes and its stack. */
 export function createLog({ write, now, level: least = 'info' }: Rim): Log {
   const line = (level: LogLevel, message: string, details: object) => {
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return
     write(JSON.stringify({ time: now().toISOString(), level, message, ...details }))
   }
   return {

@@ -1,10 +1,5 @@
-/** What a run token is good for: reporting on this run while this is its present attempt. */
-export type RunAttempt = {
-  /** Id of the evaluation job. */
-  evaluationId: string
-  benchmarkIndex: number
-  attempt: number
-}
+import type { AttemptKey } from './domain/attempt-key.ts'
+import { hexOf } from './hex.ts'
 
 /** `evalhub-run.<index>.<attempt>.<64 hexadecimal digits>`; the job is not named, since the path of a callback names it. */
 const FORMAT = /^evalhub-run\.(0|[1-9]\d{0,8})\.([1-9]\d{0,4})\.([0-9a-f]{64})$/
@@ -17,14 +12,13 @@ export const isRunToken = (credential: string): boolean => credential.startsWith
  *
  * It never expires and is the same whenever it is made. Whether the attempt is still the present one is for the row to say.
  */
-export async function makeRunToken(key: string, { evaluationId, benchmarkIndex, attempt }: RunAttempt): Promise<string> {
+export async function makeRunToken(key: string, { evaluationId, benchmarkIndex, attempt }: AttemptKey): Promise<string> {
   const signature = await crypto.subtle.sign('HMAC', await importKey(key, 'sign'), signed({ evaluationId, benchmarkIndex, attempt }))
-  const digits = Array.from(new Uint8Array(signature), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return `evalhub-run.${benchmarkIndex}.${attempt}.${digits}`
+  return `evalhub-run.${benchmarkIndex}.${attempt}.${hexOf(signature)}`
 }
 
 /** The attempt that `token` speaks for, if it was made with `key` for a run of `evaluationId`. Takes as long for a near miss as for a far one. */
-export async function readRunToken(key: string, evaluationId: string, token: string): Promise<RunAttempt | undefined> {
+export async function readRunToken(key: string, evaluationId: string, token: string): Promise<AttemptKey | undefined> {
   const [, index, attempt, digits] = FORMAT.exec(token) ?? []
   if (index === undefined || attempt === undefined || digits === undefined) return undefined
   const run = { evaluationId, benchmarkIndex: Number(index), attempt: Number(attempt) }
@@ -34,7 +28,7 @@ export async function readRunToken(key: string, evaluationId: string, token: str
 }
 
 /** Ids are UUIDs, which the database reads in either case. */
-const signed = ({ evaluationId, benchmarkIndex, attempt }: RunAttempt) =>
+const signed = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) =>
   new TextEncoder().encode(`evalhub run token: ${evaluationId.toLowerCase()} ${benchmarkIndex} ${attempt}`)
 
 const importKey = (key: string, use: 'sign' | 'verify') =>

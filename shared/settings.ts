@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { isPlainObject } from './decode.ts'
 
 /** One thing that an operator can set, in the environment or in a file. */
 export type Setting = {
@@ -107,7 +108,7 @@ function readYaml({ readText, parseYaml }: Files, path: string): unknown {
   const text = readText(path)
   if (text === undefined) throw new Error('does not exist')
   const content = parse(parseYaml, text)
-  if (!isObject(content)) throw new Error('has no settings by name')
+  if (!isPlainObject(content)) throw new Error('has no settings by name')
   return content
 }
 
@@ -120,9 +121,7 @@ function parse(parseYaml: Files['parseYaml'], text: string): unknown {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const sectionOf = (content: unknown, name: string) => (isObject(content) && isObject(content[name]) ? content[name] : undefined)
+const sectionOf = (content: unknown, name: string) => (isPlainObject(content) && isPlainObject(content[name]) ? content[name] : undefined)
 
 const textEntries = (section: Record<string, unknown> | undefined): [string, string][] =>
   Object.entries(section ?? {}).map(([name, value]) => [name, String(value)])
@@ -133,10 +132,12 @@ const SOURCES = new Set(['env_mappings', 'secrets'])
 /** A list becomes one text with commas; null is as if it were not there. */
 function leavesOf(content: unknown): Leaves {
   const leaves: Leaves = new Map()
-  const waiting: [path: string, value: unknown][] = isObject(content) ? Object.entries(content).filter(([name]) => !SOURCES.has(name)) : []
+  const waiting: [path: string, value: unknown][] = isPlainObject(content)
+    ? Object.entries(content).filter(([name]) => !SOURCES.has(name))
+    : []
   for (let next = waiting.shift(); next; next = waiting.shift()) {
     const [path, value] = next
-    if (isObject(value)) waiting.push(...Object.entries(value).map(([name, leaf]): [string, unknown] => [`${path}.${name}`, leaf]))
+    if (isPlainObject(value)) waiting.push(...Object.entries(value).map(([name, leaf]): [string, unknown] => [`${path}.${name}`, leaf]))
     else if (value !== null && value !== undefined) leaves.set(path, String(value).trim())
   }
   return leaves

@@ -86,7 +86,7 @@ async function fetchCommit({ repository: url, ref, http, gitdir }: Fetch): Promi
 }
 
 /** A branch beats a tag of the same name; what is neither may be the beginning of a commit's name. */
-export function chooseRef(refs: readonly Pick<ServerRef, 'ref'>[], ref: string): { name: string } | { sha: string; any: string } {
+function chooseRef(refs: readonly Pick<ServerRef, 'ref'>[], ref: string): { name: string } | { sha: string; any: string } {
   const names = refs.map((known) => known.ref)
   const name = [`refs/heads/${ref}`, `refs/tags/${ref}`].find((candidate) => names.includes(candidate))
   if (name !== undefined) return { name }

@@ -7,7 +7,7 @@ import {
   type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3'
-import { readCredential } from './credentials.ts'
+import { readCredential, readKey } from './credentials.ts'
 import { forEachOf, withRetries, type Download } from './download.ts'
 import type { S3Source } from './init-config.ts'
 import { InitError } from './init-error.ts'
@@ -37,10 +37,7 @@ async function clientFor({ agents, secretDirectory, secrets }: Download): Promis
   const [accessKeyId, secretAccessKey] = [await read('AWS_ACCESS_KEY_ID'), await read('AWS_SECRET_ACCESS_KEY')]
   if (!accessKeyId || !secretAccessKey) throw new InitError('the Secret must have the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
   // These two are no secrets, and may be read in a message.
-  const [region, endpoint] = [
-    await readCredential(secretDirectory, 'AWS_DEFAULT_REGION', new Set()),
-    await readCredential(secretDirectory, 'AWS_S3_ENDPOINT', new Set()),
-  ]
+  const [region, endpoint] = [await readKey(secretDirectory, 'AWS_DEFAULT_REGION'), await readKey(secretDirectory, 'AWS_S3_ENDPOINT')]
   if (endpoint && !/^https?:\/\//.test(endpoint)) throw new InitError('AWS_S3_ENDPOINT in the Secret must begin with https:// or http://')
   return new S3Client({
     // What servers that have no regions expect.

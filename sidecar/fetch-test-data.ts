@@ -3,7 +3,7 @@ import { downloadGit } from './download-git.ts'
 import { downloadHf } from './download-hf.ts'
 import { downloadS3 } from './download-s3.ts'
 import type { Download } from './download.ts'
-import { createGuard, guardedAgents } from './guarded-connect.ts'
+import { createReach, guardedAgents } from './guarded-connect.ts'
 import type { InitConfig, Source } from './init-config.ts'
 import { InitError, reasonOf } from './init-error.ts'
 import { openStaging } from './staging.ts'
@@ -13,7 +13,7 @@ export async function fetchTestData(config: InitConfig): Promise<string> {
   const { source, timeoutSeconds, directory, secretDirectory } = config
   const secrets = new Set<string>()
   const staging = await openStaging(directory, config)
-  const agents = guardedAgents(createGuard(source.kind === 'git' ? 'public_only' : 'private_too', config.guard))
+  const agents = guardedAgents(createReach(source.kind === 'git' ? 'public_only' : 'private_too', config.reach))
   const signal = AbortSignal.timeout(timeoutSeconds * 1000)
   try {
     const commit = await withinTime(fetchSource(source, { staging, agents, signal, secretDirectory, secrets }), signal)

@@ -1,11 +1,11 @@
 import { request } from 'node:http'
 import { describe, expect } from 'vitest'
-import { createGuard, guardedAgents } from './guarded-connect.ts'
+import { createReach, guardedAgents } from './guarded-connect.ts'
 import { test } from './test-init.ts'
 
 const settings = { allowedRanges: [], refusedAddresses: ['10.96.0.1'] }
 
-describe('createGuard', () => {
+describe('createReach', () => {
   test.for([
     ['93.184.216.34', true, true],
     ['2606:4700::1111', true, true],
@@ -27,14 +27,14 @@ describe('createGuard', () => {
     ['224.0.0.1', false, false],
     ['no address', false, false],
   ] as const)('%s may be reached for git: %s, for S3 and hf: %s', ([address, publicOnly, privateToo]) => {
-    expect(createGuard('public_only', settings)(address)).toBe(publicOnly)
-    expect(createGuard('private_too', settings)(address)).toBe(privateToo)
+    expect(createReach('public_only', settings)(address)).toBe(publicOnly)
+    expect(createReach('private_too', settings)(address)).toBe(privateToo)
   })
 
   test("the operator's ranges are reached, and their neighbours are not", () => {
-    const guard = createGuard('public_only', { ...settings, allowedRanges: ['10.1.0.0/16', 'fd00:1::/32'] })
+    const reach = createReach('public_only', { ...settings, allowedRanges: ['10.1.0.0/16', 'fd00:1::/32'] })
 
-    expect(['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1::5', '10.2.0.1', 'fd00:2::1'].map(guard)).toEqual([true, true, true, false, false])
+    expect(['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1::5', '10.2.0.1', 'fd00:2::1'].map(reach)).toEqual([true, true, true, false, false])
   })
 })
 
@@ -48,12 +48,12 @@ describe('guardedAgents', () => {
   test('connect to the very address that was judged: a name cannot mean another one later', async ({ pod }) => {
     const base = await pod.serve((_, response) => response.end())
     const judged: string[] = []
-    const guard = (address: string) => {
+    const reach = (address: string) => {
       judged.push(address)
       return true
     }
 
-    const connected = await get(base.replace('127.0.0.1', 'localhost'), guardedAgents(guard))
+    const connected = await get(base.replace('127.0.0.1', 'localhost'), guardedAgents(reach))
 
     expect(judged).toContain(connected)
   })

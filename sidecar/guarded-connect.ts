@@ -6,9 +6,9 @@ import { isSameAddress, kindOfAddress, type AddressKind } from '#shared/domain/a
 import { InitError } from './init-error.ts'
 
 /** True for an address that may be connected to. */
-export type Guard = (address: string) => boolean
+type Reach = (address: string) => boolean
 
-export type GuardSettings = {
+export type ReachSettings = {
   /** Ranges in CIDR notation that the operator allows, whatever else is said of them. */
   allowedRanges: readonly string[]
   /** Addresses that nobody reaches from here: the Kubernetes API. */
@@ -22,13 +22,13 @@ const KINDS = {
 } as const satisfies Record<string, readonly AddressKind[]>
 
 /** Decides by addresses, never by names: those can be made to mean anything. */
-export function createGuard(reach: keyof typeof KINDS, { allowedRanges, refusedAddresses }: GuardSettings): Guard {
+export function createReach(breadth: keyof typeof KINDS, { allowedRanges, refusedAddresses }: ReachSettings): Reach {
   const allowed = new BlockList()
   for (const range of allowedRanges) {
     const [network = '', bits] = range.split('/')
     allowed.addSubnet(network, Number(bits), isIPv6(network) ? 'ipv6' : 'ipv4')
   }
-  const kinds: readonly (AddressKind | undefined)[] = KINDS[reach]
+  const kinds: readonly (AddressKind | undefined)[] = KINDS[breadth]
   return (address) => {
     if (allowed.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) return true
     return kinds.includes(kindOfAddress(address)) && !refusedAddresses.some((refused) => isSameAddress(address, refused))
@@ -38,20 +38,20 @@ export function createGuard(reach: keyof typeof KINDS, { allowedRanges, refusedA
 export type Agents = { http: HttpAgent; https: HttpsAgent }
 
 /**
- * Agents that connect to addresses of the guard only. It is asked about the very addresses that the socket is given, so a name that
+ * Agents that connect to addresses within reach only. That is asked about the very addresses that the socket is given, so a name that
  * means something else the next moment changes nothing; one bad address of a name refuses it.
  */
-export function guardedAgents(guard: Guard): Agents {
-  const options = { keepAlive: true, maxSockets: 16, lookup: guardedLookup(guard) }
-  return { http: refusingLiterals(new HttpAgent(options), guard), https: refusingLiterals(new HttpsAgent(options), guard) }
+export function guardedAgents(mayReach: Reach): Agents {
+  const options = { keepAlive: true, maxSockets: 16, lookup: guardedLookup(mayReach) }
+  return { http: refusingLiterals(new HttpAgent(options), mayReach), https: refusingLiterals(new HttpsAgent(options), mayReach) }
 }
 
 const guardedLookup =
-  (guard: Guard): LookupFunction =>
+  (mayReach: Reach): LookupFunction =>
   (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, '')
-      const bad = addresses.find(({ address }) => !guard(address))
+      const bad = addresses.find(({ address }) => !mayReach(address))
       if (bad) return callback(refusal(`${hostname} (${bad.address})`), '')
       const [first] = addresses
       if (options.all) callback(null, addresses)
@@ -60,12 +60,12 @@ const guardedLookup =
   }
 
 /** No name is looked up for an address that is written as one. */
-function refusingLiterals<Kind extends HttpAgent>(agent: Kind, guard: Guard): Kind {
+function refusingLiterals<Kind extends HttpAgent>(agent: Kind, mayReach: Reach): Kind {
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => {
     const host = options.host ?? ''
     // A socket that has failed, as one that could not connect.
-    if (isIP(host) !== 0 && !guard(host)) return new Socket().destroy(refusal(host))
+    if (isIP(host) !== 0 && !mayReach(host)) return new Socket().destroy(refusal(host))
     return connect(options, callback)
   }
   return agent

@@ -1,12 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
-import type { GuardSettings } from './guarded-connect.ts'
+import { HttpUrl, Names } from '#shared/models/setting.ts'
+import type { ReachSettings } from './guarded-connect.ts'
 import { InitError } from './init-error.ts'
 
 const optional = z.string().trim().optional()
 const count = (fallback: number) => z.coerce.number('must be a number').int().positive().default(fallback)
-
-const isHttpUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
 /** A repository is read in memory, and takes up to ten times what was sent: a line that says so beats the kernel's kill. */
 export const packBytesFor = (memoryBytes: number): number => Math.min(1024 ** 3, Math.floor((memoryBytes || 16 * 1024 ** 3) / 12))
@@ -18,7 +17,7 @@ function isRange(text: string): boolean {
 }
 
 const Environment = z.object({
-  TEST_DATA_GIT_URL: optional.refine((text) => !text || isHttpUrl(text), 'must be an http or https URL'),
+  TEST_DATA_GIT_URL: optional.refine((text) => !text || HttpUrl.safeParse(text).success, 'must be an http or https URL'),
   TEST_DATA_GIT_REF: optional,
   TEST_DATA_GIT_SUBPATH: optional,
   TEST_DATA_S3_BUCKET: optional,
@@ -26,7 +25,7 @@ const Environment = z.object({
   TEST_DATA_HF_REPO_ID: optional,
   TEST_DATA_HF_REVISION: optional,
   TEST_DATA_HF_SUBPATH: optional,
-  TEST_DATA_HF_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).default('https://huggingface.co'),
+  TEST_DATA_HF_ENDPOINT: HttpUrl.default('https://huggingface.co'),
   /** Where the data go. */
   TEST_DATA_DIRECTORY: z.string().default('/test_data'),
   /** Where the Secret of the source is mounted, if one is named. */
@@ -42,16 +41,10 @@ const Environment = z.object({
   /** What a repository may send, compressed. */
   TEST_DATA_GIT_MAX_PACK_BYTES: count(packBytesFor(process.constrainedMemory())),
   /** Ranges in CIDR notation, separated by commas, that may be reached though they are not public. */
-  TEST_DATA_ALLOWED_RANGES: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((range) => range.trim())
-        .filter((range) => range !== ''),
-    )
-    .refine((ranges) => ranges.every(isRange), 'must be ranges such as 10.0.0.0/8 or fd00::/8, separated by commas'),
+  TEST_DATA_ALLOWED_RANGES: Names.prefault('').refine(
+    (ranges) => ranges.every(isRange),
+    'must be ranges such as 10.0.0.0/8 or fd00::/8, separated by commas',
+  ),
   /** The address of the Kubernetes API, as each pod is told. */
   KUBERNETES_SERVICE_HOST: z.string().default(''),
 })
@@ -70,7 +63,7 @@ export type InitConfig = {
   timeoutSeconds: number
   maxBytes: number
   maxFiles: number
-  guard: GuardSettings
+  reach: ReachSettings
 }
 
 /** What the init container shall fetch. Throws one line that names every mistake, and no value. */
@@ -87,7 +80,7 @@ export function readInitConfig(env: Record<string, string | undefined> = process
     timeoutSeconds: settings.TEST_DATA_TIMEOUT_SECONDS,
     maxBytes: settings.TEST_DATA_MAX_BYTES,
     maxFiles: settings.TEST_DATA_MAX_FILES,
-    guard: {
+    reach: {
       allowedRanges: settings.TEST_DATA_ALLOWED_RANGES,
       refusedAddresses: [settings.KUBERNETES_SERVICE_HOST].filter((host) => host !== ''),
     },

@@ -1,7 +1,7 @@
+import { MLFLOW_PATH } from '#shared/domain/rewrite-urls.ts'
+
 /** Who answers a request of the adapter. */
 export type Route = 'health' | 'hub' | 'mlflow' | 'oci' | 'model' | 'malformed'
-
-const MLFLOW = /^\/api\/(2\.0\/mlflow|3\.0\/mlflow|2\.0\/mlflow-artifacts)(\/|$)/
 
 /**
  * By the path as it was sent, in the order of the published sidecar; what nobody else takes is the model's.
@@ -14,7 +14,7 @@ export function routeOf(target: string, ociRepository?: string): Route {
     return 'malformed'
   if (path === '/health') return 'health'
   if (path.startsWith('/api/v1/evaluations/')) return 'hub'
-  if (MLFLOW.test(path)) return 'mlflow'
+  if (MLFLOW_PATH.test(path)) return 'mlflow'
   return ociRepository !== undefined && isOciPath(path, ociRepository) ? 'oci' : 'model'
 }
 

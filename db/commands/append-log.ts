@@ -1,9 +1,7 @@
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Db } from '../client.ts'
 
-export type LogChunk = {
-  evaluationId: string
-  benchmarkIndex: number
-  attempt: number
+export type LogChunk = AttemptKey & {
   /** `adapter`, `sidecar`, `init` and `events` of a pod; `local` on a laptop. */
   container: string
   /** From 0, without gaps. */

@@ -1,16 +1,14 @@
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
-import type { Waiting } from '#shared/domain/waiting.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
+import { lastingWait, type LastingWait } from '../queries/waiting.ts'
 
 /** A run that its holder may launch until the lease runs out. */
-export type Claim = {
+export type Claim = AttemptKey & {
   queueId: number
   tenant: string
-  evaluationId: string
-  benchmarkIndex: number
-  attempt: number
   /** Claims of this row so far, this one included. */
   tries: number
   /** When the row had become due, in milliseconds since 1970 by the database's clock. */
@@ -18,7 +16,7 @@ export type Claim = {
   /** Attempts of the run that ended because memory ran out: each asks for more. */
   oomFailures: number
   /** Why it could not be launched before. */
-  waiting: (Waiting & { sinceSecondsAgo: number }) | null
+  waiting: LastingWait | null
   spec: RunSpec
   request: EvaluationJobConfig
 }
@@ -95,8 +93,7 @@ export async function claimLaunches(db: Pool, { holder, limit, limits, leaseSeco
         and run.evaluation_id = queue.evaluation_id and run.benchmark_index = queue.benchmark_index
       returning queue.id as "queueId", queue.tenant, queue.evaluation_id as "evaluationId", queue.benchmark_index as "benchmarkIndex",
         queue.attempt, queue.tries, (extract(epoch from free.due_at) * 1000)::float8 as "dueAtMs", run.spec, evaluation.request,
-        case when run.waiting is not null then
-          run.waiting || jsonb_build_object('sinceSecondsAgo', extract(epoch from now() - run.waiting_since)) end as waiting,
+        ${lastingWait(tx)},
         (select count(*)::int from evalhub.attempts as attempt where attempt.evaluation_id = queue.evaluation_id
           and attempt.benchmark_index = queue.benchmark_index and attempt.failure_class = 'oom') as "oomFailures"`
   })

@@ -1,5 +1,5 @@
 import type { Db } from '../client.ts'
-import type { AttemptKey } from '../queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 
 /** Removes what is kept of an attempt's log: of a launch that was not recorded, before the attempt is launched again. */
 export async function clearLog(db: Db, { evaluationId, benchmarkIndex, attempt }: AttemptKey): Promise<void> {

@@ -1,14 +1,12 @@
-import type { Pool } from '../client.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { FailureClass } from '#shared/domain/failure-class.ts'
 import { isTerminal } from '#shared/models/states.ts'
+import type { Pool } from '../client.ts'
 import { EVERY_TENANT } from '../scope.ts'
 import { changeRuns, type LockedRun } from './change-runs.ts'
 
-export type Failure = {
-  evaluationId: string
-  benchmarkIndex: number
-  /** The attempt that failed: a later one is not touched. */
-  attempt: number
+/** The attempt that failed, and why: a later one is not touched. */
+export type Failure = AttemptKey & {
   failureClass: FailureClass
   /** A sentence that tells the user what happened and what to do. */
   message: string

@@ -1,4 +1,4 @@
-import type { AttemptKey } from '../queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 

@@ -1,5 +1,5 @@
 import type { Waiting } from '#shared/domain/waiting.ts'
-import type { AttemptKey } from '../queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 

@@ -1,11 +1,9 @@
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
 
-export type Launched = {
+export type Launched = AttemptKey & {
   queueId: number
-  evaluationId: string
-  benchmarkIndex: number
-  attempt: number
   /** What the runtime calls the launched thing. */
   objectUid: string
 }

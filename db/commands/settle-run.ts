@@ -1,10 +1,8 @@
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 
-export type SettledRun = {
-  evaluationId: string
-  benchmarkIndex: number
-  attempt: number
+export type SettledRun = AttemptKey & {
   /** Absent if the attempt was never launched. */
   launch?: { holder: string; objectUid: string; secondsAgo: number }
   /** Absent where the launched thing left none. */

@@ -73,7 +73,7 @@ describe('syncCatalogue', () => {
     expect(await syncCatalogue(db, files([provider('same', [])]), '1.10.0')).toEqual({})
     expect(await syncCatalogue(db, files([provider('newer', [])]), '2.0.0')).toEqual({})
     expect(await providerNames(db)).toEqual(['newer'])
-    await db`delete from evalhub.catalogue_release`
+    await db`update evalhub.hub set catalogue_release = null`
   })
 
   test('waits for one that is under way, and only then asks for the release', async ({ db }) => {
@@ -84,11 +84,11 @@ describe('syncCatalogue', () => {
         select from pg_locks join pg_database on pg_database.oid = pg_locks.database
         where locktype = 'advisory' and not granted and datname = current_database()`
       await vi.waitFor(async () => expect(await waiting()).toHaveLength(1))
-      await tx`insert into evalhub.catalogue_release (release) values ('2.0.0')`
+      await tx`update evalhub.hub set catalogue_release = '2.0.0'`
       return [sync]
     })
     expect(await Promise.all(older)).toEqual([{ newerRelease: '2.0.0' }])
-    await db`delete from evalhub.catalogue_release`
+    await db`update evalhub.hub set catalogue_release = null`
   })
 
   test('by many at once ends as one of them, never as a mixture', async ({ db }) => {

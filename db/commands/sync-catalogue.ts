@@ -16,15 +16,15 @@ export type Catalogue = { providers: readonly ProviderFile[]; collections: reado
 export async function syncCatalogue(db: Pool, { providers, collections }: Catalogue, release: string): Promise<{ newerRelease?: string }> {
   return db.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtextextended('evalhub catalogue', 0))`
-    const [written] = await tx<{ release: string }[]>`select release from evalhub.catalogue_release`
-    if (written && isOlderRelease(release, written.release)) return { newerRelease: written.release }
-    await tx`
-      insert into evalhub.catalogue_release as old (release) values (${release})
-      on conflict (one) do update set release = excluded.release where old.release <> excluded.release`
+    const [hub] = await tx<{ written: string | null }[]>`select catalogue_release as written from evalhub.hub`
+    const written = hub?.written ?? undefined
+    if (written !== undefined && isOlderRelease(release, written)) return { newerRelease: written }
     await removeOthers(tx, tx`evalhub.providers`, providers)
     await removeOthers(tx, tx`evalhub.collections`, collections)
     await saveProviders(tx, providers)
     await saveCollections(tx, collections)
+    // Last, because passes of the bridge write this row too, and would wait.
+    await tx`update evalhub.hub set catalogue_release = ${release} where catalogue_release is distinct from ${release}`
     return {}
   })
 }

@@ -42,10 +42,10 @@ export async function findEvaluation(db: Db, scope: Scope, id: string): Promise<
 export const versionOf = (job: EvaluationJob): Promise<string> => sha256(JSON.stringify(job))
 
 /** What an event of a job needs to know of it. Undefined also when it belongs to another tenant. */
-export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<Pick<JobRow, 'tenant' | 'request'> | undefined> {
+export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<Pick<JobRow, 'request'> | undefined> {
   if (!isUuid(id)) return undefined
-  const [row] = await db<Pick<JobRow, 'tenant' | 'request'>[]>`
-    select tenant, request from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  const [row] = await db<Pick<JobRow, 'request'>[]>`
+    select request from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
   return row
 }
 

@@ -1,5 +1,5 @@
 import type { Db } from '../client.ts'
-import type { AttemptKey } from './unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 
 /** The last gzip pieces of what a container of an attempt wrote, in order: as many as hold `bytes`, if there are so many. */
 export async function findLastChunks(

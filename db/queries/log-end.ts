@@ -1,6 +1,6 @@
 import type { Db } from '../client.ts'
 import type { LogPosition } from './log-position.ts'
-import type { AttemptKey } from './unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 
 /** Where the log of a container ends. */
 export type LogEnd = LogPosition & {

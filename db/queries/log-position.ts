@@ -1,5 +1,5 @@
 import type { Db } from '../client.ts'
-import type { AttemptKey } from './unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 
 export type LogPosition = {
   /** Bytes of the log that are kept. */

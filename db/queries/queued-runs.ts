@@ -1,6 +1,6 @@
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { Db } from '../client.ts'
-import type { AttemptKey } from './unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 
 export type QueuedRun = AttemptKey & { queueId: number; spec: RunSpec }
 

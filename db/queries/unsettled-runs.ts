@@ -1,11 +1,9 @@
-import type { Waiting } from '#shared/domain/waiting.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { BenchmarkTest } from '#shared/models/benchmark-run.ts'
 import type { RunState } from '#shared/models/states.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
-
-/** Names one try of a run. */
-export type AttemptKey = { evaluationId: string; benchmarkIndex: number; attempt: number }
+import { lastingWait, type LastingWait } from './waiting.ts'
 
 /** A run that the bridge owes something. Times are by the database's clock. */
 export type UnsettledRun = AttemptKey & {
@@ -22,7 +20,7 @@ export type UnsettledRun = AttemptKey & {
   /** Null while the run goes on. */
   finishedSecondsAgo: number | null
   /** Why it has not started, as far as it was found out. */
-  waiting: (Waiting & { sinceSecondsAgo: number }) | null
+  waiting: LastingWait | null
   /** Verdict on a run that has ended with results. */
   test: BenchmarkTest | null
   /** Null if the present attempt was not recorded as launched. `startedSecondsAgo` is null until it was seen on a machine. */
@@ -55,8 +53,7 @@ export async function listUnsettledRuns(db: Db, { present, limit, everyLaunched 
       (run.spec ->> 'deadline_seconds')::float8 as "deadlineSeconds",
       evaluation.request #>> '{model,auth,secret_ref}' as "secretRef",
       extract(epoch from now() - run.finished_at)::float8 as "finishedSecondsAgo",
-      case when run.waiting is not null then
-        run.waiting || jsonb_build_object('sinceSecondsAgo', extract(epoch from now() - run.waiting_since)) end as waiting,
+      ${lastingWait(db)},
       run.test,
       case when attempt.holder is not null then json_build_object('holder', attempt.holder, 'objectUid', attempt.object_uid,
         'secondsAgo', extract(epoch from now() - attempt.launched_at),

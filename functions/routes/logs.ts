@@ -1,5 +1,6 @@
 import { Hono, type Context } from 'hono'
 import type { LogOwner } from '#db/queries/run-logs.ts'
+import { jobName } from '#shared/domain/attempt-key.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv } from '../env.ts'
@@ -61,9 +62,9 @@ async function* sections(c: Context<AppEnv>, id: string, owners: readonly LogOwn
   }
 }
 
-/** The pod of an attempt is named after its Job, which has this name (design, section 3). */
-function headerOf(id: string, { benchmark_index: index, benchmark_id, attempt, container }: LogOwner): string {
-  const pod = container === 'adapter' ? `evalhub-${id}-${index}-${attempt}` : `${id}-${index}`
+/** A pod is named after its Job; a process, which has none, after its run. */
+function headerOf(evaluationId: string, { benchmark_index: benchmarkIndex, benchmark_id, attempt, container }: LogOwner): string {
+  const pod = container === 'adapter' ? jobName({ evaluationId, benchmarkIndex, attempt }) : `${evaluationId}-${benchmarkIndex}`
   return `=== pod=${pod} container=${container ?? 'local'} benchmark_id=${benchmark_id} ===`
 }
 

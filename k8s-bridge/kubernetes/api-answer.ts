@@ -50,20 +50,23 @@ export function explained(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-/** `refused` is final; `waiting` may become possible later; `exists` and `again` are for the caller to go on with. */
-export type Verdict = { refused: RunEnd } | { waiting: RunEnd } | 'exists' | 'again'
+/** Why an attempt is not launched: for good, or yet, and then it may be later without anybody submitting anew. */
+export type NotLaunched = { refused: RunEnd } | { obstacle: RunEnd }
+
+/** `exists` and `again` are for the caller to go on with. */
+export type Verdict = NotLaunched | 'exists' | 'again'
 
 /** What an answer to the creation of one of a run's objects means for the run. */
 export function verdictOn({ code, reason, message, causes }: ApiAnswer, kind: string, namespace: string): Verdict {
   if (code === 409 && reason === 'AlreadyExists') return 'exists'
   if (/failed calling webhook/.test(message)) {
-    return { waiting: end('rejected', `An admission webhook of the cluster cannot be asked, so Kubernetes takes no ${kind}: ${message}`) }
+    return { obstacle: end('rejected', `An admission webhook of the cluster cannot be asked, so Kubernetes takes no ${kind}: ${message}`) }
   }
   if (code === 429 || code >= 500) return 'again'
   if (code === 404) {
     if (!message.startsWith('namespaces ')) return 'again'
     return {
-      waiting: end(
+      obstacle: end(
         'missing_config',
         `The namespace ${namespace} of this tenant does not exist in the cluster. Create it, and the run starts.`,
       ),
@@ -76,16 +79,16 @@ export function verdictOn({ code, reason, message, causes }: ApiAnswer, kind: st
 
 function forbidden({ message, causes }: Pick<ApiAnswer, 'message' | 'causes'>, kind: string, namespace: string): Verdict {
   if (causes.includes('NamespaceTerminating')) {
-    return { waiting: end('missing_config', `The namespace ${namespace} of this tenant is being deleted, so nothing can start in it.`) }
+    return { obstacle: end('missing_config', `The namespace ${namespace} of this tenant is being deleted, so nothing can start in it.`) }
   }
   if (/exceeded quota|status unknown for quota/.test(message)) {
     const advice = 'The run starts when there is room: when others have ended, or the quota is raised.'
-    return { waiting: end('quota', `The quota of namespace ${namespace} has no room for the ${kind}: ${message}. ${advice}`) }
+    return { obstacle: end('quota', `The quota of namespace ${namespace} has no room for the ${kind}: ${message}. ${advice}`) }
   }
   if (/ cannot create resource /.test(message)) {
     const advice = 'The administrator creates the namespace, or binds EvalHub’s role in it.'
     return {
-      waiting: end(
+      obstacle: end(
         'missing_config',
         `EvalHub may create no ${kind} in namespace ${namespace}, or it does not exist. ${advice} (${message})`,
       ),

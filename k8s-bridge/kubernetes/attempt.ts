@@ -1,5 +1,5 @@
 import type { Claim } from '#db/commands/claim-launches.ts'
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import { jobName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { HardwareProfile } from './hardware-profile.ts'
 import type { ModelSecret } from './model-secret.ts'
 import type { KubernetesSettings } from './settings.ts'
@@ -28,13 +28,6 @@ export const overtimeSeconds = 60
 
 /** Tenants are namespaces. */
 export const namespaceOf = ({ tenant }: Pick<Attempt, 'tenant'>, settings: KubernetesSettings): string => tenant || settings.namespace
-
-/**
- * The Job's name, and the beginning of its ConfigMap's and its Secret's: at most 63 characters with the longest suffix, for indices and
- * attempts of up to 7 digits together. Derived from the row, so that launching twice finds what is there.
- */
-export const jobName = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey): string =>
-  `evalhub-${evaluationId}-${benchmarkIndex}-${attempt}`
 
 export const specName = (key: AttemptKey): string => `${jobName(key)}-spec`
 export const secretName = (key: AttemptKey): string => `${jobName(key)}-run`

@@ -1,6 +1,7 @@
 import type { CoreV1Event, V1Job, V1Pod } from '@kubernetes/client-node'
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { OpenStream } from './api-stream.ts'
+import { HUB_LABEL } from './labels.ts'
 import type { Shown } from './outcome.ts'
 import { reflect, type ReflectOptions, type Reflector, type RestartReason, type Timing } from './reflector.ts'
 import type { SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
@@ -32,7 +33,6 @@ type Options = {
   timing?: Partial<Timing>
 }
 
-const hubLabel = 'eval-hub.github.io/hub'
 /** Long enough that the pass which sees a pod’s end has its last state, though the pod is deleted at once. */
 const goneMs = 120_000
 /** Warnings kept: Kubernetes itself forgets them after an hour. */
@@ -40,7 +40,7 @@ const eventsMax = 20_000
 
 /** A true picture of this hub’s attempts on the cluster, kept up by one watch a kind and namespace. */
 export function viewCluster(options: Options): ClusterView {
-  const ours = { labelSelector: `${hubLabel}=${options.hubId}` }
+  const ours = { labelSelector: `${HUB_LABEL}=${options.hubId}` }
   const jobs = everywhere<V1Job, SeenJob>(options, '/apis/batch/v1', 'jobs', { selectors: ours, trim: trimJob })
   const pods = everywhere<V1Pod, SeenPod>(options, '/api/v1', 'pods', { selectors: ours, trim: trimPod, goneMs })
   const warnings = { selectors: { fieldSelector: 'type=Warning' }, trim: trimEvent, keptMax: eventsMax }
@@ -94,11 +94,12 @@ type Cluster = {
 /** Sorts what there is by attempt. Of two Jobs of one attempt the younger counts: a name can be used again once its Job has gone. */
 export function attemptsIn({ jobs, pods, gone, events, workloads }: Cluster): Iterable<ShownAttempt> {
   const attempts = new Map<string, AttemptKey & { isThere: boolean; shown: Gathered }>()
-  const attemptOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => {
-    const name = `${evaluationId}/${benchmarkIndex}/${attempt}`
+  const gatheredFor = (key: AttemptKey) => {
+    const name = attemptName(key)
     const known = attempts.get(name)
     if (known) return known
     const shown: Gathered = { job: undefined, pods: [], gone: [], events: [] }
+    const { evaluationId, benchmarkIndex, attempt } = key
     const made = { evaluationId, benchmarkIndex, attempt, isThere: false, shown }
     attempts.set(name, made)
     return made
@@ -106,7 +107,7 @@ export function attemptsIn({ jobs, pods, gone, events, workloads }: Cluster): It
   const workloadOf = new Map(workloads.map((workload) => [workload.jobUid, workload]))
   const eventsOf = Map.groupBy(events, ({ about }) => about.uid)
   for (const job of jobs) {
-    const found = attemptOf(job)
+    const found = gatheredFor(job)
     if (found.shown.job && found.shown.job.createdAtMs > job.createdAtMs) continue
     found.isThere = true
     found.shown.job = job
@@ -114,12 +115,12 @@ export function attemptsIn({ jobs, pods, gone, events, workloads }: Cluster): It
     found.shown.events.push(...(eventsOf.get(job.uid) ?? []))
   }
   for (const pod of pods) {
-    const found = attemptOf(pod)
+    const found = gatheredFor(pod)
     found.isThere = true
     found.shown.pods.push(pod)
     found.shown.events.push(...(eventsOf.get(pod.uid) ?? []))
   }
-  for (const pod of gone) attemptOf(pod).shown.gone.push(pod)
+  for (const pod of gone) gatheredFor(pod).shown.gone.push(pod)
   return attempts.values()
 }
 

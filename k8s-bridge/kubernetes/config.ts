@@ -1,10 +1,8 @@
 import { z } from 'zod'
-import { Count, Duration, Names } from '#shared/models/setting.ts'
+import { Count, Duration, HttpUrl, Names, RunTokenKey } from '#shared/models/setting.ts'
 import type { WaitLimits } from './outcome.ts'
 import { readQuantity } from './quantity.ts'
 import { DEFAULT_SIZES, type KubernetesSettings } from './settings.ts'
-
-const HttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
 
 /** Settings of the runtime `kubernetes`. Those that it cannot do without are asked for by `lacks`. */
 export const kubernetesFields = {
@@ -21,11 +19,10 @@ export const kubernetesFields = {
     description: 'Secrets in the tenants’ namespaces with which images are pulled',
   }),
   FUNCTIONS_URL: HttpUrl.optional().meta({ path: 'sidecar.eval_hub.base_url', description: 'where sidecars reach the functions' }),
-  RUN_TOKEN_KEY: z
-    .string()
-    .min(16, 'must have 16 characters or more')
-    .optional()
-    .meta({ path: 'identity.run_token_key', description: 'key of run tokens, the same for functions and bridge (secret)' }),
+  RUN_TOKEN_KEY: RunTokenKey.optional().meta({
+    path: 'identity.run_token_key',
+    description: 'key of run tokens, the same for functions and bridge (secret)',
+  }),
   EVALHUB_NAMESPACE: z.string().default('evalhub').meta({ path: 'kubernetes.namespace', description: 'EvalHub’s own namespace' }),
   EVALHUB_INSTANCE_NAME: z.string().optional().meta({
     path: 'kubernetes.instance_name',
@@ -63,6 +60,10 @@ export const kubernetesFields = {
     path: 'mlflow.tracking_uri',
     description: 'MLflow, which sidecars pass adapters’ calls on to',
   }),
+  MLFLOW_CA_CERT_PATH: z.string().optional().meta({
+    path: 'mlflow.ca_cert_path',
+    description: 'PEM file in the containers of a run with which MLflow is trusted, where the tenant has no bundle of its own',
+  }),
   HF_ENDPOINT: HttpUrl.optional().meta({
     path: 'kubernetes.hf_endpoint',
     description: 'Hugging Face hub that test data comes from; the public one unless set',
@@ -95,7 +96,7 @@ export const lacks = (values: Readonly<Record<string, string | undefined>>): str
 const ttlSeconds = 604_800
 
 export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): KubernetesConfig {
-  const { WATCHED_NAMESPACES: namespaces, MLFLOW_TRACKING_URI: trackingUri } = fields
+  const { WATCHED_NAMESPACES: namespaces, MLFLOW_TRACKING_URI: trackingUri, MLFLOW_CA_CERT_PATH: caCertPath } = fields
   return {
     settings: {
       namespace: fields.EVALHUB_NAMESPACE,
@@ -105,7 +106,7 @@ export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): K
       imagePullSecrets: fields.IMAGE_PULL_SECRETS,
       functionsUrl: (fields.FUNCTIONS_URL ?? '').replace(/\/$/, ''),
       runTokenKey: fields.RUN_TOKEN_KEY ?? '',
-      ...(trackingUri && { mlflow: { trackingUri } }),
+      ...(trackingUri && { mlflow: { trackingUri, caCertPath } }),
       sizes: DEFAULT_SIZES,
       memoryRetryMax: fields.MEMORY_RETRY_MAX,
       hardwareProfilesNamespace: fields.EVALHUB_HARDWARE_PROFILES_NAMESPACE,

@@ -3,10 +3,10 @@ import type { BenchmarkTest } from '#shared/models/benchmark-run.ts'
 import type { Mark } from '../runtime.ts'
 import { answerOf } from './api-answer.ts'
 import type { KubernetesApi } from './api.ts'
+import { SEALED_LABEL } from './labels.ts'
 import type { ObservedJob } from './observe.ts'
 import type { SeenJob } from './seen-objects.ts'
 import { markEvent, markPatch } from './signals.ts'
-import { SEALED_LABEL } from './trim.ts'
 
 /** What is done to Jobs that were seen. Each may be repeated; a Job that is gone, or another of its name, is left alone. */
 

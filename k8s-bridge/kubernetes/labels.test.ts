@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { attemptOf, HUB_LABEL, labelsFor, labelValue } from './labels.ts'
+import { attemptOf, HUB_LABEL, isOfHub, labelsFor, labelValue } from './labels.ts'
 import { attemptFor, settings } from './test-attempt.ts'
 
 describe('labelValue', () => {
@@ -28,7 +28,7 @@ describe('attemptOf', () => {
   test('reads from the labels which attempt they were made for', () => {
     const attempt = attemptFor({ benchmarkIndex: 12, attempt: 3 })
 
-    expect(attemptOf(labelsFor(attempt, settings), settings.hubId)).toEqual({
+    expect(attemptOf(labelsFor(attempt, settings))).toEqual({
       evaluationId: attempt.evaluationId,
       benchmarkIndex: 12,
       attempt: 3,
@@ -36,15 +36,24 @@ describe('attemptOf', () => {
   })
 
   test.each([
-    ['of another hub', { [HUB_LABEL]: 'another' }],
-    ['without a hub', { [HUB_LABEL]: '' }],
+    ['without an evaluation', { job_id: '' }],
     ['whose index is no number', { benchmark_index: 'first' }],
+    ['whose attempt is no number', { 'eval-hub.github.io/attempt': 'x' }],
   ])('knows no attempt from labels %s', (_which, changed) => {
-    expect(attemptOf({ ...labelsFor(attemptFor(), settings), ...changed }, settings.hubId)).toBeUndefined()
+    expect(attemptOf({ ...labelsFor(attemptFor(), settings), ...changed })).toBeUndefined()
   })
 
   test('knows no attempt from no labels', () => {
-    expect(attemptOf(undefined, settings.hubId)).toBeUndefined()
-    expect(attemptOf({}, settings.hubId)).toBeUndefined()
+    expect(attemptOf(undefined)).toBeUndefined()
+    expect(attemptOf({})).toBeUndefined()
   })
+})
+
+test('isOfHub is true for the labels of this hub, and for no others', () => {
+  const labels = labelsFor(attemptFor(), settings)
+
+  expect(isOfHub(labels, settings.hubId)).toBe(true)
+  for (const others of [{ ...labels, [HUB_LABEL]: 'another' }, { ...labels, [HUB_LABEL]: '' }, {}, undefined]) {
+    expect(isOfHub(others, settings.hubId)).toBe(false)
+  }
 })

@@ -1,12 +1,17 @@
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Attempt } from './attempt.ts'
 import type { KubernetesSettings } from './settings.ts'
 
 /** Id of the hub that made the object. */
 export const HUB_LABEL = 'eval-hub.github.io/hub'
 const ATTEMPT_LABEL = 'eval-hub.github.io/attempt'
+const BENCHMARK_ANNOTATION = 'eval-hub.github.io/benchmark_id'
 /** Phase of the run, for those who watch Jobs: `Pending` at creation. Changed on the Job only. */
 export const PHASE_LABEL = 'trustyai.opendatahub.io/evaluation-phase'
+/** Set once the evidence of an ended Job is kept. */
+export const SEALED_LABEL = 'eval-hub.github.io/sealed'
+/** Kueue's queue that a Job waits in. */
+export const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name'
 
 type Labels = Record<string, string>
 
@@ -38,14 +43,20 @@ export function annotationsFor({ evaluationId, spec }: Attempt): Labels {
   return {
     'eval-hub.github.io/job_id': evaluationId,
     'eval-hub.github.io/provider_id': spec.provider_id,
-    'eval-hub.github.io/benchmark_id': spec.benchmark_id,
+    [BENCHMARK_ANNOTATION]: spec.benchmark_id,
   }
 }
 
-/** Which attempt an object with these labels was made for; undefined if none of this hub. */
-export function attemptOf(labels: Readonly<Labels> | undefined, hubId: string): AttemptKey | undefined {
-  const { job_id: evaluationId, benchmark_index: index, [ATTEMPT_LABEL]: attempt, [HUB_LABEL]: hub } = labels ?? {}
-  if (hub !== hubId || evaluationId === undefined || !isNumber(index) || !isNumber(attempt)) return undefined
+/** The id of the benchmark that an object with these annotations was made for; empty if they do not say. */
+export const benchmarkIdOf = (annotations: Readonly<Labels> | undefined): string => annotations?.[BENCHMARK_ANNOTATION] ?? ''
+
+/** True for an object that this hub made. */
+export const isOfHub = (labels: Readonly<Labels> | undefined, hubId: string): boolean => labels?.[HUB_LABEL] === hubId
+
+/** Which attempt an object with these labels was made for, by whatever hub; undefined if for none. */
+export function attemptOf(labels: Readonly<Labels> | undefined): AttemptKey | undefined {
+  const { job_id: evaluationId, benchmark_index: index, [ATTEMPT_LABEL]: attempt } = labels ?? {}
+  if (!evaluationId || !isNumber(index) || !isNumber(attempt)) return undefined
   return { evaluationId, benchmarkIndex: Number(index), attempt: Number(attempt) }
 }
 

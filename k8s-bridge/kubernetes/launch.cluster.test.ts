@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { V1ObjectMeta, V1Pod } from '@kubernetes/client-node'
 import { describe, expect, vi } from 'vitest'
+import { jobName } from '#shared/domain/attempt-key.ts'
 import { makeNamespace, test } from '../../test/cluster.ts'
 import { connectKubernetes, readKubeConfig, type KubernetesApi } from './api.ts'
-import { jobName, secretName, specName, type Attempt } from './attempt.ts'
+import { secretName, specName, type Attempt } from './attempt.ts'
 import { HUB_LABEL } from './labels.ts'
 import { launch as launchAttempt } from './launch.ts'
 import { jobFor } from './manifest.ts'
@@ -163,12 +164,12 @@ describe('launch refuses', () => {
   })
 })
 
-describe('launch says what it waits for', () => {
+describe('launch says what stands in its way:', () => {
   test('a Secret of the model, and launches once it is there', async ({ api, makeNamespace }) => {
     const attempt = attemptIn(await makeNamespace(), withModelSecret)
 
     expect(await launch(api, attempt)).toEqual({
-      waiting: {
+      obstacle: {
         failureClass: 'missing_secret',
         message: expect.stringMatching(/^The Secret model of the model does not exist in namespace test-/),
       },
@@ -187,13 +188,13 @@ describe('launch says what it waits for', () => {
     await api.core.createNamespacedSecret({ namespace: attempt.tenant, body })
 
     expect(await launch(api, attempt)).toMatchObject({
-      waiting: { failureClass: 'missing_secret', message: expect.stringContaining('judge_url') },
+      obstacle: { failureClass: 'missing_secret', message: expect.stringContaining('judge_url') },
     })
   })
 
   test('the tenant’s namespace', async ({ api }) => {
     expect(await launch(api, attemptIn('absent'))).toEqual({
-      waiting: { failureClass: 'missing_config', message: expect.stringMatching(/^The namespace absent of this tenant does not exist/) },
+      obstacle: { failureClass: 'missing_config', message: expect.stringMatching(/^The namespace absent of this tenant does not exist/) },
     })
   })
 
@@ -215,13 +216,13 @@ describe('launch says what it waits for', () => {
         body: { metadata: { name }, spec: { hard }, status: { hard, used: { [resource]: '0' } } },
       })
 
-      const waiting = await vi.waitFor(async () => {
+      const outcome = await vi.waitFor(async () => {
         const result = await launch(api, attempt)
-        expect(result).toMatchObject({ waiting: { failureClass: 'quota' } })
+        expect(result).toMatchObject({ obstacle: { failureClass: 'quota' } })
         return result
       })
 
-      expect(waiting).toMatchObject({ waiting: { message: expect.stringMatching(/has no room for the \w+: .*exceeded quota: small/) } })
+      expect(outcome).toMatchObject({ obstacle: { message: expect.stringMatching(/has no room for the \w+: .*exceeded quota: small/) } })
     }
   })
 
@@ -232,7 +233,7 @@ describe('launch says what it waits for', () => {
     await vi.waitFor(
       async () =>
         expect(await launch(api, attemptIn(tenant))).toEqual({
-          waiting: { failureClass: 'rejected', message: expect.stringMatching(/^An admission webhook .*failed calling webhook/) },
+          obstacle: { failureClass: 'rejected', message: expect.stringMatching(/^An admission webhook .*failed calling webhook/) },
         }),
       { timeout: 20_000, interval: 200 },
     )
@@ -244,7 +245,7 @@ describe('launch says what it waits for', () => {
     const stranger = await connectAs(attempt.tenant, 'default')
 
     expect(await launch(stranger, attempt)).toEqual({
-      waiting: {
+      obstacle: {
         failureClass: 'missing_config',
         message: expect.stringMatching(/^EvalHub may create no Job in namespace test-.*cannot create resource/),
       },

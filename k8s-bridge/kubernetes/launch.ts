@@ -1,19 +1,16 @@
 import type { V1ObjectMeta } from '@kubernetes/client-node'
+import { attemptName, jobName } from '#shared/domain/attempt-key.ts'
 import { makeRunToken } from '#shared/run-token.ts'
-import type { RunEnd } from '../runtime.ts'
 import { within, type KubernetesApi } from './api.ts'
-import { answerOf, explained, verdictOn } from './api-answer.ts'
-import { jobName, namespaceOf, secretName, specName, type Attempt } from './attempt.ts'
-import { attemptOf } from './labels.ts'
+import { answerOf, explained, verdictOn, type NotLaunched } from './api-answer.ts'
+import { namespaceOf, secretName, specName, type Attempt } from './attempt.ts'
+import { attemptOf, isOfHub } from './labels.ts'
 import { jobFor, secretFor, specFor } from './manifest.ts'
 import { modelRefusal, refusalOf } from './refusal.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { readSurroundings } from './surroundings.ts'
 
-/**
- * `refused` is final. `waiting` is why the attempt cannot be launched yet; it may be later, without anybody submitting anew.
- */
-export type Launch = { objectUid: string } | { refused: RunEnd } | { waiting: RunEnd }
+export type Launch = { objectUid: string } | NotLaunched
 
 /** `signal` ends before the lease does: what was not answered by then may have happened, and the next holder adopts it. */
 export type LaunchInput = Attempt & { signal: AbortSignal }
@@ -40,14 +37,14 @@ export async function launch(api: KubernetesApi, settings: KubernetesSettings, i
       objects.secret(secretFor(attempt, settings, read.surroundings, { jobUid: job.uid, runToken }), job.uid),
     ])
     // What is final is said first: the other may only be late.
-    return [spec, secret].find((one) => 'refused' in one) ?? [spec, secret].find((one) => 'waiting' in one) ?? { objectUid: job.uid }
+    return [spec, secret].find((one) => 'refused' in one) ?? [spec, secret].find((one) => 'obstacle' in one) ?? { objectUid: job.uid }
   } catch (error) {
     throw explained(error)
   }
 }
 
 type Writing = { api: KubernetesApi; settings: KubernetesSettings; attempt: Attempt; signal: AbortSignal }
-type Written = { uid: string } | { refused: RunEnd } | { waiting: RunEnd }
+type Written = { uid: string } | NotLaunched
 type Stored = { metadata?: V1ObjectMeta }
 
 /** Writes the three objects, each unless it is there. */
@@ -96,9 +93,8 @@ async function write(writing: Writing, wanted: Wanted): Promise<Written> {
 async function adopt({ settings, attempt }: Writing, { kind, ownerUid, read }: Wanted): Promise<Written> {
   const { metadata } = await read()
   const name = metadata?.name ?? ''
-  const { evaluationId, benchmarkIndex, attempt: number } = attempt
-  const found = attemptOf(metadata?.labels, settings.hubId)
-  if (found?.evaluationId !== evaluationId || found.benchmarkIndex !== benchmarkIndex || found.attempt !== number) {
+  const found = isOfHub(metadata?.labels, settings.hubId) ? attemptOf(metadata?.labels) : undefined
+  if (!found || attemptName(found) !== attemptName(attempt)) {
     const message = `The ${kind} ${name} exists in namespace ${namespaceOf(attempt, settings)} and was not made by this hub for this run. Remove it and submit the job again.`
     return { refused: { failureClass: 'rejected', message } }
   }

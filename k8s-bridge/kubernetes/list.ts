@@ -1,16 +1,18 @@
 import { ApiFailure, type OpenStream } from './api-stream.ts'
 import { limitIdle } from './idle-limit.ts'
 
-export type ListOptions = {
+/** Objects of a kind, to be listed or watched. */
+export type ListSource = {
   open: OpenStream
   /** Of the list, such as `/api/v1/pods`. */
   path: string
   /** `labelSelector`, `fieldSelector`. */
   selectors: Readonly<Record<string, string>>
-  pageSize: number
-  /** An answer that stops for so long is given up. */
+  /** A connection on which nothing comes for so long is dead. */
   silentMs: number
 }
+
+type ListOptions = ListSource & { pageSize: number }
 
 type Page<Raw> = { metadata?: { resourceVersion?: string; continue?: string }; items?: Raw[] }
 

@@ -1,4 +1,4 @@
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import { createEventLog, type EventLog, type PodEvent } from './event-log.ts'
 import { createPodLogs, type LoggedPod, type PodLogOptions, type PodLogs } from './pod-logs.ts'
 
@@ -62,26 +62,26 @@ export function createLogShipper(options: LogShipperOptions): LogShipper {
 
   return {
     track(pod) {
-      const id = idOf(pod.key)
-      const known = pods.get(id)
+      const name = attemptName(pod.key)
+      const known = pods.get(name)
       if (known) known.update(pod)
-      else pods.set(id, createPodLogs(podOptions, pod))
+      else pods.set(name, createPodLogs(podOptions, pod))
       followSome()
     },
     async addEvents(key, events, secrets) {
-      const id = idOf(key)
-      const opening = eventLogs.get(id) ?? openEventLog(podOptions, key, secrets)
-      eventLogs.set(id, opening)
-      opening.catch(() => eventLogs.delete(id))
+      const name = attemptName(key)
+      const opening = eventLogs.get(name) ?? openEventLog(podOptions, key, secrets)
+      eventLogs.set(name, opening)
+      opening.catch(() => eventLogs.delete(name))
       await (await opening).add(events)
     },
     async finish(key) {
-      const id = idOf(key)
-      const pod = pods.get(id)
+      const name = attemptName(key)
+      const pod = pods.get(name)
       await pod?.stop()
       await pod?.finish()
-      pods.delete(id)
-      eventLogs.delete(id)
+      pods.delete(name)
+      eventLogs.delete(name)
       followSome()
     },
     async close() {
@@ -93,8 +93,6 @@ export function createLogShipper(options: LogShipperOptions): LogShipper {
     },
   }
 }
-
-const idOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => `${evaluationId}/${benchmarkIndex}/${attempt}`
 
 async function openEventLog(
   { append, findEnd, nowMs, limitBytes }: PodLogOptions,

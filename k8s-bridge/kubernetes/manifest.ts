@@ -9,21 +9,21 @@ import type {
   V1Secret,
   V1Volume,
 } from '@kubernetes/client-node'
+import { jobName } from '#shared/domain/attempt-key.ts'
 import { jobSpecFor } from '#shared/domain/job-spec.ts'
 import { adapterContainer } from './adapter-container.ts'
 import {
-  jobName,
   modelOf,
   namespaceOf,
+  overtimeSeconds,
   secretName,
   SIDECAR_URL,
-  overtimeSeconds,
   specName,
   throughSidecar,
   type Attempt,
   type Surroundings,
 } from './attempt.ts'
-import { annotationsFor, labelsFor } from './labels.ts'
+import { annotationsFor, labelsFor, QUEUE_LABEL } from './labels.ts'
 import { placementOf, type Placement } from './resources.ts'
 import { RESTRICTED_POD } from './security.ts'
 import type { KubernetesSettings } from './settings.ts'
@@ -63,7 +63,7 @@ const FAIL_WITH_REASON: V1PodFailurePolicy = {
 }
 
 const queueLabels = (queue: Placement['queue']): Record<string, string> => ({
-  ...(queue && { 'kueue.x-k8s.io/queue-name': queue.name }),
+  ...(queue && { [QUEUE_LABEL]: queue.name }),
   ...(queue?.priorityClass && { 'kueue.x-k8s.io/priority-class': queue.priorityClass }),
 })
 

@@ -1,4 +1,4 @@
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { LaunchedObject, Mark } from '../runtime.ts'
 import { seenOf, type Ended, type SeenAttempt, type Shown, type Wait, type WaitLimits } from './outcome.ts'
 import type { ShownAttempt } from './cluster-view.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogEnd } from '#db/queries/log-end.ts'
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import { openContainerLog, type ContainerLog, type OpenLog } from './container-log.ts'
 import { NoLogError } from './log-lines.ts'
 import type { LogPiece } from './log-writer.ts'

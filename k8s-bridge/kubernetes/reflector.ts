@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiFailure, type OpenStream } from './api-stream.ts'
-import { listAll } from './list.ts'
+import { listAll, type ListSource } from './list.ts'
 import { createObjectCache, type ObjectCache } from './object-cache.ts'
 import { watchFrom, type Change, type WatchEnd } from './watch.ts'
 
@@ -101,7 +101,7 @@ export function reflect<Raw extends Known, T extends { uid: string }>(options: R
 
 type Copy<Raw, T extends { uid: string }> = Pick<ReflectOptions<Raw, T>, 'trim' | 'onChange' | 'onRestart' | 'onError' | 'isOptional'> & {
   timing: Timing
-  source: Pick<Required<ReflectOptions<Raw, T>>, 'open' | 'path' | 'selectors'> & Timing
+  source: ListSource & Timing
   cache: ObjectCache<T>
   signal: AbortSignal
   isSynced: boolean

@@ -1,5 +1,6 @@
-import type { AttemptKey, UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import type { FailureClass } from '#shared/domain/failure-class.ts'
+import { jobName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import { decode } from '#shared/decode.ts'
 import { readLastWords } from '#shared/domain/last-words.ts'
 import { HubError } from '#shared/errors.ts'
@@ -8,7 +9,7 @@ import { StatusEvent, type BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { withLastLines } from '../last-lines.ts'
 import type { EndedObject, LastWords, Obstacle, RunEnd, Runtime } from '../runtime.ts'
 import type { KubernetesApi } from './api.ts'
-import { jobName, namespaceOf } from './attempt.ts'
+import { namespaceOf } from './attempt.ts'
 import type { OpenStream } from './api-stream.ts'
 import { viewCluster, type ClusterView } from './cluster-view.ts'
 import { findJobUid, isLeaving, markJob, removeJob, removePods, sealJob } from './job-actions.ts'
@@ -65,7 +66,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     refusal: (spec) => refusalOf(spec, settings),
     async launch(claim, withinMs) {
       const launched = await launch(api, settings, { ...claim, signal: AbortSignal.timeout(Math.ceil(withinMs)) })
-      return 'waiting' in launched ? { obstacle: obstacleOf(launched.waiting, waitLimits) } : launched
+      return 'obstacle' in launched ? { obstacle: obstacleOf(launched.obstacle, waitLimits) } : launched
     },
     observe() {
       if (!view?.isSynced()) return undefined

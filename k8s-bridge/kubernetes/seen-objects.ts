@@ -1,5 +1,5 @@
 import type { V1ResourceRequirements } from '@kubernetes/client-node'
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 
 /**
  * What the bridge keeps of the cluster's objects: names, and what tells how an attempt is doing. Ten thousand of each fit in

@@ -1,13 +1,8 @@
 import type { CoreV1Event, V1ContainerStatus, V1Job, V1ObjectMeta, V1Pod } from '@kubernetes/client-node'
-import type { AttemptKey } from '#db/queries/unsettled-runs.ts'
+import { JOB_NAME_PREFIX } from '#shared/domain/attempt-key.ts'
 import { overtimeSeconds } from './attempt.ts'
+import { attemptOf, benchmarkIdOf, PHASE_LABEL, QUEUE_LABEL, SEALED_LABEL } from './labels.ts'
 import type { ContainerEnd, SeenCondition, SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
-
-/** Set once the evidence of an ended Job is kept. */
-export const SEALED_LABEL = 'eval-hub.github.io/sealed'
-const phaseLabel = 'trustyai.opendatahub.io/evaluation-phase'
-const attemptLabel = 'eval-hub.github.io/attempt'
-const queueLabel = 'kueue.x-k8s.io/queue-name'
 
 /** How long after a pod’s end a kubelet may take to let it go. */
 const kubeletSeconds = 30
@@ -18,15 +13,15 @@ const textMax = 1000
 /** Undefined: it is no Job of an attempt. */
 export function trimJob({ metadata = {}, spec, status }: V1Job): SeenJob | undefined {
   const identity = identityOf(metadata)
-  const key = keyOf(metadata)
+  const key = attemptOf(metadata.labels)
   if (!identity || !key) return undefined
-  const phase = metadata.labels?.[phaseLabel]
-  const queue = metadata.labels?.[queueLabel]
+  const phase = metadata.labels?.[PHASE_LABEL]
+  const queue = metadata.labels?.[QUEUE_LABEL]
   const end = status?.conditions?.find(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True')
   return {
     ...identity,
     ...key,
-    benchmarkId: metadata.annotations?.['eval-hub.github.io/benchmark_id'] ?? '',
+    benchmarkId: benchmarkIdOf(metadata.annotations),
     isSealed: metadata.labels?.[SEALED_LABEL] === 'true',
     ...(phase !== undefined && { phase }),
     isSuspended: spec?.suspend ?? false,
@@ -45,7 +40,7 @@ export function trimJob({ metadata = {}, spec, status }: V1Job): SeenJob | undef
 /** Undefined: it is no pod of an attempt. `before` is what was kept of it last: only that tells when its deletion had begun. */
 export function trimPod({ metadata = {}, spec, status = {} }: V1Pod, before?: SeenPod): SeenPod | undefined {
   const identity = identityOf(metadata)
-  const key = keyOf(metadata)
+  const key = attemptOf(metadata.labels)
   if (!identity || !key) return undefined
   const { phase, reason, message, startTime, conditions = [], initContainerStatuses = [], containerStatuses = [] } = status
   const specs = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]
@@ -82,7 +77,7 @@ function secretNamesOf(spec: V1Pod['spec']): string[] {
 export function trimEvent(event: CoreV1Event): SeenEvent | undefined {
   const identity = identityOf(event.metadata)
   const { kind, name, uid } = event.involvedObject
-  if (!identity || !kind || !name?.includes('evalhub-')) return undefined
+  if (!identity || !kind || !name?.includes(JOB_NAME_PREFIX)) return undefined
   const firstAtMs = msOf(event.firstTimestamp ?? event.eventTime) || identity.createdAtMs
   return {
     ...identity,
@@ -100,7 +95,7 @@ export type RawWorkload = { metadata?: V1ObjectMeta; status?: { conditions?: Raw
 /** Undefined: it belongs to no Job that may be ours. */
 export function trimWorkload({ metadata = {}, status }: RawWorkload): SeenWorkload | undefined {
   const identity = identityOf(metadata)
-  const owner = metadata.ownerReferences?.find(({ kind, name }) => kind === 'Job' && name.startsWith('evalhub-'))
+  const owner = metadata.ownerReferences?.find(({ kind, name }) => kind === 'Job' && name.startsWith(JOB_NAME_PREFIX))
   return identity && owner && { ...identity, jobUid: owner.uid, conditions: (status?.conditions ?? []).map(trimCondition) }
 }
 
@@ -125,14 +120,6 @@ function identityOf({ namespace, name, uid, resourceVersion, creationTimestamp, 
     ...(deletionTimestamp && { deletedAtMs: msOf(deletionTimestamp) - graceMs }),
   }
 }
-
-function keyOf({ labels = {} }: V1ObjectMeta): AttemptKey | undefined {
-  const { job_id: evaluationId, benchmark_index: index, [attemptLabel]: attempt } = labels
-  if (!evaluationId || !isNumber(index) || !isNumber(attempt)) return undefined
-  return { evaluationId, benchmarkIndex: Number(index), attempt: Number(attempt) }
-}
-
-const isNumber = (text: string | undefined) => /^\d{1,9}$/.test(text ?? '')
 
 const trimCondition = ({ type, status, lastTransitionTime, reason, message }: RawCondition): SeenCondition => ({
   type,

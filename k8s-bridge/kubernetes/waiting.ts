@@ -1,3 +1,4 @@
+import { jobName } from '#shared/domain/attempt-key.ts'
 import { clause, conditionOf, containerNamed } from './ended.ts'
 import type { Shown, Wait, WaitLimits } from './outcome.ts'
 import type { SeenContainer, SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
@@ -110,7 +111,7 @@ const hasSandbox = ({ conditions, containers }: SeenPod) =>
 const readySinceMs = ({ containers, onNodeSinceMs, createdAtMs }: SeenPod) =>
   Math.max(onNodeSinceMs ?? createdAtMs, ...containers.map(({ ended, runningSinceMs }) => ended?.atMs ?? runningSinceMs ?? 0))
 
-type Obstacle = Pick<Wait, 'kind' | 'message'>
+type Cause = Pick<Wait, 'kind' | 'message'>
 
 const imageReasons = new Set([
   'ErrImagePull',
@@ -121,7 +122,7 @@ const imageReasons = new Set([
   'RegistryUnavailable',
 ])
 
-function blockedContainer(container: SeenContainer, pod: SeenPod): Obstacle | undefined {
+function blockedContainer(container: SeenContainer, pod: SeenPod): Cause | undefined {
   const { name, image, waiting, restarts, isStarted } = container
   if (name === 'sidecar' && restarts > 0 && !isStarted) return failingSidecar(container)
   if (!waiting) return undefined
@@ -144,7 +145,7 @@ function blockedContainer(container: SeenContainer, pod: SeenPod): Obstacle | un
 
 const OPERATOR = 'Tell whoever operates this EvalHub.'
 
-function failingSidecar({ restarts, endedBefore, ended: last }: SeenContainer): Obstacle {
+function failingSidecar({ restarts, endedBefore, ended: last }: SeenContainer): Cause {
   const end = last ?? endedBefore
   const how = end ? `, the last time with exit code ${end.exitCode}${end.reason === 'OOMKilled' ? ' for want of memory' : ''}` : ''
   return {
@@ -154,9 +155,9 @@ function failingSidecar({ restarts, endedBefore, ended: last }: SeenContainer): 
 }
 
 /** What a kubelet misses, by its own words: it names the thing, but not what the user calls it. */
-function missing(words: string, { evaluationId, benchmarkIndex, attempt }: SeenPod): Obstacle {
+function missing(words: string, pod: SeenPod): Cause {
   const why = clause(words.replace(/^MountVolume\.SetUp failed for volume "[^"]*" : /, ''))
-  if (words.includes(`evalhub-${evaluationId}-${benchmarkIndex}-${attempt}-`)) {
+  if (words.includes(`${jobName(pod)}-`)) {
     return { kind: 'missing_config', message: `The pod waits for what EvalHub is writing for it: ${why}.` }
   }
   if (/secret/i.test(words)) {

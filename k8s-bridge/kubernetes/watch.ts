@@ -1,16 +1,12 @@
-import { ApiFailure, type OpenStream } from './api-stream.ts'
+import { ApiFailure } from './api-stream.ts'
 import { limitIdle } from './idle-limit.ts'
+import type { ListSource } from './list.ts'
 
-export type WatchOptions = {
-  open: OpenStream
-  path: string
-  selectors: Readonly<Record<string, string>>
+type WatchOptions = ListSource & {
   /** Where to go on: of a list, or the last that was seen. */
   version: string
   /** The server ends the watch after so long. */
   timeoutSeconds: number
-  /** A connection on which nothing comes for so long is dead. */
-  silentMs: number
   signal: AbortSignal
 }
 

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import { DEFAULT_UPSTREAMS, rewriteUrls, type Upstreams } from './rewrite-urls.ts'
 
 const job = {
-  tenant: 'red',
   request: {
     model: { url: 'https://models.example:8443/llama/v1', name: 'm' },
     exports: { oci: { coordinates: { oci_host: 'registry.example', oci_repository: 'org/results' } } },
@@ -10,7 +9,7 @@ const job = {
 }
 const upstreams: Upstreams = {
   sidecarUrl: 'http://localhost:8080',
-  hubUrl: (tenant) => `https://hub.${tenant}.svc.cluster.local:8443`,
+  hubUrl: 'https://hub.red.svc.cluster.local:8443',
   mlflowUrl: 'http://mlflow.example/base',
 }
 
@@ -46,6 +45,6 @@ describe('rewriteUrls', () => {
     ['http://localhost:8080/v1/models', '/v1/models'],
     ['http://localhost:8080 failed', '/ failed'],
   ])('%j becomes %j where what is behind it is not known', (text, expected) => {
-    expect(rewriteUrls(text, { tenant: '', request: { model: { url: '', name: 'm' } } }, DEFAULT_UPSTREAMS)).toBe(expected)
+    expect(rewriteUrls(text, { request: { model: { url: '', name: 'm' } } }, DEFAULT_UPSTREAMS)).toBe(expected)
   })
 })

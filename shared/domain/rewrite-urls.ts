@@ -4,8 +4,8 @@ import type { EvaluationJobConfig } from '../models/evaluation.ts'
 export type Upstreams = {
   /** Base that adapters know the sidecar by, without a slash at its end. */
   sidecarUrl: string
-  /** The hub itself, as seen by users: `https://` and a host, for a tenant. */
-  hubUrl?: (tenant: string) => string
+  /** The hub itself, as seen by users. */
+  hubUrl?: string
   mlflowUrl?: string
 }
 
@@ -13,9 +13,10 @@ export type Upstreams = {
 export const DEFAULT_UPSTREAMS: Upstreams = { sidecarUrl: 'http://localhost:8080' }
 
 const HUB_PATH = '/api/v1/evaluations/'
-const MLFLOW_PATH = /^\/api\/(2\.0\/mlflow|3\.0\/mlflow|2\.0\/mlflow-artifacts)(\/|$)/
+/** Paths that a sidecar passes on to MLflow. */
+export const MLFLOW_PATH = /^\/api\/(2\.0\/mlflow|3\.0\/mlflow|2\.0\/mlflow-artifacts)(\/|$)/
 
-type Job = { tenant: string; request: Pick<EvaluationJobConfig, 'model' | 'exports'> }
+type Job = { request: Pick<EvaluationJobConfig, 'model' | 'exports'> }
 
 /**
  * `text` with URLs of the sidecar as those of what is behind it, which users know: the hub, MLflow, the job's OCI registry, else its model.
@@ -36,8 +37,8 @@ function rewritten(after: string, job: Job, upstreams: Upstreams): string {
   return origin + (origin === '' && path === '' ? '/' : '') + after
 }
 
-function targetOf(path: string, { tenant, request }: Job, { hubUrl, mlflowUrl }: Upstreams): string | undefined {
-  if (path.startsWith(HUB_PATH)) return hubUrl?.(tenant)
+function targetOf(path: string, { request }: Job, { hubUrl, mlflowUrl }: Upstreams): string | undefined {
+  if (path.startsWith(HUB_PATH)) return hubUrl
   if (MLFLOW_PATH.test(path)) return mlflowUrl
   const oci = request.exports?.oci?.coordinates
   if (oci && isBelow(path.replace(/^\/v2\//, '/'), `/${oci.oci_repository}`)) {

@@ -9,7 +9,7 @@ export type Waiting = {
 }
 
 /** Seconds after which a pending run is asked why. */
-export const REASON_AFTER_SECONDS = 20
+const REASON_AFTER_SECONDS = 20
 /** A bridge that was not seen for so long is not at work. */
 const BRIDGE_SILENT_SECONDS = 60
 

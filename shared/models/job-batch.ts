@@ -7,7 +7,7 @@ import { EvaluationState } from './states.ts'
 export const MAX_BATCH_JOBS = 100
 
 /** Jobs whose states one request may ask for. */
-export const MAX_BATCH_STATES = 1000
+const MAX_BATCH_STATES = 1000
 
 /** Body of `POST /api/v1/evaluations/batch/jobs`. */
 export const JobBatch = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LOG_LEVELS } from '../log.ts'
 
 /** Values of settings: text, as the environment and files have it. No message repeats what was given. */
 
@@ -35,6 +36,8 @@ export const Duration = z
   )
   .refine((ms) => ms >= 1 && ms <= 2 ** 31 - 1, 'must be between 1ms and 24 days')
 
+export const HttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+
 /** Where PostgreSQL is. */
 export const DatabaseUrl = z
   .string('is required: postgres://user:password@host:5432/name')
@@ -51,13 +54,16 @@ export const Names = z.string().transform((text) =>
     .filter((name) => name !== ''),
 )
 
+/** Key that run tokens are made and checked with. */
+export const RunTokenKey = z.string().min(32, 'must have 32 characters or more')
+
 /** Settings of every process: where its metrics are, and what it logs. */
 export const processSettings = {
   METRICS_ENABLED: Flag.default(true).meta({ path: 'prometheus.enabled', description: 'whether `/metrics` is served' }),
   METRICS_HOST: z.string().default('0.0.0.0').meta({ path: 'prometheus.host', description: 'address on which `/metrics` is served' }),
   METRICS_PORT: Port.default(8081).meta({ path: 'prometheus.port', description: 'port of `/metrics`; 0 takes any free one' }),
   LOG_LEVEL: z
-    .enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error')
+    .enum(LOG_LEVELS, 'must be debug, info, warn or error')
     .default('info')
     .meta({ path: 'log.level', description: 'least level that is logged; `debug` adds health checks' }),
 }

@@ -199,7 +199,8 @@ function scanPending(world: World): { stop(): Promise<string[]> } {
   const scan = async () => {
     while (!isStopped) {
       for (const { id, ageSeconds, reason } of await listPending(world)) {
-        if (ageSeconds > reasonWithinSeconds && !reason) silent.add(`run ${id} is pending for ${Math.round(ageSeconds)} s, and says nothing`)
+        if (ageSeconds > reasonWithinSeconds && !reason)
+          silent.add(`run ${id} is pending for ${Math.round(ageSeconds)} s, and says nothing`)
       }
       await delay(1000)
     }

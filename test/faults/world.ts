@@ -129,7 +129,11 @@ async function startDatabase(folder: string, stack: AsyncDisposableStack) {
   return { url: url.href, restart }
 }
 
-function createBridges(program: string, environment: Record<string, string>, { stack, deaths }: { stack: AsyncDisposableStack; deaths: string[] }) {
+function createBridges(
+  program: string,
+  environment: Record<string, string>,
+  { stack, deaths }: { stack: AsyncDisposableStack; deaths: string[] },
+) {
   const bridges: EntryProcess[] = []
   const killBridge = async (bridge: EntryProcess) => {
     bridges.splice(bridges.indexOf(bridge), 1)
