@@ -43,7 +43,7 @@ export async function startBuilt(folder: string, databaseUrl: string): Promise<B
     METRICS_PORT: '0',
   }
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [...FLAGS, join(folder, 'bin/functions.mjs')], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, [...FLAGS, join(folder, 'app/functions.mjs')], { env, stdio: ['ignore', 'ignore', 'inherit'] })
   const isReady = () =>
     fetch(`${url}/readyz`).then(
       ({ ok }) => ok,

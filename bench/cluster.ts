@@ -140,7 +140,7 @@ try {
     },
     NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=160',
   }
-  const start = () => startEntry(`${process.cwd()}/dist/bin/bridge.mjs`, environment)
+  const start = () => startEntry(`${process.cwd()}/dist/app/bridge.mjs`, environment)
   let bridge = await start()
   const namespaces = await Promise.all(Array.from({ length: 4 }, makeNamespace))
 

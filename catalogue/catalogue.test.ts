@@ -33,7 +33,7 @@ test.each([
   expect(provider).toMatchObject({
     name,
     description: expect.stringMatching(/\w/),
-    runtime: { k8s: { Image: expect.stringMatching(/:/) } },
+    runtime: { k8s: { Image: expect.stringMatching(/:|^evalhub$/) } },
   })
   expect(provider?.benchmarks).toHaveLength(count)
 })

@@ -106,16 +106,16 @@ describe('requests that are made from the API’s description', () => {
     const ids = await idsFor(call, path)
     const outside = callOn(app, { 'X-Tenant': tenant, 'X-User': 'ann' })
     const statuses = new Set<number>()
-    await fc.assert(
-      fc.asyncProperty(requestOf(path, operation, ids, kind === 'valid'), async ({ path: to, headers, body }) => {
-        const answer = await outside(method, `/${to}`, body === undefined ? undefined : JSON.stringify(body), headers)
-        statuses.add(answer.status)
-        expect(answer.status).toBeLessThan(500)
-        expectDescribed(operation, answer)
-      }),
-      { numRuns: 100 },
-    )
+    const property = fc.asyncProperty(requestOf(path, operation, ids, kind === 'valid'), async ({ path: to, headers, body }) => {
+      const answer = await outside(method, `/${to}`, body === undefined ? undefined : JSON.stringify(body), headers)
+      statuses.add(answer.status)
+      expect(answer.status).toBeLessThan(500)
+      expectDescribed(operation, answer)
+    })
+    await fc.assert(property, { numRuns: 100 })
     // What the description calls good is taken by each route at times, so more than refusals were compared.
-    if (kind === 'valid') expect([...statuses].filter((status) => status < 300)).not.toEqual([])
+    const isTaken = () => [...statuses].some((status) => status < 300)
+    for (let round = 0; kind === 'valid' && !isTaken() && round < 9; round++) await fc.assert(property, { numRuns: 100 })
+    if (kind === 'valid') expect(isTaken()).toBe(true)
   })
 })

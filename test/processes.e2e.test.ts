@@ -306,12 +306,12 @@ test('what is built migrates, answers with its documentation page, and runs the 
   try {
     await runEntry('local/build.ts', {}, [own])
     const DATABASE_URL = server.url
-    expect(await runEntry(`${own}/bin/migrate.mjs`, { DATABASE_URL })).toMatchObject({ code: 0, stderr: '' })
-    const functions = await start(`${own}/bin/functions.mjs`, { IDENTITY_MODE: 'none' })
+    expect(await runEntry(`${own}/app/migrate.mjs`, { DATABASE_URL })).toMatchObject({ code: 0, stderr: '' })
+    const functions = await start(`${own}/app/functions.mjs`, { IDENTITY_MODE: 'none' })
     for (const path of ['/readyz', '/openapi.yaml', '/docs', '/docs/swagger-ui-bundle.js'])
       expect((await fetch(urlOf(functions) + path)).status).toBe(200)
     expect((await fetch(`${urlOf(functions)}/api/v1/evaluations/providers/builtin`)).status).toBe(200)
-    const bridge = await start(`${own}/bin/bridge.mjs`, { IDENTITY_MODE: 'none', RUNTIME: 'local', DATA_DIR: join(own, 'data') })
+    const bridge = await start(`${own}/app/bridge.mjs`, { IDENTITY_MODE: 'none', RUNTIME: 'local', DATA_DIR: join(own, 'data') })
     await vi.waitFor(async () => expect((await fetch(String(bridge.ready.metrics_url).replace('metrics', 'readyz'))).status).toBe(200))
     expect(await bridge.stop()).toMatchObject({ code: 0, stderr: '' })
   } finally {

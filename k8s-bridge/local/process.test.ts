@@ -42,13 +42,15 @@ describe('startProcess', () => {
   })
 
   test('leads a group of its own, which is gone when the end is reported, background processes included', async () => {
-    const { pid, ended } = await start('sleep 100 & sleep 100 & echo started')
+    const { pid, ended } = await start('sleep 100 & sleep 100 & echo started; kill -STOP $$; echo ended')
 
+    await vi.waitFor(() => expect(written()).toBe('started\n'))
     expect(groupLives(pid)).toBe(true)
+    process.kill(pid, 'SIGCONT')
     await ended
 
     expect(groupLives(pid)).toBe(false)
-    expect(written()).toBe('started\n')
+    expect(written()).toBe('started\nended\n')
   })
 
   test('writes standard output and error to the one place, in order', async () => {

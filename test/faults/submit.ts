@@ -47,17 +47,15 @@ export async function listPending({ functionsUrl, tenants }: World): Promise<Pen
       return status === 200 ? (JSON.parse(text) as { items: Job[] }).items : []
     }),
   )
-  return lists
-    .flat()
-    .flatMap(({ resource, status }) =>
-      status.benchmarks
-        .filter((run) => run.status === 'pending')
-        .map((run) => ({
-          id: resource.id,
-          ageSeconds: (Date.now() - Date.parse(resource.created_at)) / 1000,
-          reason: run.warning_message?.message,
-        })),
-    )
+  return lists.flat().flatMap(({ resource, status }) =>
+    status.benchmarks
+      .filter((run) => run.status === 'pending')
+      .map((run) => ({
+        id: resource.id,
+        ageSeconds: (Date.now() - Date.parse(resource.created_at)) / 1000,
+        reason: run.warning_message?.message,
+      })),
+  )
 }
 
 type Job = {

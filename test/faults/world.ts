@@ -104,7 +104,7 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
 async function buildPrograms(folder: string): Promise<string> {
   const directory = join(folder, 'dist')
   await promisify(execFile)(process.execPath, [fileURLToPath(new URL('../../local/build.ts', import.meta.url)), directory])
-  return join(directory, 'bin')
+  return join(directory, 'app')
 }
 
 /** At one address, whatever happens to the server. */
