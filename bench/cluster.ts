@@ -32,7 +32,9 @@ const [bareCount, burst, steadySeconds] = [values.bare, values.burst, values.ste
 
 const config = readKubeConfig()
 const api = connectKubernetes(config)
-const image = { runtime: { k8s: { Image: 'localhost/adapter:1', CPURequest: '10m', CPULimit: '', MemoryRequest: '16Mi', MemoryLimit: '' } } }
+const image = {
+  runtime: { k8s: { Image: 'localhost/adapter:1', CPURequest: '10m', CPULimit: '', MemoryRequest: '16Mi', MemoryLimit: '' } },
+}
 const spec = specFor('', image)
 const sizes = (share: number, of: number[]) => of.toSorted((a, b) => a - b)[Math.floor(of.length * share)] ?? Number.NaN
 
@@ -94,7 +96,9 @@ async function burstRate(db: Pool, namespaces: string[], bridge: EntryProcess): 
   await until(async () => (await countQueued(db)) === 0)
   const rate = ((each * 20) / (performance.now() - startedAtMs)) * 1000
   const after = [usage(bridge.child.pid ?? 0), usage(apiServer)]
-  console.log(`CPU of the burst: bridge ${spent(before[0], after[0])} s, API server ${spent(before[1], after[1])} s; bridge ${after[0]?.mib} MiB, at most ${after[0]?.mibMax} MiB`)
+  console.log(
+    `CPU of the burst: bridge ${spent(before[0], after[0])} s, API server ${spent(before[1], after[1])} s; bridge ${after[0]?.mib} MiB, at most ${after[0]?.mibMax} MiB`,
+  )
   return rate
 }
 
@@ -127,8 +131,14 @@ const db = connect(postgres.url)
 try {
   await migrate(db)
   const environment = {
-    ...{ DATABASE_URL: postgres.url, RUNTIME: 'kubernetes', EVALHUB_IMAGE: 'localhost/evalhub:1', FUNCTIONS_URL: 'http://127.0.0.1:1' },
-    ...{ RUN_TOKEN_KEY: 'the key of this bench', RUNS_MAX: '100000', RUNS_PER_TENANT_MAX: '100000', KUBECONFIG: process.env.KUBECONFIG ?? '' },
+    DATABASE_URL: postgres.url,
+    RUNTIME: 'kubernetes',
+    EVALHUB_IMAGE: 'localhost/evalhub:1',
+    FUNCTIONS_URL: 'http://127.0.0.1:1',
+    RUN_TOKEN_KEY: 'the key of this bench',
+    RUNS_MAX: '100000',
+    RUNS_PER_TENANT_MAX: '100000',
+    KUBECONFIG: process.env.KUBECONFIG ?? '',
     NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=160',
   }
   const start = () => startEntry(`${process.cwd()}/dist/bin/bridge.mjs`, environment)
@@ -137,21 +147,27 @@ try {
 
   if (steadySeconds > 0) {
     const latencies = await steadyLatencies(db, namespaces[0]!, steadySeconds)
-    console.log(`submit to Job at 5 runs/s: p50 ${sizes(0.5, latencies).toFixed(0)} ms, p99 ${sizes(0.99, latencies).toFixed(0)} ms of ${latencies.length}`)
+    console.log(
+      `submit to Job at 5 runs/s: p50 ${sizes(0.5, latencies).toFixed(0)} ms, p99 ${sizes(0.99, latencies).toFixed(0)} ms of ${latencies.length}`,
+    )
   }
   if (bareCount > 0) {
     const one = await bareRate(namespaces[0]!, bareCount, 16)
     const ours = await burstRate(db, namespaces, bridge)
     const two = await bareRate(namespaces[0]!, bareCount, 16)
     const bare = (one + two) / 2
-    console.log(`launch rate: bridge ${ours.toFixed(1)}/s of ${burst}; bare client ${one.toFixed(1)}/s before and ${two.toFixed(1)}/s after; ratio ${(ours / bare).toFixed(2)}`)
+    console.log(
+      `launch rate: bridge ${ours.toFixed(1)}/s of ${burst}; bare client ${one.toFixed(1)}/s before and ${two.toFixed(1)}/s after; ratio ${(ours / bare).toFixed(2)}`,
+    )
   } else if (burst > 0) {
     console.log(`launch rate: bridge ${(await burstRate(db, namespaces, bridge)).toFixed(1)}/s of ${burst}`)
   }
 
   const idle = [usage(bridge.child.pid ?? 0), usage(apiServer)]
   await delay(20_000)
-  console.log(`CPU in 20 s after it: bridge ${spent(idle[0], usage(bridge.child.pid ?? 0))} s, API server ${spent(idle[1], usage(apiServer))} s; bridge ${usage(bridge.child.pid ?? 0)?.mib} MiB`)
+  console.log(
+    `CPU in 20 s after it: bridge ${spent(idle[0], usage(bridge.child.pid ?? 0))} s, API server ${spent(idle[1], usage(apiServer))} s; bridge ${usage(bridge.child.pid ?? 0)?.mib} MiB`,
+  )
 
   await submitSpecs(db, Array(200).fill(spec), { tenant: namespaces[1]! })
   await db.notify('evalhub_bridge', '')
@@ -162,8 +178,14 @@ try {
   const leased = await db<{ id: number }[]>`select id from evalhub.launch_queue where lease_holder is not null`
   bridge = await start()
   const ids = leased.map(({ id }) => id)
-  await until(async () => (await db`select from evalhub.launch_queue where id in (select jsonb_array_elements(${JSON.stringify(ids)}::text::jsonb)::bigint)`).length === 0)
-  console.log(`after a kill: ${ids.length} leased runs of the dead bridge are launched ${((performance.now() - killedAtMs) / 1000).toFixed(1)} s later`)
+  await until(
+    async () =>
+      (await db`select from evalhub.launch_queue where id in (select jsonb_array_elements(${JSON.stringify(ids)}::text::jsonb)::bigint)`)
+        .length === 0,
+  )
+  console.log(
+    `after a kill: ${ids.length} leased runs of the dead bridge are launched ${((performance.now() - killedAtMs) / 1000).toFixed(1)} s later`,
+  )
   bridge.child.kill('SIGTERM')
   await bridge.ended
   for (const name of namespaces) await api.core.deleteNamespace({ name })

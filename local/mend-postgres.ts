@@ -21,14 +21,21 @@ const REPAIRS = [
     const x = socket.write(chunk, fn)
 `,
   ],
-  ['    clearImmediate(nextWriteTimer)\n    if (socket) {', '    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    if (socket) {'],
-  ['    clearImmediate(nextWriteTimer)\n    socket.remove', '    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    socket.remove'],
+  [
+    '    clearImmediate(nextWriteTimer)\n    if (socket) {',
+    '    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    if (socket) {',
+  ],
+  [
+    '    clearImmediate(nextWriteTimer)\n    socket.remove',
+    '    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    socket.remove',
+  ],
 ] as const
 
 /** Throws if the driver is another one: then its new text is to be read, and this to be changed or removed. */
 export function mendConnection(text: string): string {
   return REPAIRS.reduce((mended, [broken, repaired]) => {
-    if (mended.split(broken).length !== 2) throw new Error(`The database driver has changed: local/mend-postgres.ts does not find ${JSON.stringify(broken)}`)
+    if (mended.split(broken).length !== 2)
+      throw new Error(`The database driver has changed: local/mend-postgres.ts does not find ${JSON.stringify(broken)}`)
     return mended.replace(broken, () => repaired)
   }, text)
 }

@@ -35,7 +35,11 @@ async function openIn(db: Db): Promise<string[]> {
  * Reads the whole history, of the database and of the cluster as it was recorded, and answers every sentence that is wrong about it. `removed` are the jobs
  * that were hard-deleted.
  */
-export async function checkHistory({ db, record, played }: World, submitted: readonly string[], removed: ReadonlySet<string>): Promise<string[]> {
+export async function checkHistory(
+  { db, record, played }: World,
+  submitted: readonly string[],
+  removed: ReadonlySet<string>,
+): Promise<string[]> {
   const runs = await db<Run[]>`
     select evaluation_id as id, tenant, run.state, attempt, (metrics ->> 'acc')::float8 as acc, settled_at is not null as is_settled
     from evalhub.runs as run join evalhub.evaluations as evaluation on evaluation.id = evaluation_id`
@@ -51,13 +55,18 @@ export async function checkHistory({ db, record, played }: World, submitted: rea
   for (const { id, state, is_settled } of runs) if (!isTerminal(state) || !is_settled) wrong.push(`run ${id} has not ended: ${state}`)
   for (const [name, jobs] of uids) if (jobs.length > 1) wrong.push(`${jobs.length} Jobs were made as ${name}`)
   for (const [name, own] of played.ran) if (own.size > 1) wrong.push(`${own.size} adapters ran as ${name}`)
-  wrong.push(...attempts.flatMap((attempt) => judgeAttempt(attempt, uids.get(`evalhub-${attempt.id}-0-${attempt.attempt}`)?.map(({ uid }) => uid) ?? [])))
+  wrong.push(
+    ...attempts.flatMap((attempt) =>
+      judgeAttempt(attempt, uids.get(`evalhub-${attempt.id}-0-${attempt.attempt}`)?.map(({ uid }) => uid) ?? []),
+    ),
+  )
   for (const [id, own] of Map.groupBy(steps, (step) => step.id)) wrong.push(...judgeSteps(id, own))
   const runOf = new Map(runs.map((run) => [run.id, run]))
   for (const { evaluationId, status, acc } of played.acknowledged) {
     const run = runOf.get(evaluationId)
     if (!run || status !== 'completed') continue
-    if (run.state !== 'completed' || run.acc !== acc) wrong.push(`result ${acc} of ${evaluationId} was acknowledged, and it is ${run.state} with ${run.acc}`)
+    if (run.state !== 'completed' || run.acc !== acc)
+      wrong.push(`result ${acc} of ${evaluationId} was acknowledged, and it is ${run.state} with ${run.acc}`)
   }
   return wrong
 }
@@ -70,7 +79,8 @@ function judgeAttempt({ id, attempt, object_uid, failure_class, is_ended }: Atte
   if (!is_ended) wrong.push(`attempt ${attempt} of ${id} is open`)
   if (attempt > 1) wrong.push(`run ${id} has attempt ${attempt}`)
   if (failure_class !== null && OURS.has(failure_class)) wrong.push(`attempt ${attempt} of ${id} is said to have ended as ${failure_class}`)
-  if (object_uid && !uids.includes(object_uid)) wrong.push(`attempt ${attempt} of ${id} is said to have been Job ${object_uid}, and was ${uids.join() || 'none'}`)
+  if (object_uid && !uids.includes(object_uid))
+    wrong.push(`attempt ${attempt} of ${id} is said to have been Job ${object_uid}, and was ${uids.join() || 'none'}`)
   return wrong
 }
 

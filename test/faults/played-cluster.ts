@@ -49,7 +49,9 @@ export function playCluster({ api, functionsUrl, workMsMax }: Options): PlayedCl
     await persist(() => endPod(api, job, pod, end.exitCode), isOver)
   }
   const track = (work: Promise<unknown>) => {
-    const tracked = work.catch((error: unknown) => console.error('the played cluster failed:', error)).finally(() => underWay.delete(tracked))
+    const tracked = work
+      .catch((error: unknown) => console.error('the played cluster failed:', error))
+      .finally(() => underWay.delete(tracked))
     underWay.add(tracked)
   }
   return {
@@ -65,7 +67,12 @@ export function playCluster({ api, functionsUrl, workMsMax }: Options): PlayedCl
       if (isNew && !state.isOver && !hasEnded(job)) track(play(job, state))
       if (!isGone && job.metadata?.deletionTimestamp !== undefined && !state.isLeaving) {
         state.isLeaving = true
-        track(persist(() => takeAway(api, job), () => isStopped))
+        track(
+          persist(
+            () => takeAway(api, job),
+            () => isStopped,
+          ),
+        )
       }
     },
     sweep: async (namespaces) => (await Promise.all(namespaces.map((namespace) => sweep(api, namespace)))).flat(),
@@ -76,7 +83,8 @@ export function playCluster({ api, functionsUrl, workMsMax }: Options): PlayedCl
   }
 }
 
-const hasEnded = ({ status }: V1Job) => (status?.conditions ?? []).some(({ type, status }) => ['Complete', 'Failed'].includes(type) && status === 'True')
+const hasEnded = ({ status }: V1Job) =>
+  (status?.conditions ?? []).some(({ type, status }) => ['Complete', 'Failed'].includes(type) && status === 'True')
 
 /** Until it works, or what it is for has gone: a controller never gives up. */
 async function persist<T>(act: () => Promise<T | undefined>, isOver: () => boolean): Promise<T | undefined> {
@@ -147,7 +155,8 @@ function unlessGone(error: { code?: number }): void {
 async function sweep({ core, batch }: KubernetesApi, namespace: string): Promise<string[]> {
   for (const job of (await batch.listNamespacedJob({ namespace })).items) {
     const isDue = hasEnded(job) && (job.spec?.ttlSecondsAfterFinished ?? Infinity) <= 3600
-    if (isDue) await batch.deleteNamespacedJob({ namespace, name: job.metadata!.name!, body: { propagationPolicy: 'Background' } }).catch(unlessGone)
+    if (isDue)
+      await batch.deleteNamespacedJob({ namespace, name: job.metadata!.name!, body: { propagationPolicy: 'Background' } }).catch(unlessGone)
   }
   const { items: jobs } = await batch.listNamespacedJob({ namespace })
   const uids = new Set(jobs.map(({ metadata }) => metadata?.uid))
@@ -162,7 +171,14 @@ async function sweep({ core, batch }: KubernetesApi, namespace: string): Promise
     ['Pod', pods.items],
   ] as const
   const left = kinds.flatMap(([kind, items]) =>
-    items.filter(({ metadata }) => !metadata?.ownerReferences?.length || metadata.ownerReferences.some(({ uid }) => uids.has(uid))).map(({ metadata }) => `${kind} ${metadata?.name}`),
+    items
+      .filter(({ metadata }) => !metadata?.ownerReferences?.length || metadata.ownerReferences.some(({ uid }) => uids.has(uid)))
+      .map(({ metadata }) => `${kind} ${metadata?.name}`),
   )
-  return [...jobs.map((job) => `Job ${job.metadata?.name}${hasEnded(job) ? ' (ended)' : ''}${job.metadata?.deletionTimestamp ? ' (leaving)' : ''}`), ...left]
+  return [
+    ...jobs.map(
+      (job) => `Job ${job.metadata?.name}${hasEnded(job) ? ' (ended)' : ''}${job.metadata?.deletionTimestamp ? ' (leaving)' : ''}`,
+    ),
+    ...left,
+  ]
 }

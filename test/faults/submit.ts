@@ -10,10 +10,18 @@ export async function submitJobs({ functionsUrl, tenants }: World, count: number
   return Promise.all(
     Array.from({ length: count }, async (_, at) => {
       const tenant = tenants[at % tenants.length] ?? ''
-      const body = { name: 'fault', model: { url: 'http://localhost:1/v1', name: 'm' }, benchmarks: [{ provider_id: 'player', id: 'short' }] }
+      const body = {
+        name: 'fault',
+        model: { url: 'http://localhost:1/v1', name: 'm' },
+        benchmarks: [{ provider_id: 'player', id: 'short' }],
+      }
       // One key a job: a submit whose answer is lost is no second job.
       const key = crypto.randomUUID()
-      const answer = await insist(functionsUrl + JOBS, { method: 'POST', headers: { 'idempotency-key': key, ...callerOf(tenant) }, body: JSON.stringify(body) })
+      const answer = await insist(functionsUrl + JOBS, {
+        method: 'POST',
+        headers: { 'idempotency-key': key, ...callerOf(tenant) },
+        body: JSON.stringify(body),
+      })
       if (answer.status !== 202) throw new Error(`A submit was answered ${answer.status}: ${answer.text}`)
       return { id: (JSON.parse(answer.text) as { resource: { id: string } }).resource.id, tenant }
     }),
@@ -22,7 +30,10 @@ export async function submitJobs({ functionsUrl, tenants }: World, count: number
 
 /** Takes a job back. 409: it had ended already. */
 export async function takeBack({ functionsUrl }: World, { id, tenant }: Submitted, isHard: boolean): Promise<void> {
-  const { status, text } = await insist(`${functionsUrl}${JOBS}/${id}?hard_delete=${isHard}`, { method: 'DELETE', headers: callerOf(tenant) })
+  const { status, text } = await insist(`${functionsUrl}${JOBS}/${id}?hard_delete=${isHard}`, {
+    method: 'DELETE',
+    headers: callerOf(tenant),
+  })
   if (![204, 200, 404, 409].includes(status)) throw new Error(`Taking a job back was answered ${status}: ${text}`)
 }
 
@@ -39,7 +50,11 @@ export async function listPending({ functionsUrl, tenants }: World): Promise<Pen
   return lists.flat().flatMap(({ resource, status }) =>
     status.benchmarks
       .filter((run) => run.status === 'pending')
-      .map((run) => ({ id: resource.id, ageSeconds: (Date.now() - Date.parse(resource.created_at)) / 1000, reason: run.warning_message?.message })),
+      .map((run) => ({
+        id: resource.id,
+        ageSeconds: (Date.now() - Date.parse(resource.created_at)) / 1000,
+        reason: run.warning_message?.message,
+      })),
   )
 }
 
