@@ -131,13 +131,14 @@ const db = connect(postgres.url)
 try {
   await migrate(db)
   const environment = {
-    ...{ DATABASE_URL: postgres.url, RUNTIME: 'kubernetes', EVALHUB_IMAGE: 'localhost/evalhub:1', FUNCTIONS_URL: 'http://127.0.0.1:1' },
-    ...{
-      RUN_TOKEN_KEY: 'the key of this bench',
-      RUNS_MAX: '100000',
-      RUNS_PER_TENANT_MAX: '100000',
-      KUBECONFIG: process.env.KUBECONFIG ?? '',
-    },
+    DATABASE_URL: postgres.url,
+    RUNTIME: 'kubernetes',
+    EVALHUB_IMAGE: 'localhost/evalhub:1',
+    FUNCTIONS_URL: 'http://127.0.0.1:1',
+    RUN_TOKEN_KEY: 'the key of this bench',
+    RUNS_MAX: '100000',
+    RUNS_PER_TENANT_MAX: '100000',
+    KUBECONFIG: process.env.KUBECONFIG ?? '',
     NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=160',
   }
   const start = () => startEntry(`${process.cwd()}/dist/app/bridge.mjs`, environment)

@@ -114,8 +114,9 @@ describe('requests that are made from the API’s description', () => {
     })
     await fc.assert(property, { numRuns: 100 })
     // What the description calls good is taken by each route at times, so more than refusals were compared.
+    if (kind === 'invalid') return
     const isTaken = () => [...statuses].some((status) => status < 300)
-    for (let round = 0; kind === 'valid' && !isTaken() && round < 9; round++) await fc.assert(property, { numRuns: 100 })
-    if (kind === 'valid') expect(isTaken()).toBe(true)
+    for (let round = 0; !isTaken() && round < 9; round++) await fc.assert(property, { numRuns: 100 })
+    expect(isTaken()).toBe(true)
   })
 })

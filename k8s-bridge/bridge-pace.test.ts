@@ -7,7 +7,11 @@ import { idleRuntime } from './test-runtime.ts'
 
 const objects = (count: number): LaunchedObject[] =>
   Array.from({ length: count }, () => ({
-    ...{ evaluationId: randomUUID(), benchmarkIndex: 0, attempt: 1, objectUid: randomUUID(), launchedAtMs: 0 },
+    evaluationId: randomUUID(),
+    benchmarkIndex: 0,
+    attempt: 1,
+    objectUid: randomUUID(),
+    launchedAtMs: 0,
     isSealed: true,
   }))
 

@@ -149,6 +149,21 @@ describe('the bridge on Kubernetes', () => {
     await becomes(db, id, { state: 'cancelled', is_settled: true })
   })
 
+  test('says that a quota has no room for a run, and launches it when there is some', async ({ db, api, tenant, start }) => {
+    const body = { metadata: { name: 'none' }, spec: { hard: { 'count/jobs.batch': '0' } } }
+    const quota = await api.core.createNamespacedResourceQuota({ namespace: tenant, body })
+    const status = { hard: { 'count/jobs.batch': '0' }, used: { 'count/jobs.batch': '0' } }
+    await api.core.replaceNamespacedResourceQuotaStatus({ namespace: tenant, name: 'none', body: { ...quota, status } })
+    await start()
+    const id = await submitSpecs(db, [spec], { tenant })
+    await signal(db)
+    const exceeded = expect.stringMatching(/exceeded quota: none/)
+    await vi.waitFor(async () => expect((await statusOf(db, tenant, id))?.warning_message?.message).toEqual(exceeded), { timeout: 10_000 })
+    expect(await storedRuns(db, id)).toMatchObject([{ state: 'pending', queued: 1 }])
+    await api.core.deleteNamespacedResourceQuota({ namespace: tenant, name: 'none' })
+    await jobOf(api, tenant, id)
+  })
+
   // Guarantee: a bridge that was away neither loses a run nor launches it twice.
   test('another bridge goes on where one has stopped', async ({ db, api, tenant, start }) => {
     const first = await start()

@@ -23,6 +23,10 @@ export type Fault = { name: string; strike(trouble: Trouble): Promise<void> }
 
 const soon = (maxMs: number) => delay(Math.random() * maxMs)
 
+async function killAll({ bridges, killBridge }: World): Promise<void> {
+  while (bridges.length > 0) await killBridge(bridges[0]!)
+}
+
 async function repeat({ points, next }: Trouble, strike: (at: number) => Promise<void>): Promise<void> {
   for (let at = 0; at < points; at++) {
     await next()
@@ -39,7 +43,7 @@ export const FAULTS: readonly Fault[] = [
     strike: (trouble) =>
       repeat(trouble, async () => {
         await soon(1500)
-        for (const bridge of [...trouble.bridges]) await trouble.killBridge(bridge)
+        await killAll(trouble)
         await trouble.startBridge()
       }),
   },
@@ -107,7 +111,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the clock of the bridge jumps by an hour, and back',
     strike: async (trouble) => {
-      for (const bridge of [...trouble.bridges]) await trouble.killBridge(bridge)
+      await killAll(trouble)
       const bridge = await trouble.startBridge({ NODE_OPTIONS: `--import=${CLOCK}`, CLOCK_JUMP_MS: '3600000' })
       await repeat(trouble, async () => {
         await soon(1000)
@@ -137,7 +141,7 @@ export const FAULTS: readonly Fault[] = [
       const killing = (async () => {
         for (let at = 0; at < trouble.points; at++) {
           await soon(1500)
-          for (const bridge of [...trouble.bridges]) await trouble.killBridge(bridge)
+          await killAll(trouble)
           await trouble.startBridge()
         }
       })()
@@ -171,15 +175,16 @@ export async function suffer(world: World, fault: Fault, { jobs, points }: Dose,
   const removed = new Set<string>()
   let left = jobs
   const next = async () => {
-    const share = await submitJobs(world, Math.min(left, Math.ceil(jobs / points)))
-    left -= share.length
+    const count = Math.min(left, Math.ceil(jobs / points))
+    left -= count
+    const share = await submitJobs(world, count)
     submitted.push(...share.map(({ id }) => id))
     return share
   }
   if (world.bridges.length === 0) await world.startBridge()
   const scan = scanPending(world)
   await fault.strike({ ...world, next, points, removed })
-  while (left > 0) await next()
+  while ((await next()).length > 0);
   world.proxy.handicap({})
   while (world.bridges.length > 1) await world.killBridge(world.bridges[0]!)
   try {
@@ -195,9 +200,9 @@ const reasonWithinSeconds = 30
 
 function scanPending(world: World): { stop(): Promise<string[]> } {
   const silent = new Set<string>()
-  let isStopped = false
+  const stopping = new AbortController()
   const scan = async () => {
-    while (!isStopped) {
+    while (!stopping.signal.aborted) {
       for (const { id, ageSeconds, reason } of await listPending(world)) {
         if (ageSeconds > reasonWithinSeconds && !reason)
           silent.add(`run ${id} is pending for ${Math.round(ageSeconds)} s, and says nothing`)
@@ -208,7 +213,7 @@ function scanPending(world: World): { stop(): Promise<string[]> } {
   const ended = scan()
   return {
     async stop() {
-      isStopped = true
+      stopping.abort()
       await ended
       return [...silent]
     },

@@ -80,9 +80,11 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
   const deaths: string[] = []
   let isStopping = false
   stack.defer(() => void (isStopping = true))
-  void functions.ended.then(({ code, stderr }) => {
+  const noteDeath = async () => {
+    const { code, stderr } = await functions.ended
     if (!isStopping) deaths.push(`the functions ended by themselves with ${code}: ${stderr}`)
-  })
+  }
+  void noteDeath()
   const functionsUrl = String(functions.ready.url)
   const played = playCluster({ api, functionsUrl, workMsMax })
   stack.defer(() => played.stop())
@@ -90,11 +92,23 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
   stack.defer(() => record.stop())
   const bridgeEnvironment = {
     ...environment,
-    ...{ RUNTIME: 'kubernetes', KUBECONFIG: throughProxy, EVALHUB_IMAGE: 'localhost/evalhub:1', FUNCTIONS_URL: functionsUrl },
+    RUNTIME: 'kubernetes',
+    KUBECONFIG: throughProxy,
+    EVALHUB_IMAGE: 'localhost/evalhub:1',
+    FUNCTIONS_URL: functionsUrl,
   }
   const bridges = createBridges(join(programs, 'bridge.mjs'), bridgeEnvironment, { stack, deaths })
   return {
-    ...{ db, api, proxy, cluster, record, played, functionsUrl, tenants: TENANTS, deaths, ...bridges },
+    db,
+    api,
+    proxy,
+    cluster,
+    record,
+    played,
+    functionsUrl,
+    tenants: TENANTS,
+    deaths,
+    ...bridges,
     restartDatabase: database.restart,
     stop: () => stack.disposeAsync(),
   }
@@ -141,12 +155,14 @@ function createBridges(
     await bridge.ended
   }
   stack.defer(async () => void (await Promise.all([...bridges].map(killBridge))))
+  const noteDeath = async (bridge: EntryProcess) => {
+    const { code, stderr } = await bridge.ended
+    if (bridges.includes(bridge)) deaths.push(`a bridge ended by itself with ${code}: ${stderr}`)
+  }
   const startBridge = async (more: Record<string, string> = {}) => {
     const bridge = await startEntry(program, { ...environment, ...more })
     bridges.push(bridge)
-    void bridge.ended.then(({ code, stderr }) => {
-      if (bridges.includes(bridge)) deaths.push(`a bridge ended by itself with ${code}: ${stderr}`)
-    })
+    void noteDeath(bridge)
     return bridge
   }
   return { bridges, startBridge, killBridge }
