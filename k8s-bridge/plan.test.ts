@@ -57,6 +57,11 @@ const waited = (sinceSecondsAgo: number) => ({ kind: 'quota', message: 'No room.
 const STARTING = 'The adapter has been started and has not reported yet.'
 const verdict = { primary_score: 0.1, primary_score_metric: 'acc', threshold: 0.5, pass: true }
 
+// It used to be taken for one that is just over, for as long as the clock was behind.
+test('an end that lies ahead by a clock that is behind is an end', () => {
+  expect(done({ runs: [run()], objects: [object(exited(-3600, 0))] })).toEqual(['conclude'])
+})
+
 describe('plan', () => {
   test.each<[string, UnsettledRun, LaunchedObject | undefined, string[]]>([
     ['lets a run go on', run(), object(), []],

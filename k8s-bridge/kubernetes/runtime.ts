@@ -73,8 +73,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       seen = jobsOf(view.attempts())
       logs.follow([...seen.values()])
       // What was launched is told by wall clocks; one that jumps moves no deadline, which the database keeps.
-      const offsetMs = performance.now() - Date.now()
-      return Array.from(seen.values(), (shown) => launchedObject(shown, waitLimits, (ms) => ms + offsetMs))
+      const nowMs = performance.now()
+      const offsetMs = nowMs - Date.now()
+      return Array.from(seen.values(), (shown) => launchedObject(shown, waitLimits, (ms) => Math.min(ms + offsetMs, nowMs)))
     },
     absence: (run) => (isTooEarly(run) ? 'unknown' : VANISHED),
     end(attempt, toBeSeen) {
