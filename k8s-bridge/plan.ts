@@ -80,12 +80,8 @@ const conclude = (run: UnsettledRun, end: RunEnd, { object, isLost = false }: { 
 function underWay(run: UnsettledRun, object: LaunchedObject, picture: Picture): Action[] {
   if (hasEnded(object)) {
     const { atMs, reportGraceMs, outcome } = object.end
-<<<<<<< HEAD
-    return picture.nowMs - atMs < reportGraceMs ? [] : [conclude(run, outcome, { object })]
-=======
     // A clock that is behind the platform's sees an end that is yet to come.
-    return Math.max(0, picture.nowMs - atMs) < reportGraceMs ? [] : [conclude(run, outcome, object)]
->>>>>>> refs/heads/faults
+    return Math.max(0, picture.nowMs - atMs) < reportGraceMs ? [] : [conclude(run, outcome, { object })]
   }
   // First the words; the next pass sends the signal. What the adapter says about being ended comes too late.
   if (isOverdue(run, picture)) return [conclude(run, deadlineOf(run))]
