@@ -70,8 +70,21 @@ const test = base
   .extend('bridge', async ({ api, own, tenant, connectAs }, { onCleanup }) => {
     onCleanup(await applyRbac(api, 'base/rbac.yaml', { own, target: own }))
     await applyRbac(api, 'tenant/bridge-role-binding.yaml', { own, target: tenant })
-    return connectAs(own, 'evalhub-bridge')
+    const bridge = await connectAs(own, 'evalhub-bridge')
+    // The API server learns of new bindings a moment after it has stored them.
+    await vi.waitFor(async () =>
+      expect([await may(bridge, '', 'watch', 'pods'), await may(bridge, tenant, 'get', 'secrets')]).toEqual([true, true]),
+    )
+    return bridge
   })
+
+async function may({ config }: KubernetesApi, namespace: string, verb: string, resource: string, group = ''): Promise<boolean | undefined> {
+  const [name, subresource] = resource.split('/')
+  const resourceAttributes = { namespace, verb, group, resource: name!, ...(subresource && { subresource }) }
+  const reviews = config.makeApiClient(AuthorizationV1Api)
+  const { status } = await reviews.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } })
+  return status?.allowed
+}
 
 const image = { runtime: { k8s: { Image: 'localhost/adapter:1', CPURequest: '', CPULimit: '', MemoryRequest: '', MemoryLimit: '' } } }
 
@@ -129,28 +142,21 @@ describe('the bridge with the rights of infra/kubernetes', () => {
   })
 
   test('may do what it does, and nothing else', async ({ own, tenant, bridge }) => {
-    const reviews = bridge.config.makeApiClient(AuthorizationV1Api)
-    const may = async (namespace: string, verb: string, resource: string, group = '') => {
-      const [name, subresource] = resource.split('/')
-      const resourceAttributes = { namespace, verb, group, resource: name!, ...(subresource && { subresource }) }
-      const { status } = await reviews.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } })
-      return status?.allowed
-    }
     for (const namespace of [own, tenant]) {
-      expect(await may(namespace, 'list', 'secrets')).toBe(false)
-      expect(await may(namespace, 'watch', 'configmaps')).toBe(false)
-      expect(await may(namespace, 'create', 'pods')).toBe(false)
-      expect(await may(namespace, 'create', 'pods/exec')).toBe(false)
-      expect(await may(namespace, 'update', 'secrets')).toBe(false)
-      expect(await may(namespace, 'delete', 'secrets')).toBe(false)
-      expect(await may(namespace, 'create', 'rolebindings', 'rbac.authorization.k8s.io')).toBe(false)
-      expect(await may(namespace, 'create', 'serviceaccounts/token')).toBe(false)
-      expect(await may(namespace, 'watch', 'pods')).toBe(true)
+      expect(await may(bridge, namespace, 'list', 'secrets')).toBe(false)
+      expect(await may(bridge, namespace, 'watch', 'configmaps')).toBe(false)
+      expect(await may(bridge, namespace, 'create', 'pods')).toBe(false)
+      expect(await may(bridge, namespace, 'create', 'pods/exec')).toBe(false)
+      expect(await may(bridge, namespace, 'update', 'secrets')).toBe(false)
+      expect(await may(bridge, namespace, 'delete', 'secrets')).toBe(false)
+      expect(await may(bridge, namespace, 'create', 'rolebindings', 'rbac.authorization.k8s.io')).toBe(false)
+      expect(await may(bridge, namespace, 'create', 'serviceaccounts/token')).toBe(false)
+      expect(await may(bridge, namespace, 'watch', 'pods')).toBe(true)
     }
-    expect(await may(tenant, 'get', 'secrets')).toBe(true)
+    expect(await may(bridge, tenant, 'get', 'secrets')).toBe(true)
     // Not a tenant: no role is bound there.
-    expect(await may(own, 'get', 'secrets')).toBe(false)
-    expect(await may(own, 'create', 'jobs', 'batch')).toBe(false)
+    expect(await may(bridge, own, 'get', 'secrets')).toBe(false)
+    expect(await may(bridge, own, 'create', 'jobs', 'batch')).toBe(false)
     await expect(bridge.core.listNamespacedSecret({ namespace: tenant })).rejects.toThrow(/forbidden/)
   })
 })
