@@ -32,6 +32,8 @@ export const test = base
   .extend('db', { scope: 'file' }, async ({ databaseUrl }, { onCleanup }) => {
     const db = connect(databaseUrl)
     onCleanup(() => db.end())
+    // A hub of its own: bridges of several files may share a cluster.
+    await db`update evalhub.hub set id = gen_random_uuid()`
     return db
   })
   // oxlint-disable-next-line no-empty-pattern -- vitest reads from the pattern what a fixture needs

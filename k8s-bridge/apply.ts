@@ -5,6 +5,7 @@ import { recordEvent, recordProgress } from '#db/commands/record-event.ts'
 import { settleRuns, type SettledRun } from '#db/commands/settle-run.ts'
 import type { Pool } from '#db/client.ts'
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import { attemptKey } from '#shared/domain/attempt-key.ts'
 import { HubError } from '#shared/errors.ts'
 import type { Action } from './plan.ts'
 import type { LaunchedObject, Runtime } from './runtime.ts'
@@ -68,7 +69,7 @@ async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object,
   const words = object && (await runtime.lastWords(object))
   for (const event of words?.events ?? []) await tell(db, run, event, now)
   if (isLost) await runtime.salvage(run)
-  await concludeAttempt(db, { ...keyOf(run), ...(words?.outcome ?? end), isDisrupted }, now)
+  await concludeAttempt(db, { ...attemptKey(run), ...(words?.outcome ?? end), isDisrupted }, now)
 }
 
 type Event = Parameters<typeof recordEvent>[2]['event']
@@ -92,7 +93,7 @@ async function cleanUp({ runtime, holder, onError }: Hands, { run, object }: Of<
   if (isTakenBack) await runtime.removeFiles(run.evaluationId, run.benchmarkIndex).catch(onError)
   const launch = launchOf(run, object, holder)
   const exitCode = object?.end?.outcome.exitCode
-  return { ...keyOf(run), ...(launch && { launch }), ...(exitCode !== undefined && { exitCode }) }
+  return { ...attemptKey(run), ...(launch && { launch }), ...(exitCode !== undefined && { exitCode }) }
 }
 
 function launchOf(run: UnsettledRun, object: LaunchedObject | undefined, holder: string): SettledRun['launch'] {
@@ -101,5 +102,3 @@ function launchOf(run: UnsettledRun, object: LaunchedObject | undefined, holder:
   const { objectUid, secondsAgo } = run.launch
   return { holder: run.launch.holder, objectUid: objectUid ?? '', secondsAgo }
 }
-
-const keyOf = ({ evaluationId, benchmarkIndex, attempt }: UnsettledRun) => ({ evaluationId, benchmarkIndex, attempt })

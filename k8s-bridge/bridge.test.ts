@@ -264,7 +264,7 @@ describe('a run that was cancelled or deleted', () => {
 
     const pids = existsSync(`${directory}/pid`) ? (await readFile(`${directory}/pid`, 'utf8')).trim().split('\n') : []
     await vi.waitFor(async () => expect((await Promise.all(pids.map(isAlive))).includes(true)).toBe(false))
-    expect(await readdir(join(directory, 'jobs')).catch(() => [])).toEqual([])
+    await vi.waitFor(async () => expect(await readdir(join(directory, 'jobs')).catch(() => [])).toEqual([]))
     expect(errors).toEqual([])
   })
 

@@ -5,7 +5,7 @@ import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { listPurgeableEvaluations } from '#db/queries/deleted-evaluations.ts'
 import type { ObserverLock } from '#db/observer-lock.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
-import type { AttemptKey } from '#shared/domain/attempt-key.ts'
+import { attemptKey, attemptName } from '#shared/domain/attempt-key.ts'
 import { apply, type Hands } from './apply.ts'
 import { createLauncher, type OnLaunch } from './launch-due.ts'
 import { startLoop } from './loop.ts'
@@ -130,15 +130,12 @@ function createReconciler(hands: Hands): () => Promise<number> {
     const everyLaunched = (objects?.length ?? 0) <= alwaysMax || nowMs - everyLaunchedAtMs >= everyLaunchedMs
     if (everyLaunched) everyLaunchedAtMs = nowMs
     const asked = (objects ?? []).filter(({ end, isSealed }) => !isSealed && (everyLaunched || end))
-    const runs = await listUnsettledRuns(db, { present: asked.map(keyOf), limit: endedMax, everyLaunched })
-    const known = new Set([...asked, ...runs].map(textOf))
-    await apply(hands, plan({ runs, objects: objects?.filter((object) => known.has(textOf(object))), nowMs, runtime }))
+    const runs = await listUnsettledRuns(db, { present: asked.map(attemptKey), limit: endedMax, everyLaunched })
+    const known = new Set([...asked, ...runs].map(attemptName))
+    await apply(hands, plan({ runs, objects: objects?.filter((object) => known.has(attemptName(object))), nowMs, runtime }))
     return objects?.length ?? 0
   }
 }
-
-const keyOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => ({ evaluationId, benchmarkIndex, attempt })
-const textOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey) => `${evaluationId}/${benchmarkIndex}/${attempt}`
 
 /** Files before rows: if it is interrupted, the rows are found again. Files that cannot be removed are told and left. */
 async function purge({ db, runtime, onError }: Hands): Promise<void> {

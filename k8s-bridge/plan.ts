@@ -1,7 +1,7 @@
 import type { WaitingRun } from '#db/commands/note-waiting.ts'
 import type { StartedAttempt } from '#db/commands/note-start.ts'
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
-import type { AttemptKey } from '#shared/domain/attempt-key.ts'
+import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import { isTerminal } from '#shared/models/states.ts'
 import type { EndedObject, LaunchedObject, Mark, RunEnd, Runtime } from './runtime.ts'
 
@@ -37,11 +37,11 @@ export type Action =
  */
 export function plan(picture: Picture): Action[] {
   if (!picture.objects) return blind(picture)
-  const objects = new Map(picture.objects.map((object) => [keyOf(object), object]))
+  const objects = new Map(picture.objects.map((object) => [attemptName(object), object]))
   const runs = new Set(picture.runs.map(runKeyOf))
   const wanted = new Set<LaunchedObject>()
   const forRuns = picture.runs.flatMap((run) => {
-    const object = objects.get(keyOf(run))
+    const object = objects.get(attemptName(run))
     if (!object) return withoutObject(run, picture)
     if (!isTerminal(run.state) && isOther(run, object)) return []
     wanted.add(object)
@@ -58,7 +58,6 @@ const blind = (picture: Picture) =>
   picture.runs.filter((run) => !isTerminal(run.state) && isOverdue(run, picture)).map((run) => conclude(run, deadlineOf(run)))
 
 const runKeyOf = ({ evaluationId, benchmarkIndex }: Omit<AttemptKey, 'attempt'>) => `${evaluationId}/${benchmarkIndex}`
-const keyOf = (key: AttemptKey) => `${runKeyOf(key)}/${key.attempt}`
 
 /** Something else was recorded as launched for the attempt: this one is nobody's. */
 const isOther = ({ launch }: UnsettledRun, { objectUid }: LaunchedObject) =>

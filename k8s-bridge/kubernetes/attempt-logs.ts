@@ -2,12 +2,12 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Pool } from '#db/client.ts'
 import { findLastChunks } from '#db/queries/last-chunks.ts'
-import type { AttemptKey } from '#shared/domain/attempt-key.ts'
+import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import { secretsToHide } from '../redact.ts'
 import { answerOf } from './api-answer.ts'
 import type { KubernetesApi } from './api.ts'
 import type { LogShipper } from './logs.ts'
-import { nameOf, type ObservedJob } from './observe.ts'
+import { type ObservedJob } from './observe.ts'
 import type { SeenPod } from './seen-objects.ts'
 
 /** The logs of attempts, as the runtime needs them. */
@@ -33,13 +33,13 @@ const decompress = promisify(gunzip)
 const lastBytes = 64 * 1024
 
 export function createAttemptLogs({ db, api, shipper, onError }: Options): AttemptLogs {
-  /** What must not be shown, by `nameOf` the attempt; read once, when its pod has begun. */
+  /** What must not be shown, by `attemptName`; read once, when its pod has begun. */
   const secrets = new Map<string, Promise<Buffer[]>>()
-  /** Versions of what was handed on, by `nameOf` the attempt. */
+  /** Versions of what was handed on, by `attemptName`. */
   const told = new Map<string, string>()
 
   const secretsOf = (shown: ObservedJob, pod: SeenPod) => {
-    const name = nameOf(shown.job)
+    const name = attemptName(shown.job)
     const known = secrets.get(name) ?? readSecrets(api, pod)
     secrets.set(name, known)
     known.catch(() => secrets.delete(name))
@@ -61,7 +61,7 @@ export function createAttemptLogs({ db, api, shipper, onError }: Options): Attem
       const present = new Set<string>()
       for (const shown of attempts) {
         if (shown.job.isSealed) continue
-        const name = nameOf(shown.job)
+        const name = attemptName(shown.job)
         present.add(name)
         const version = versionOf(shown)
         if (told.get(name) === version) continue

@@ -1,4 +1,4 @@
-import type { AttemptKey } from '#shared/domain/attempt-key.ts'
+import { attemptName } from '#shared/domain/attempt-key.ts'
 import type { LaunchedObject, Mark } from '../runtime.ts'
 import { seenOf, type Ended, type SeenAttempt, type Shown, type Wait, type WaitLimits } from './outcome.ts'
 import type { ShownAttempt } from './cluster-view.ts'
@@ -7,12 +7,9 @@ import type { SeenJob, SeenPod } from './seen-objects.ts'
 /** An attempt whose Job is there. */
 export type ObservedJob = Shown & { job: SeenJob }
 
-/** Names an attempt in this process. */
-export const nameOf = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey): string => `${evaluationId}/${benchmarkIndex}/${attempt}`
-
-/** The Jobs that are there, by `nameOf` their attempt. What a Job has left behind goes with it, and is nobody's. */
+/** The Jobs that are there, by `attemptName`. What a Job has left behind goes with it, and is nobody's. */
 export function jobsOf(attempts: Iterable<ShownAttempt>): Map<string, ObservedJob> {
-  return new Map(Array.from(attempts).flatMap(({ shown, ...key }) => (shown.job ? [[nameOf(key), { ...shown, job: shown.job }]] : [])))
+  return new Map(Array.from(attempts).flatMap(({ shown, ...key }) => (shown.job ? [[attemptName(key), { ...shown, job: shown.job }]] : [])))
 }
 
 const MARKS: ReadonlySet<string> = new Set<Mark>(['Pending', 'Running', 'Completed', 'Failed', 'ThresholdViolated'])

@@ -1,6 +1,6 @@
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import type { FailureClass } from '#shared/domain/failure-class.ts'
-import { jobName, type AttemptKey } from '#shared/domain/attempt-key.ts'
+import { attemptName, jobName, type AttemptKey } from '#shared/domain/attempt-key.ts'
 import { decode } from '#shared/decode.ts'
 import { readLastWords } from '#shared/domain/last-words.ts'
 import { HubError } from '#shared/errors.ts'
@@ -15,7 +15,7 @@ import { viewCluster, type ClusterView } from './cluster-view.ts'
 import { findJobUid, isLeaving, markJob, removeJob, removePods, sealJob } from './job-actions.ts'
 import { launch } from './launch.ts'
 import type { AttemptLogs } from './attempt-logs.ts'
-import { jobsOf, launchedObject, nameOf, type ObservedJob } from './observe.ts'
+import { jobsOf, launchedObject, type ObservedJob } from './observe.ts'
 import type { SeenEnd, WaitLimits } from './outcome.ts'
 import { refusalOf } from './refusal.ts'
 import type { KubernetesSettings } from './settings.ts'
@@ -43,11 +43,11 @@ const absentAfterSeconds = 10
 export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runtime {
   const { api, settings, logs, limits, waitLimits, onError } = options
   let view: ClusterView | undefined
-  /** Of the last look, by `nameOf` their attempt. */
+  /** Of the last look, by `attemptName`. */
   let seen = new Map<string, ObservedJob>()
   const ending = createEnding(api, onError)
 
-  const find = (attempt: AttemptKey) => seen.get(nameOf(attempt))
+  const find = (attempt: AttemptKey) => seen.get(attemptName(attempt))
   return {
     limits,
     triesMax: Infinity,
@@ -90,9 +90,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     async release(object, isKept) {
       const shown = find(object)
       if (!shown) return
-      if (!isKept) return removeJob(api, shown)
-      await logs.finish(shown)
-      await sealJob(api, shown.job)
+      // The log of a run that is gone has no place any more.
+      await logs.finish(shown).catch(isKept ? rethrow : onError)
+      await (isKept ? sealJob(api, shown.job) : removeJob(api, shown))
     },
     async salvage(run) {
       const uid = await findJobUid(api, namespaceOf(run, settings), jobName(run))
@@ -107,6 +107,10 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       await logs.close()
     },
   }
+}
+
+const rethrow = (error: unknown) => {
+  throw error
 }
 
 const isOf = (job: AttemptKey, evaluationId: string, index: number | undefined) =>

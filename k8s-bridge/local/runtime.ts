@@ -100,12 +100,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
       void watchEnd(started, claim.spec.benchmark_id)
       return { objectUid: uidOf(started) }
     },
-    observe: () =>
-      [...live.values()].map((entry) => {
-        const { key, launchedAtMs, end } = entry
-        const started = { atMs: launchedAtMs, node: options.node, resources: {} }
-        return { ...key, objectUid: uidOf(entry), launchedAtMs, started, ...(end && { end }) }
-      }),
+    observe: () => [...live.values()].map((entry) => shownAs(entry, options.node)),
     absence: (run) => absenceOf(run, options.holder, performance.now() - startedAtMs),
     mark: () => Promise.resolve(),
     async lastWords(object) {
@@ -113,12 +108,15 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
       return { events: [], outcome: object.end.outcome }
     },
     end: (attempt) => find(attempt)?.process.end(graceMs),
-    async release(attempt) {
+    async release(attempt, isKept) {
       const entry = find(attempt)
       if (!entry) return
-      await entry.tail.finish()
+      // The log of a run that is gone has no place any more.
+      await entry.tail.finish().catch(isKept ? rethrow : onError)
       live.delete(keyOf(attempt))
       await entry.log.close()
+      // Launched while its run was taken back: the files came after those of the run were removed.
+      if (!isKept) await removeFiles(baseDirectory, attempt.evaluationId, String(attempt.benchmarkIndex))
     },
     salvage: (run) => salvage(options, run),
     removeFiles: (evaluationId, index) => removeFiles(baseDirectory, evaluationId, index?.toString()),
@@ -128,6 +126,12 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
       live.clear()
     },
   }
+}
+
+function shownAs(entry: Live, node: string): LaunchedObject {
+  const { key, launchedAtMs, end } = entry
+  const started = { atMs: launchedAtMs, node, resources: {} }
+  return { ...key, objectUid: uidOf(entry), launchedAtMs, started, ...(end && { end }) }
 }
 
 async function endAll(entries: readonly Live[], { graceMs = 3000, onError }: LocalRuntimeOptions): Promise<void> {
@@ -152,6 +156,10 @@ function absenceOf({ launch }: UnsettledRun, holder: string, aliveMs: number): R
   const uid = launch?.objectUid ?? ''
   const isLeaving = uid.startsWith(uidPrefix) && groupExists(Number(uid.slice(uidPrefix.length))) && aliveMs < leftoverMs
   return isElsewhere || isLeaving ? 'unknown' : HUB_RESTARTED
+}
+
+const rethrow = (error: unknown) => {
+  throw error
 }
 
 const uidPrefix = 'pid:'

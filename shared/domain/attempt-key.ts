@@ -7,6 +7,9 @@ export type AttemptKey = {
   attempt: number
 }
 
+/** Of something that names an attempt, the name alone. */
+export const attemptKey = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey): AttemptKey => ({ evaluationId, benchmarkIndex, attempt })
+
 /** An attempt as text, to find it by. */
 export const attemptName = ({ evaluationId, benchmarkIndex, attempt }: AttemptKey): string => `${evaluationId}/${benchmarkIndex}/${attempt}`
 
