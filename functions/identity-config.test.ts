@@ -30,9 +30,10 @@ test.for([
   ['one that only looks like this machine', { ...OIDC, OIDC_JWKS_URL: 'http://localhost@issuer.example' }, 'OIDC_JWKS_URL'],
   ['an issuer that is no URL', { ...OIDC, OIDC_ISSUER: 'nonsense' }, 'OIDC_ISSUER'],
   ['keys in a file', { ...OIDC, OIDC_JWKS_URL: 'file:///keys' }, 'OIDC_JWKS_URL'],
-] as const)('%s is refused by name', ([, env, name]) => {
+] as const)('%s is refused by name, in words for an operator', ([, env, name]) => {
   const { error } = IdentityConfig.safeParse(env)
   expect(error?.issues.map(({ path }) => path.join('.'))).toEqual([name])
+  expect(error?.issues[0]?.message).toMatch(/^(is|must) /)
 })
 
 test('an issuer on this machine may speak plain HTTP', () => {

@@ -11,7 +11,7 @@ function isSafe(text: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.has(hostname))
 }
 
-const SafeUrl = z.string().refine(isSafe, 'must be an https URL, or an http one of this machine')
+const SafeUrl = z.string('is required: the address of the issuer').refine(isSafe, 'must be an https URL, or an http one of this machine')
 
 /** The environment of mode `none` reads no other setting. */
 const None = z
@@ -27,7 +27,7 @@ const Oidc = z
     IDENTITY_MODE: z.literal('oidc'),
     RUN_TOKEN_KEY: RunTokenKey,
     OIDC_ISSUER: SafeUrl,
-    OIDC_AUDIENCE: z.string().min(1),
+    OIDC_AUDIENCE: z.string('is required: what tokens for this hub name as their audience').min(1, 'must not be empty'),
     OIDC_JWKS_URL: SafeUrl.optional(),
     OIDC_USER_CLAIM: z.string().min(1).default('sub'),
     OIDC_TENANT_CLAIM: z.string().min(1).default('tenants'),
@@ -47,4 +47,4 @@ const Oidc = z
   }))
 
 /** Environment → `Identity`. The mode has no default: a hub that nobody guards must be asked for by name. */
-export const IdentityConfig = z.discriminatedUnion('IDENTITY_MODE', [None, Headers, Oidc])
+export const IdentityConfig = z.discriminatedUnion('IDENTITY_MODE', [None, Headers, Oidc], 'is required, and must be none, headers or oidc')
