@@ -55,7 +55,9 @@ export const Names = z.string().transform((text) =>
 )
 
 /** Key that run tokens are made and checked with. */
-export const RunTokenKey = z.string('is required: 32 random characters or more, the same for functions and bridge').min(32, 'must have 32 characters or more')
+export const RunTokenKey = z
+  .string('is required: 32 random characters or more, the same for functions and bridge')
+  .min(32, 'must have 32 characters or more')
 
 /** Settings of every process: where its metrics are, and what it logs. */
 export const processSettings = {
