@@ -1,13 +1,13 @@
 import type { CollectionConfig } from '#shared/models/collection.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { ProviderConfig } from '#shared/models/provider.ts'
-import { notFound } from '#shared/errors.ts'
+import { notFound, type HubError } from '#shared/errors.ts'
 import type { Db, Pool } from './client.ts'
 import { cancelEvaluation, deleteEvaluation } from './commands/cancel-evaluation.ts'
 import { changeCollection, changeProvider, deleteCollection, deleteProvider } from './commands/change-catalogue.ts'
 import { claimKey, findKeyed, removeExpiredKeys, type Idempotency } from './commands/claim-key.ts'
 import { createEvaluations, type NewEvaluation } from './commands/create-evaluation.ts'
-import { recordEvent, recordProgress, type RunEvent } from './commands/record-event.ts'
+import { recordDecisive, recordGathered, recordProgress, type RunEvent, type TimedEvent } from './commands/record-event.ts'
 import { createCollection } from './commands/save-collection.ts'
 import { createProvider } from './commands/save-provider.ts'
 import { gather } from './gather.ts'
@@ -48,6 +48,11 @@ export function openStore(db: Pool): Store {
   const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events), {
     keyOf: ({ evaluationId, event }) => `${evaluationId.toLowerCase()}/${event.benchmark_index}`,
   })
+  const writeDecisive = gather<TimedEvent, HubError | undefined>((events) => recordDecisive(db, events), {
+    // Each brings all runs of its job, and results.
+    maxRows: 32,
+    keyOf: ({ runEvent }) => runEvent.evaluationId.toLowerCase(),
+  })
   const notify = gather<undefined, undefined>(async (rows) => {
     await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
     return rows
@@ -56,7 +61,7 @@ export function openStore(db: Pool): Store {
     db,
     resolve: gather((questions) => resolve(db, questions)),
     create: gather((inputs) => createEvaluations(db, inputs)),
-    recordEvent: (event, now) => recordEvent(db, writeProgress, event, now),
+    recordEvent: (event, now) => recordGathered({ writeProgress, writeDecisive }, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
     // A poll makes up for one that is lost, so its failure is nobody's.
     notifyBridge: () => void notify(undefined).catch(() => undefined),

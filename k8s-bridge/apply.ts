@@ -1,7 +1,7 @@
 import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { noteStart } from '#db/commands/note-start.ts'
 import { noteWaiting } from '#db/commands/note-waiting.ts'
-import { recordEvent, recordProgress } from '#db/commands/record-event.ts'
+import { recordEvent } from '#db/commands/record-event.ts'
 import { settleRuns, type SettledRun } from '#db/commands/settle-run.ts'
 import type { Pool } from '#db/client.ts'
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
@@ -72,12 +72,11 @@ async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object,
   await concludeAttempt(db, { ...attemptKey(run), ...(words?.outcome ?? end), isDisrupted }, now)
 }
 
-type Event = Parameters<typeof recordEvent>[2]['event']
+type Event = Parameters<typeof recordEvent>[1]['event']
 
 async function tell(db: Pool, { evaluationId, attempt }: UnsettledRun, event: Event, now: string): Promise<void> {
   try {
-    const write = async (one: Parameters<typeof recordProgress>[1][number]) => (await recordProgress(db, [one]))[0] ?? false
-    await recordEvent(db, write, { evaluationId, event, attempt }, now)
+    await recordEvent(db, { evaluationId, event, attempt }, now)
   } catch (error) {
     // Words about another run, or that came too late, are refused as they would be over HTTP.
     if (!(error instanceof HubError)) throw error

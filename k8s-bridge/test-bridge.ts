@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { vi } from 'vitest'
 import type { Pool } from '#db/client.ts'
-import { recordEvent, recordProgress } from '#db/commands/record-event.ts'
+import { recordEvent } from '#db/commands/record-event.ts'
 import { storedRuns, type StoredRun } from '#db/test-evaluation.ts'
 import { test as base } from '#db/test-db.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
@@ -64,8 +64,7 @@ export const signal = (db: Pool) => db.notify('evalhub_bridge', '')
 /** What an adapter would post. */
 export async function report(db: Pool, evaluationId: string, event: Partial<BenchmarkStatusEvent>): Promise<void> {
   const whole = BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status: 'running', ...event })
-  const writeProgress = async (one: { evaluationId: string; event: BenchmarkStatusEvent }) => (await recordProgress(db, [one]))[0] ?? false
-  await recordEvent(db, writeProgress, { evaluationId, event: whole }, new Date().toISOString())
+  await recordEvent(db, { evaluationId, event: whole }, new Date().toISOString())
 }
 
 /** Waits until the first run is as `expected`, and answers it. */

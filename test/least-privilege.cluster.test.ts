@@ -13,7 +13,7 @@ import { AuthorizationV1Api, RbacAuthorizationV1Api } from '@kubernetes/client-n
 import { describe, expect, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { cancelEvaluation } from '#db/commands/cancel-evaluation.ts'
-import { recordEvent, recordProgress } from '#db/commands/record-event.ts'
+import { recordEvent } from '#db/commands/record-event.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { specFor, storedRuns, submitSpecs } from '#db/test-evaluation.ts'
 import { startBridge } from '#k8s-bridge/bridge.ts'
@@ -115,8 +115,7 @@ describe('the bridge with the rights of infra/kubernetes', () => {
     const job = await jobOf(api, tenant, done)
     const pod = await runPod(api, job)
     const event = BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status: 'completed', metrics: { acc: 1 } })
-    const write = async (one: Parameters<typeof recordProgress>[1][number]) => (await recordProgress(db, [one]))[0] ?? false
-    await recordEvent(db, write, { evaluationId: done, event, attempt: 1 }, new Date().toISOString())
+    await recordEvent(db, { evaluationId: done, event, attempt: 1 }, new Date().toISOString())
     await endPod(api, job, pod, 0)
     await vi.waitFor(async () => expect(await storedRuns(db, done)).toMatchObject([{ state: 'completed', is_settled: true }]), {
       timeout: 20_000,

@@ -5,7 +5,8 @@ import { isTerminal } from '#shared/models/states.ts'
 import type { Pool } from '../client.ts'
 import { findEvaluation, isUuid, versionOf } from '../queries/evaluations.ts'
 import type { Scope } from '../scope.ts'
-import { changeRuns, type Decision, type LockedEvaluation, type LockedRun } from './change-runs.ts'
+import { changeRuns } from './change-runs.ts'
+import type { Decision, LockedEvaluation, LockedRun } from './decision.ts'
 
 /**
  * Ends a job and its runs as cancelled. The bridge sees that and ends what runs. `now` is RFC 3339.

@@ -4,7 +4,8 @@ import { EVERY_TENANT } from '../scope.ts'
 import { openStore } from '../store.ts'
 import { specFor, submitSpecs } from '../test-evaluation.ts'
 import { test } from '../test-db.ts'
-import { changeRuns, type LockedRun } from './change-runs.ts'
+import { changeRuns } from './change-runs.ts'
+import type { LockedRun } from './decision.ts'
 
 const NOW = '2026-11-23T12:00:00Z'
 const spec = specFor('true')

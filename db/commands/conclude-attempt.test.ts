@@ -6,7 +6,7 @@ import { cancelEvaluation, deleteEvaluation } from './cancel-evaluation.ts'
 import { claimLaunches } from './claim-launches.ts'
 import { endRun, type Failure } from './end-run.ts'
 import { recordLaunches } from './record-launch.ts'
-import { recordEvent, recordProgress } from './record-event.ts'
+import { recordEvent } from './record-event.ts'
 import { concludeAttempt } from './conclude-attempt.ts'
 import type { Pool } from '../client.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
@@ -23,12 +23,12 @@ const failureOf = (evaluationId: string, attempt = 1): Failure => ({
 })
 const report = (db: Pool, evaluationId: string, status: string, more: object = {}) => {
   const event = BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status, ...more })
-  return recordEvent(db, async (one) => (await recordProgress(db, [one]))[0] ?? false, { evaluationId, event }, NOW)
+  return recordEvent(db, { evaluationId, event }, NOW)
 }
 /** What the holder of the attempt's run token reports. */
 const reportAs = (db: Pool, evaluationId: string, attempt: number, status: string, more: object = {}) => {
   const event = BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status, ...more })
-  return recordEvent(db, async (one) => (await recordProgress(db, [one]))[0] ?? false, { evaluationId, event, attempt }, NOW)
+  return recordEvent(db, { evaluationId, event, attempt }, NOW)
 }
 const attemptsOf = (db: Pool, id: string) =>
   db`select attempt, failure_class, exit_code, ended_at is not null as is_over from evalhub.attempts where evaluation_id = ${id} order by attempt`

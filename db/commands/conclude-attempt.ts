@@ -5,7 +5,8 @@ import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { isTerminal } from '#shared/models/states.ts'
 import type { Db, Pool } from '../client.ts'
 import { EVERY_TENANT } from '../scope.ts'
-import { changeRuns, type Decision, type LockedRun } from './change-runs.ts'
+import { changeRuns } from './change-runs.ts'
+import type { Decision, LockedRun } from './decision.ts'
 import { endedAttempt, failed, type Failure } from './end-run.ts'
 
 export type EndOfAttempt = Failure & {

@@ -3,7 +3,8 @@ import type { FailureClass } from '#shared/domain/failure-class.ts'
 import { isTerminal } from '#shared/models/states.ts'
 import type { Pool } from '../client.ts'
 import { EVERY_TENANT } from '../scope.ts'
-import { changeRuns, type LockedRun } from './change-runs.ts'
+import { changeRuns } from './change-runs.ts'
+import type { LockedRun } from './decision.ts'
 
 /** The attempt that failed, and why: a later one is not touched. */
 export type Failure = AttemptKey & {

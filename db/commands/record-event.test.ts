@@ -1,10 +1,14 @@
 import { describe, expect } from 'vitest'
+import { HubError } from '#shared/errors.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
+import { connect } from '../client.ts'
 import { findEvaluation } from '../queries/evaluations.ts'
-import { openStore } from '../store.ts'
+import { forTenant, openStore } from '../store.ts'
 import { specFor, storedRuns, submitSpecs } from '../test-evaluation.ts'
 import { test } from '../test-db.ts'
+import { claimLaunches } from './claim-launches.ts'
 import { recordProgress } from './record-event.ts'
+import { recordLaunches } from './record-launch.ts'
 
 const NOW = '2026-11-23T12:00:00Z'
 const spec = specFor('true')
@@ -62,6 +66,116 @@ describe('recordProgress', () => {
     })
     const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
     expect(job?.status.benchmarks[0]?.progress).toBe(0.25)
+  })
+})
+
+describe('ends of runs', () => {
+  test('that come at once are written together, each as if it had come alone', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const ids = await Promise.all(Array.from({ length: 60 }, () => submitSpecs(db, [spec, spec], { tenant })))
+    const ends = ids.flatMap((evaluationId, at) => [
+      { evaluationId, event: event('completed', { benchmark_index: 1, metrics: { acc: at / 100 } }) },
+      { evaluationId, event: event(at % 2 === 0 ? 'completed' : 'failed', { metrics: { acc: at / 100 } }) },
+    ])
+
+    await Promise.all(ends.map((end) => store.recordEvent(end, NOW)))
+
+    for (const [at, id] of ids.entries()) {
+      const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, id)
+      expect(job?.status.state).toBe(at % 2 === 0 ? 'completed' : 'partially_failed')
+      expect(job?.results.benchmarks).toMatchObject([{ metrics: { acc: at / 100 } }, { metrics: { acc: at / 100 } }])
+      const changes = await db`select seq, benchmark_index as at, state from evalhub.job_events where evaluation_id = ${id} order by seq`
+      const last = at % 2 === 0 ? ['completed', 'completed'] : ['failed', 'partially_failed']
+      expect(changes.map(({ at: index, state }) => [index, state])).toEqual([
+        [1, 'completed'],
+        [null, 'running'],
+        [0, last[0]],
+        [null, last[1]],
+      ])
+    }
+    const transactions = await db`
+      select distinct xmin from evalhub.job_events where evaluation_id in (select jsonb_array_elements_text(${db.json(ids)})::uuid)`
+    expect(transactions.length).toBeLessThan(20)
+    expect(await db`select from evalhub.launch_queue where tenant = ${tenant}`).toHaveLength(0)
+  })
+
+  test('that are refused, or cannot be stored, keep no other from being written', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const ids = await Promise.all(Array.from({ length: 30 }, () => submitSpecs(db, [spec], { tenant })))
+    const all = ids.map((evaluationId, at) => {
+      if (at === 11) return { evaluationId: crypto.randomUUID(), event: event('completed') }
+      if (at === 12) return { evaluationId, event: event('completed', { id: 'another' }) }
+      if (at === 13) return { evaluationId, event: event('completed'), attempt: 2 }
+      if (at === 14) return { evaluationId, event: event('completed'), tenant: 'another' }
+      // No such text in PostgreSQL; `decode` refuses it.
+      if (at === 15) return { evaluationId, event: event('completed', { additional_info: { text: '\0' } }) }
+      return { evaluationId, event: event('completed'), ...(at % 2 === 0 && { tenant, attempt: 1 }) }
+    })
+
+    const answers = await Promise.allSettled(all.map((one) => store.recordEvent(one, NOW)))
+    const again = await Promise.allSettled(all.map((one) => store.recordEvent(one, NOW)))
+
+    const refusals = (settled: typeof answers) =>
+      settled.flatMap((answer, at) => (answer.status === 'rejected' ? [[at, answer.reason.code]] : []))
+    const wrong = [
+      [11, 'resource_not_found'],
+      [12, 'resource_not_found'],
+      [13, 'forbidden'],
+      [14, 'resource_not_found'],
+      [15, '22P05'],
+    ]
+    expect(refusals(answers)).toEqual(wrong)
+    expect(refusals(again)).toEqual(ids.map((_, at) => wrong.find(([index]) => index === at) ?? [at, 'job_can_not_be_updated']))
+  })
+
+  test('of one run are decided in their order: the first end stays', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const evaluationId = await submitSpecs(db, [spec, spec], { tenant })
+    const said = [
+      event('running'),
+      event('completed', { metrics: { acc: 0.5 } }),
+      event('failed'),
+      event('running', { phase: 'completed' }),
+    ]
+
+    await Promise.all(said.map((one) => store.recordEvent({ evaluationId, event: one }, NOW)))
+
+    const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
+    expect(job?.results.benchmarks).toMatchObject([{ metrics: { acc: 0.5 } }])
+    expect(job?.status.benchmarks).toMatchObject([{ status: 'completed', progress: 1 }, { status: 'pending' }])
+  })
+
+  // Guarantee: everybody locks in one order, so nobody is ever made to give way.
+  test('cause no deadlock among themselves, with cancels, deletes, progress and launches', async ({ databaseUrl, db, tenant }) => {
+    const pools = [connect(databaseUrl), connect(databaseUrl)]
+    const stores = pools.map((pool) => openStore(pool))
+    const scope = { tenant, user: '', everyTenant: false }
+    for (let round = 0; round < 4; round++) {
+      const ids = await Promise.all(Array.from({ length: 40 }, () => submitSpecs(db, [spec, spec], { tenant })))
+      const claims = await claimLaunches(db, { holder: 'bridge', limit: 200, leaseSeconds: 10, since: {} })
+      const launched = claims.map((claim) => ({ ...claim, objectUid: 'uid' }))
+      const work = stores.flatMap((store, at) => {
+        const inOrder = at === 0 ? ids : ids.toReversed()
+        return inOrder.flatMap((evaluationId, turn) => [
+          store.recordEvent({ evaluationId, event: event('running', { benchmark_index: 1 - at }) }, NOW),
+          store.recordEvent({ evaluationId, event: event('running', { benchmark_index: at, progress: 0.5 }) }, NOW),
+          store.recordEvent({ evaluationId, event: event('completed', { benchmark_index: at }) }, NOW),
+          ...(turn % 4 === at ? [forTenant(store, scope).cancelEvaluation(evaluationId, NOW)] : []),
+          ...(turn % 4 === 2 + at ? [forTenant(store, scope).deleteEvaluation(evaluationId, NOW)] : []),
+        ])
+      })
+      const answers = await Promise.allSettled([
+        ...work,
+        recordLaunches(db, 'bridge', launched),
+        recordLaunches(db, 'bridge', launched.toReversed()),
+      ])
+      const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []))
+      expect(failures.filter((failure) => !(failure instanceof HubError))).toEqual([])
+    }
+    // A session reports its deadlocks at its end at the latest. A batch that had one would have been repeated, unseen.
+    await Promise.all(pools.map((pool) => pool.end()))
+    const [row] = await db<{ deadlocks: number }[]>`select deadlocks from pg_stat_database where datname = current_database()`
+    expect(row?.deadlocks).toBe(0)
   })
 })
 

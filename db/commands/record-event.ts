@@ -6,7 +6,8 @@ import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
 import { isUuid } from '../queries/evaluations.ts'
 import { EVERY_TENANT } from '../scope.ts'
-import { changeRuns, type Decision, type LockedRun } from './change-runs.ts'
+import { changeRunsTogether, type RunChange } from './change-runs.ts'
+import type { Decision, LockedEvaluation, LockedRun } from './decision.ts'
 
 export type RunEvent = {
   evaluationId: string
@@ -17,8 +18,16 @@ export type RunEvent = {
   tenant?: string
 }
 
-/** Writes progress of running runs; true for each that it found. Made from `recordProgress` by `gather`. */
-export type WriteProgress = (event: RunEvent) => Promise<boolean>
+/** An event that needs a decision, and when it came: RFC 3339. */
+export type TimedEvent = { runEvent: RunEvent; now: string }
+
+/** Made of `recordProgress` and `recordDecisive` by `gather`. */
+export type EventWriters = {
+  /** Writes progress of a running run; false if it found none. */
+  writeProgress: (event: RunEvent) => Promise<boolean>
+  /** Answers why the event is refused; undefined where it is not. */
+  writeDecisive: (event: TimedEvent) => Promise<HubError | undefined>
+}
 
 /**
  * Records what an adapter reports. `now` is RFC 3339.
@@ -27,25 +36,55 @@ export type WriteProgress = (event: RunEvent) => Promise<boolean>
  * `failed` of a run token's holder is kept, and ends the run when the bridge has seen the end of the attempt.
  * Refuses an unknown job or benchmark (404), a job that has ended (409) and an attempt that is not the run's present one (403).
  */
-export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEvent: RunEvent, now: string): Promise<void> {
-  const { evaluationId, event, attempt, tenant } = runEvent
-  if (!isUuid(evaluationId)) throw notFound('evaluation job', evaluationId)
-  if (isProgress(event) && (await writeProgress(runEvent))) return
+export async function recordGathered({ writeProgress, writeDecisive }: EventWriters, runEvent: RunEvent, now: string): Promise<void> {
+  if (!isUuid(runEvent.evaluationId)) throw notFound('evaluation job', runEvent.evaluationId)
+  if (isProgress(runEvent.event) && (await writeProgress(runEvent))) return
+  const refusal = await writeDecisive({ runEvent, now })
+  if (refusal) throw refusal
+}
 
-  const scope = tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }
-  const result = await changeRuns(db, scope, evaluationId, (evaluation, runs) => {
-    if (evaluation.deleted_at !== null) throw notFound('evaluation job', evaluationId)
-    if (isTerminal(evaluation.state)) {
-      throw HubError.of('job_can_not_be_updated', { Id: evaluationId, NewStatus: 'running', Status: evaluation.state })
-    }
-    const run = runs.find((candidate) => candidate.benchmark_index === event.benchmark_index)
-    if (!run || run.provider_id !== event.provider_id || run.benchmark_id !== event.id) throw notFound('benchmark', event.id)
-    if (attempt !== undefined && attempt !== run.attempt) {
-      throw HubError.of('forbidden', { Error: `Attempt ${attempt} of this run is over; it is at attempt ${run.attempt} now.` })
-    }
-    return attempt !== undefined && event.status === 'failed' ? keptReport(run, event, now) : applied(run, event, now)
+/** As `recordGathered`, by statements of its own. */
+export const recordEvent = (db: Pool, runEvent: RunEvent, now: string): Promise<void> =>
+  recordGathered(
+    {
+      writeProgress: async (event) => (await recordProgress(db, [event]))[0] ?? false,
+      writeDecisive: async (event) => (await recordDecisive(db, [event]))[0],
+    },
+    runEvent,
+    now,
+  )
+
+/** Records events that need a decision, of one job or of several, in one transaction. Answers for each why it is refused, if it is. */
+export async function recordDecisive(db: Pool, events: readonly TimedEvent[]): Promise<(HubError | undefined)[]> {
+  const answers = await changeRunsTogether(db, events.map(toChange))
+  return answers.map((answer, at) => {
+    if (answer instanceof HubError) return answer
+    return answer === undefined ? notFound('evaluation job', events[at]?.runEvent.evaluationId ?? '') : undefined
   })
-  if (result === undefined) throw notFound('evaluation job', evaluationId)
+}
+
+const toChange = ({ runEvent, now }: TimedEvent): RunChange => ({
+  scope: runEvent.tenant === undefined ? EVERY_TENANT : { tenant: runEvent.tenant, everyTenant: false },
+  evaluationId: runEvent.evaluationId,
+  decide: (evaluation, runs) => decide(evaluation, runs, runEvent, now),
+})
+
+function decide(
+  evaluation: LockedEvaluation,
+  runs: readonly LockedRun[],
+  { evaluationId, event, attempt }: RunEvent,
+  now: string,
+): Decision | undefined {
+  if (evaluation.deleted_at !== null) throw notFound('evaluation job', evaluationId)
+  if (isTerminal(evaluation.state)) {
+    throw HubError.of('job_can_not_be_updated', { Id: evaluationId, NewStatus: 'running', Status: evaluation.state })
+  }
+  const run = runs.find((candidate) => candidate.benchmark_index === event.benchmark_index)
+  if (!run || run.provider_id !== event.provider_id || run.benchmark_id !== event.id) throw notFound('benchmark', event.id)
+  if (attempt !== undefined && attempt !== run.attempt) {
+    throw HubError.of('forbidden', { Error: `Attempt ${attempt} of this run is over; it is at attempt ${run.attempt} now.` })
+  }
+  return attempt !== undefined && event.status === 'failed' ? keptReport(run, event, now) : applied(run, event, now)
 }
 
 function applied(run: LockedRun, event: BenchmarkStatusEvent, now: string): Decision | undefined {

@@ -31,13 +31,20 @@ function unfiltered(statements: readonly Statement[], tenant: string): Statement
     if (/^begin\b/i.test(text)) found.set(connection, new Set())
     if (/^(commit|rollback)\b/i.test(text)) found.delete(connection)
     if (SAYS_NOTHING.test(text)) return false
-    const ids = parameters.filter((parameter) => typeof parameter === 'string' && parameter !== tenant) as string[]
+    const ids = parameters.flatMap(idsIn).filter((id) => id !== tenant)
     if (/\btenant\b/.test(text) && JSON.stringify(parameters).includes(tenant)) {
       for (const id of ids) found.get(connection)?.add(id)
       return false
     }
     return !ids.some((id) => found.get(connection)?.has(id))
   })
+}
+
+/** What a parameter says that a statement is about: itself, or the jobs that the rows of a JSON parameter name. */
+function idsIn(parameter: unknown): string[] {
+  if (typeof parameter !== 'string') return []
+  if (!parameter.startsWith('[')) return [parameter]
+  return (JSON.parse(parameter) as { id?: string; evaluation_id?: string }[]).flatMap((row) => row.evaluation_id ?? row.id ?? [])
 }
 
 const MORE_REQUESTS: [method: string, path: string, body?: unknown, headers?: Record<string, string>][] = [

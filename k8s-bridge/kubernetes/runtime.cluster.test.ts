@@ -6,7 +6,7 @@ import { findEvaluation } from '#db/queries/evaluations.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { specFor, storedRuns, submitSpecs } from '#db/test-evaluation.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
-import { recordEvent, recordProgress } from '#db/commands/record-event.ts'
+import { recordEvent } from '#db/commands/record-event.ts'
 import { test as base } from '../../test/cluster.ts'
 import { startBridge, type Bridge } from '../bridge.ts'
 import { signal } from '../test-bridge.ts'
@@ -53,7 +53,7 @@ async function startOn(db: Pool, kubeconfig: string): Promise<Bridge & { errors:
 const report = (db: Pool, evaluationId: string, status: string, more: object = {}, attempt = 1) => {
   const event = BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status, ...more })
   const now = new Date().toISOString()
-  return recordEvent(db, async (one) => (await recordProgress(db, [one]))[0] ?? false, { evaluationId, event, attempt }, now)
+  return recordEvent(db, { evaluationId, event, attempt }, now)
 }
 
 const becomes = (db: Pool, id: string, run: object) =>
