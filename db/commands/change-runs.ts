@@ -64,38 +64,43 @@ async function decisionOf(decide: Decide, { evaluation, runs }: DecidedJob, tx: 
   }
 }
 
-/** The jobs that the changes are about, by id, in the order of their locks. */
+/** The jobs that the changes are about, by id. */
 async function lock(tx: Db, changes: readonly RunChange[]): Promise<Map<string, DecidedJob>> {
+  const ofAnyTenant = new Set(changes.filter(({ scope }) => scope.everyTenant).map(({ evaluationId: id }) => id.toLowerCase()))
   const targets = json(
     tx,
-    changes.map(({ scope, evaluationId: id }) => (scope.everyTenant ? { id } : { id, tenant: scope.tenant })),
+    // Of one job no two may find the same runs.
+    changes.map(({ scope, evaluationId: id }) => (ofAnyTenant.has(id.toLowerCase()) ? { id } : { id, tenant: scope.tenant })),
   )
   // Sent together and carried out in this order, so everybody locks evaluations first.
   const [evaluations, runs] = await Promise.all([lockEvaluations(tx, targets), lockRuns(tx, targets)])
-  const runsOf = Map.groupBy(runs, ({ evaluation_id: id }) => id)
+  const runsById = Map.groupBy(runs, ({ evaluation_id: id }) => id)
   return new Map(
-    evaluations.map((evaluation) => [
-      evaluation.id,
-      undecided(
-        evaluation,
-        (runsOf.get(evaluation.id) ?? []).map(({ evaluation_id: _, ...run }) => run),
-      ),
-    ]),
+    evaluations.map((evaluation) => {
+      const own = (runsById.get(evaluation.id) ?? []).map(({ evaluation_id: _, ...run }) => run)
+      return [evaluation.id, undecided(evaluation, own)]
+    }),
   )
 }
 
 type Targets = ReturnType<typeof json>
 
-/** The same evaluation may be meant by several changes; its row comes once. */
-const wanted = (tx: Db, targets: Targets) => tx`
-  (select distinct job.id from jsonb_to_recordset(${targets}) as target (id uuid, tenant text)
-    join evalhub.evaluations as job on job.id = target.id and (target.tenant is null or job.tenant = target.tenant))`
+const inOrder = (tx: Db, targets: Targets) => tx`
+  (select distinct id, tenant from jsonb_to_recordset(${targets}) as target (id uuid, tenant text) order by id) as target`
 
+const isTarget = (tx: Db) => tx`id = target.id and (target.tenant is null or tenant = target.tenant)`
+
+// Lateral, so that each row is found by its key: the planner takes the targets for many, and would read whole tables.
 const lockEvaluations = (tx: Db, targets: Targets) => tx<LockedEvaluation[]>`
-  select id, tenant, state, aggregate_threshold, to_json(cancelled_at) as cancelled_at, to_json(deleted_at) as deleted_at, last_seq
-  from ${wanted(tx, targets)} as wanted join evalhub.evaluations using (id) order by id for update of evaluations`
+  select job.* from ${inOrder(tx, targets)} cross join lateral (
+    select id, tenant, state, aggregate_threshold, to_json(cancelled_at) as cancelled_at, to_json(deleted_at) as deleted_at, last_seq
+    from evalhub.evaluations where ${isTarget(tx)} for update
+  ) as job`
 
 const lockRuns = (tx: Db, targets: Targets) => tx<(LockedRun & { evaluation_id: string })[]>`
-  select evaluation_id, benchmark_index, provider_id, benchmark_id, spec, attempt, state, phase, progress, error_message, warning_message,
-    started_at, completed_at, test, resolved_sha, waiting
-  from ${wanted(tx, targets)} as wanted join evalhub.runs on evaluation_id = id order by evaluation_id, benchmark_index for update of runs`
+  select run.* from ${inOrder(tx, targets)} cross join lateral (
+    select evaluation_id, benchmark_index, provider_id, benchmark_id, spec, attempt, state, phase, progress, error_message, warning_message,
+      started_at, completed_at, test, resolved_sha, waiting
+    from evalhub.runs where evaluation_id = (select id from evalhub.evaluations where ${isTarget(tx)})
+    order by benchmark_index for update
+  ) as run`
