@@ -24,10 +24,7 @@ export async function writeDecisions(tx: Db, jobs: readonly DecidedJob[]): Promi
 
   // Sent together and carried out in this order.
   await Promise.all([
-    ...(changed.length ? [updateRuns(tx, changed)] : []),
-    updateEvaluations(tx, jobs),
-    ...(changes.length ? [insertChanges(tx, changes)] : []),
-    ...(leaving.length ? [removeFromQueue(tx, leaving)] : []),
+    writeStates(tx, { changed, jobs: jobs.map(toEvaluation), changes, leaving }),
     ...(endedAttempts.length ? [closeAttempts(tx, endedAttempts)] : []),
     ...(reports.length ? [keepReports(tx, reports)] : []),
     ...(requeue.length ? [enqueue(tx, requeue)] : []),
@@ -53,21 +50,35 @@ function firstOfEach<Row extends { evaluation_id: string; benchmark_index: numbe
   return [...byAttempt.values()]
 }
 
-const updateRuns = (tx: Db, runs: readonly object[]) => tx`
-  update evalhub.runs set
-    state = new.state, phase = new.phase, progress = new.progress, attempt = new.attempt, error_message = new.error_message,
-    warning_message = new.warning_message, started_at = new.started_at, completed_at = new.completed_at, metrics = new.metrics,
-    metrics_schema = new.metrics_schema, additional_info = new.additional_info, artifacts = new.artifacts, test = new.test,
-    mlflow_run_id = new.mlflow_run_id, logs_path = new.logs_path, resolved_sha = new.resolved_sha, updated_at = now(),
-    waiting = case when new.state = 'pending' then new.waiting end,
-    waiting_since = case when new.state = 'pending' and new.waiting is not null
-      then case when new.waiting ->> 'kind' = runs.waiting ->> 'kind' then runs.waiting_since else now() end end,
-    finished_at = case when new.state in ('pending', 'running') then null else coalesce(runs.finished_at, now()) end
-  from (select * from jsonb_populate_recordset(null::evalhub.runs, ${json(tx, runs)}) ${few(tx)}) as new
-  where runs.evaluation_id = new.evaluation_id and runs.benchmark_index = new.benchmark_index and runs.state in ('pending', 'running')`
+type States = Record<'changed' | 'jobs' | 'changes' | 'leaving', readonly object[]>
 
-/** In one statement, whose trigger counts jobs by state: all writers lock the rows of the counts in one order. */
-const updateEvaluations = (tx: Db, jobs: readonly DecidedJob[]) => tx`
+/**
+ * The runs, their jobs, what happened, and who leaves the queue. One statement updates all jobs, so that its trigger, which counts jobs by state,
+ * locks the rows of the counts in the order in which all writers do.
+ */
+const writeStates = (tx: Db, { changed, jobs, changes, leaving }: States) => tx`
+  with changed_runs as (
+    update evalhub.runs set
+      state = new.state, phase = new.phase, progress = new.progress, attempt = new.attempt, error_message = new.error_message,
+      warning_message = new.warning_message, started_at = new.started_at, completed_at = new.completed_at, metrics = new.metrics,
+      metrics_schema = new.metrics_schema, additional_info = new.additional_info, artifacts = new.artifacts, test = new.test,
+      mlflow_run_id = new.mlflow_run_id, logs_path = new.logs_path, resolved_sha = new.resolved_sha, updated_at = now(),
+      waiting = case when new.state = 'pending' then new.waiting end,
+      waiting_since = case when new.state = 'pending' and new.waiting is not null
+        then case when new.waiting ->> 'kind' = runs.waiting ->> 'kind' then runs.waiting_since else now() end end,
+      finished_at = case when new.state in ('pending', 'running') then null else coalesce(runs.finished_at, now()) end
+    from (select * from jsonb_populate_recordset(null::evalhub.runs, ${json(tx, changed)}) ${few(tx)}) as new
+    where runs.evaluation_id = new.evaluation_id and runs.benchmark_index = new.benchmark_index and runs.state in ('pending', 'running')
+  ), happened as (
+    insert into evalhub.job_events (evaluation_id, seq, benchmark_index, attempt, state, message)
+    select evaluation_id, seq, benchmark_index, attempt, state, message
+    from jsonb_to_recordset(${json(tx, changes)})
+      as change (evaluation_id uuid, seq int, benchmark_index int, attempt smallint, state text, message text)
+  ), left_queue as (
+    delete from evalhub.launch_queue as queue
+    using (select * from jsonb_to_recordset(${json(tx, leaving)}) as run (evaluation_id uuid, benchmark_index int) ${few(tx)}) as run
+    where queue.evaluation_id = run.evaluation_id and queue.benchmark_index = run.benchmark_index
+  )
   update evalhub.evaluations as job set
     state = new.state, message = coalesce(new.message, job.message), score = coalesce(new.score, job.score),
     passed = coalesce(new.passed, job.passed), last_seq = new.last_seq, updated_at = now(),
@@ -75,7 +86,7 @@ const updateEvaluations = (tx: Db, jobs: readonly DecidedJob[]) => tx`
     cancelled_at = case when new.is_cancelled then coalesce(job.cancelled_at, now()) end,
     deleted_at = case when new.is_deleted then coalesce(job.deleted_at, now()) end
   from (
-    select * from jsonb_to_recordset(${json(tx, jobs.map(toEvaluation))}) as new (
+    select * from jsonb_to_recordset(${json(tx, jobs)}) as new (
       id uuid, state evalhub.evaluation_state, message jsonb, score float8, passed boolean, last_seq int, is_over boolean,
       is_cancelled boolean, is_deleted boolean
     ) ${few(tx)}
@@ -93,19 +104,6 @@ const toEvaluation = ({ evaluation: { id, state, last_seq, cancelled_at, deleted
   is_cancelled: cancelled_at !== null,
   is_deleted: deleted_at !== null,
 })
-
-const insertChanges = (tx: Db, changes: readonly object[]) => tx`
-  insert into evalhub.job_events (evaluation_id, seq, benchmark_index, attempt, state, message)
-  select evaluation_id, seq, benchmark_index, attempt, state, message
-  from jsonb_to_recordset(${json(tx, changes)})
-    as change (evaluation_id uuid, seq int, benchmark_index int, attempt smallint, state text, message text)`
-
-const removeFromQueue = (tx: Db, leaving: readonly object[]) => tx`
-  delete from evalhub.launch_queue as queue
-  using (
-    select * from jsonb_to_recordset(${json(tx, leaving)}) as run (evaluation_id uuid, benchmark_index int) ${few(tx)}
-  ) as run
-  where queue.evaluation_id = run.evaluation_id and queue.benchmark_index = run.benchmark_index`
 
 const closeAttempts = (tx: Db, ended: readonly object[]) => tx`
   insert into evalhub.attempts as old (evaluation_id, benchmark_index, attempt, holder, failure_class, exit_code, message, ended_at)
