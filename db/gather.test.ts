@@ -1,19 +1,51 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
 import { gather } from './gather.ts'
 
 describe('gather', () => {
-  test('two rows go at once; those that come meanwhile go together, in order, and each gets its own answer', async () => {
+  test('rows that come together go together, those that come meanwhile go next, and each gets its own answer', async () => {
     const batches: number[][] = []
     const write = gather<number, string>(
       async (rows) => {
         batches.push([...rows])
+        await endOfTurn()
         return rows.map(String)
       },
       { maxRows: 3 },
     )
-    expect(await Promise.all([1, 2, 3, 4, 5, 6].map(write))).toEqual(['1', '2', '3', '4', '5', '6'])
-    expect(batches).toEqual([[1], [2], [3, 4, 5], [6]])
+    const first = [1, 2].map(write)
+    await vi.waitFor(() => expect(batches).toHaveLength(1))
+    const next = [3, 4, 5, 6].map(write)
+    expect(await Promise.all([...first, ...next])).toEqual(['1', '2', '3', '4', '5', '6'])
+    expect(batches).toEqual([[1, 2], [3, 4, 5], [6]])
+  })
+
+  // Guarantee: a statement that waits for somebody's lock holds up only those that are about the same.
+  test('beside a statement that is slow the others go on, and what is about the same waits for it', async () => {
+    const { promise: lock, resolve: unlock } = Promise.withResolvers<void>()
+    const written: number[] = []
+    const write = gather<number, number>(
+      async (rows) => {
+        if (rows.includes(1)) await lock
+        written.push(...rows)
+        return [...rows]
+      },
+      { keyOf: (row) => String(row % 10) },
+    )
+    const stuck = [write(1)]
+    await endOfTurn()
+    stuck.push(write(11))
+    await vi.waitFor(async () => {
+      void write(2)
+      await endOfTurn()
+      expect(written).toContain(2)
+    })
+    expect(await write(3)).toBe(3)
+    expect(written).not.toContain(11)
+    unlock()
+    expect(await Promise.all(stuck)).toEqual([1, 11])
+    expect(written.filter((row) => row % 10 === 1)).toEqual([1, 11])
   })
 
   test('a bad row hurts only itself', async () => {
@@ -34,7 +66,7 @@ describe('gather', () => {
     })
     const settled = await Promise.allSettled([1, 2, 3, 4, 5].map(write))
     expect(settled.every(({ status }) => status === 'rejected')).toBe(true)
-    expect(batches).toEqual([1, 1, 3])
+    expect(batches).toEqual([5])
   })
 
   test('a row without an answer is an error, not undefined', async () => {
@@ -48,18 +80,18 @@ describe('gather', () => {
       maxLength: 6,
     })
     await fc.assert(
-      fc.asyncProperty(turns, fc.integer({ min: 1, max: 4 }), async (waves, maxRows) => {
+      fc.asyncProperty(turns, fc.integer({ min: 1, max: 4 }), fc.constantFrom(-1, 1000), async (waves, maxRows, slowMs) => {
         const written: { id: number; about: number }[] = []
         const write = gather<{ id: number; isBad: boolean; about: number; ticks: number }, number>(
           async (rows) => {
             expect(rows.length).toBeLessThanOrEqual(maxRows)
             // Of two statements under way either may be the first to be carried out.
-            for (let tick = 0; tick <= (rows[0]?.ticks ?? 0); tick++) await Promise.resolve()
+            for (let tick = 0; tick < (rows[0]?.ticks ?? 0); tick++) await endOfTurn()
             if (rows.some(({ isBad }) => isBad)) throw new Error(`with ${rows.map(({ id }) => id).join()}`)
             written.push(...rows)
             return rows.map(({ id }) => id)
           },
-          { maxRows, keyOf: ({ about }) => String(about) },
+          { maxRows, slowMs, keyOf: ({ about }) => String(about) },
         )
         const answers: Promise<number | string>[] = []
         const expected: (number | string)[] = []
@@ -69,7 +101,7 @@ describe('gather', () => {
             expected.push(row.isBad ? `with ${id}` : id)
             answers.push(write({ id, ...row }).catch((error: Error) => error.message))
           }
-          await Promise.resolve()
+          await endOfTurn()
         }
         expect(await Promise.all(answers)).toEqual(expected)
         const inOrder = written.toSorted((a, b) => a.id - b.id)

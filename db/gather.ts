@@ -2,31 +2,36 @@ import { isUnavailable } from './unavailable.ts'
 
 type Waiting<Row, Answer> = { row: Row; resolve: (answer: Answer) => void; reject: (error: unknown) => void }
 
-/** Statements of one kind at once: while the database works on one, the next is made, and answers of the one before are sent. */
+/** Statements of one kind at once. */
 const STATEMENTS_MAX = 2
 
 type Options<Row> = {
   /** Rows of a statement at most. */
   maxRows?: number
+  /** A statement that takes longer may wait for somebody's lock: another one goes beside it. 25 unless told. */
+  slowMs?: number
   /** What a row is about: rows about the same thing are written in the order in which they came. */
   keyOf?: (row: Row) => string
 }
 
 /**
- * Makes concurrent calls of one kind one statement: while two statements are under way the rows that come in wait together and go as the next.
+ * Makes concurrent calls of one kind one statement: those of one turn of the event loop go together, and while a statement is under way those that
+ * come wait together and go as the next. What a statement costs, the commit above all, is paid for all its rows, so one at a time is the cheapest;
+ * beside one that is slow a second one goes.
  *
- * `write` takes rows and gives one answer a row, in their order, after its commit. A lone row waits for nothing. Without `keyOf`, rows that
+ * `write` takes rows and gives one answer a row, in their order, after its commit. A lone row waits for no timer. Without `keyOf`, rows that
  * wait for their answers at the same time have no order; one that comes after another's answer is written after it. If a
  * statement of several rows is refused, each row is written again by itself, so that a bad row hurts only itself. Of a database that
  * is away nothing is asked again: what it was asked to do may have been done.
  */
 export function gather<Row, Answer>(
   write: (rows: readonly Row[]) => Promise<readonly Answer[]>,
-  { maxRows = 256, keyOf }: Options<Row> = {},
+  { maxRows = 256, slowMs = 25, keyOf }: Options<Row> = {},
 ): (row: Row) => Promise<Answer> {
   let waiting: Waiting<Row, Answer>[] = []
   const busyKeys = new Set<string>()
-  let underWay = 0
+  /** When each statement that is under way was sent, in milliseconds. */
+  const underWay = new Set<{ sentMs: number }>()
 
   /** The next rows; those about something that is being written go on waiting. */
   function take(): Waiting<Row, Answer>[] {
@@ -52,21 +57,31 @@ export function gather<Row, Answer>(
     }
   }
 
-  async function drain(): Promise<void> {
-    if (underWay === STATEMENTS_MAX) return
-    underWay++
-    for (let batch = take(); batch.length > 0; batch = take()) {
-      const keys = keyOf ? batch.map(({ row }) => keyOf(row)) : []
-      for (const key of keys) busyKeys.add(key)
-      await settle(batch)
-      for (const key of keys) busyKeys.delete(key)
-    }
-    underWay--
+  const mayBegin = () => underWay.size < STATEMENTS_MAX && [...underWay].every(({ sentMs }) => performance.now() - sentMs > slowMs)
+
+  async function begin(): Promise<void> {
+    if (!mayBegin()) return
+    const batch = take()
+    if (batch.length === 0) return
+    const statement = { sentMs: performance.now() }
+    const keys = keyOf ? batch.map(({ row }) => keyOf(row)) : []
+    underWay.add(statement)
+    for (const key of keys) busyKeys.add(key)
+    await settle(batch)
+    for (const key of keys) busyKeys.delete(key)
+    underWay.delete(statement)
+    void begin()
   }
 
+  let isTurnOver = true
   return (row) =>
     new Promise((resolve, reject) => {
       waiting.push({ row, resolve, reject })
-      void drain()
+      if (!isTurnOver) return
+      isTurnOver = false
+      setImmediate(() => {
+        isTurnOver = true
+        void begin()
+      })
     })
 }
