@@ -59,8 +59,19 @@ export function gather<Row, Answer>(
 
   const mayBegin = () => underWay.size < STATEMENTS_MAX && [...underWay].every(({ sentMs }) => performance.now() - sentMs > slowMs)
 
+  let isLookingAgain = false
+  function lookAgain(): void {
+    if (isLookingAgain) return
+    isLookingAgain = true
+    setTimeout(() => {
+      isLookingAgain = false
+      void begin()
+    }, slowMs)
+  }
+
   async function begin(): Promise<void> {
-    if (!mayBegin()) return
+    if (waiting.length === 0) return
+    if (!mayBegin()) return lookAgain()
     const batch = take()
     if (batch.length === 0) return
     const statement = { sentMs: performance.now() }
