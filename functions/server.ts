@@ -12,6 +12,7 @@ import { findDocsFile } from './docs-files.ts'
 import { openHttpServer } from './http-server.ts'
 import { createRequestMetrics } from './request-metrics.ts'
 import { watchRequests } from './watch-requests.ts'
+import { writeLines } from './write-lines.ts'
 
 /** `npm run start:functions`: the API alone, on Node, until SIGTERM. */
 
@@ -101,7 +102,7 @@ function stopOnSignals(stack: AsyncDisposableStack, log: Log): void {
 
 try {
   const config = readFunctionsConfig()
-  const log = createLog({ write: (line) => process.stdout.write(`${line}\n`), now: () => new Date(), level: config.logLevel })
+  const log = createLog({ write: writeLines(process.stdout), now: () => new Date(), level: config.logLevel })
   if (config.unread.length > 0) log.info('the files have settings that this process does not read', { settings: config.unread })
   const stack = new AsyncDisposableStack()
   stopOnSignals(stack, log)
