@@ -11,7 +11,7 @@ import { readBody } from '../read-body.ts'
 export const events = ({ storeOf, maxBodyBytes, now, upstreams = DEFAULT_UPSTREAMS }: AppOptions) =>
   new Hono<AppEnv>().post('/', async (c) => {
     const { benchmark_status_event: event } = decode(StatusEvent, 'StatusEvent', await readBody(c, maxBodyBytes))
-    const { run, tenant } = c.var.reporter
+    const { run, tenant } = c.get('reporter')
     if (run && run.benchmarkIndex !== event.benchmark_index) {
       throw HubError.of('forbidden', {
         Error: `The run token is that of benchmark ${run.benchmarkIndex}, not of ${event.benchmark_index}.`,
