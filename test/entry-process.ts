@@ -26,7 +26,10 @@ const OWN: Environment = { PATH: process.env.PATH ?? '', METRICS_HOST: '127.0.0.
 
 function launch(entry: string, env: Environment, args: string[] = []) {
   const file = fileURLToPath(new URL(entry, new URL('..', import.meta.url)))
-  const child = spawn(process.execPath, [...(file.endsWith('.ts') ? PRELOAD : []), file, ...args], { env: { ...OWN, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...(file.endsWith('.ts') ? PRELOAD : []), file, ...args], {
+    env: { ...OWN, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [stdout, stderr] = ['', '']
   child.stderr.on('data', (data: Buffer) => (stderr += data))
   const lines = () =>
