@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
 import { startPostgres, type Postgres } from '#local/postgres.ts'
@@ -65,6 +66,14 @@ const submit = (url: string, name: string, headers: Record<string, string> = CAL
   fetch(url + JOBS, { method: 'POST', headers, body: JSON.stringify(job(name, milliseconds)) })
 
 const scrape = async (entry: EntryProcess) => parseMetrics(await (await fetch(String(entry.ready.metrics_url))).text())
+
+async function makeCertificate(): Promise<{ TLS_CERT_FILE: string; TLS_KEY_FILE: string }> {
+  const [TLS_CERT_FILE, TLS_KEY_FILE] = [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', TLS_KEY_FILE]
+  await promisify(execFile)('openssl', ['req', '-x509', '-days', '1', ...newKey, '-out', TLS_CERT_FILE, ...subject])
+  return { TLS_CERT_FILE, TLS_KEY_FILE }
+}
 
 describe('the functions', () => {
   test('answer, and say of each request whose it was, what it was and how long it took, and no more', async () => {
@@ -230,6 +239,16 @@ describe('the functions', () => {
     expect((await fetch(`${url}/metrics`)).status).toBe(404)
   })
 
+  test('answer no more of a log than they are told', async () => {
+    const functions = await startFunctions({ MAX_LOG_RESPONSE_BYTES: '10' })
+    const answer = await submit(urlOf(functions), 'one')
+    const { resource } = (await answer.json()) as { resource: { id: string } }
+    await db`insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
+      values (${resource.id}, 0, 1, 'local', 0, ${gzipSync('x'.repeat(11))}, 11, now(), now())`
+    const log = await fetch(`${urlOf(functions)}${JOBS}/${resource.id}/benchmarks/0/logs`, { headers: CALLER })
+    expect(await log.text()).toBe('x'.repeat(10))
+  })
+
   test('take no more of a request than they are told: headers, body, and the time for both', async () => {
     const functions = await startFunctions({ READ_TIMEOUT: '500ms', MAX_REQUEST_BODY_BYTES: '1000', MAX_HEADER_BYTES: '20000' })
     const url = new URL(urlOf(functions))
@@ -244,21 +263,7 @@ describe('the functions', () => {
   })
 
   test('speak TLS 1.2 and 1.3 with a certificate and its key, and nothing older', async () => {
-    const [TLS_CERT_FILE, TLS_KEY_FILE] = [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-    await promisify(execFile)('openssl', [
-      'req',
-      '-x509',
-      '-days',
-      '1',
-      ...newKey,
-      '-keyout',
-      TLS_KEY_FILE,
-      '-out',
-      TLS_CERT_FILE,
-      ...subject,
-    ])
+    const { TLS_CERT_FILE, TLS_KEY_FILE } = await makeCertificate()
     const functions = await startFunctions({ TLS_CERT_FILE, TLS_KEY_FILE })
     const url = urlOf(functions)
     expect(url).toMatch(/^https:/)
@@ -277,6 +282,30 @@ describe('the functions', () => {
     await speak('TLSv1.2')
     await speak('TLSv1.3')
     await expect(speak('TLSv1.1')).rejects.toThrow(/alert protocol version/)
+  })
+
+  test('serve a certificate that was renewed while they run, and keep the old one while its key does not fit', async () => {
+    const files = await makeCertificate()
+    const functions = await startFunctions(files)
+    const { hostname: host, port } = new URL(urlOf(functions))
+    const served = async () => {
+      const socket = connectTls({ host, port: Number(port), rejectUnauthorized: false })
+      await once(socket, 'secureConnect')
+      const { fingerprint256 } = socket.getPeerCertificate()
+      socket.destroy()
+      return fingerprint256
+    }
+    const first = await served()
+    expect(first).toMatch(/^[0-9A-F:]{95}$/)
+    const key = await readFile(files.TLS_KEY_FILE)
+    await makeCertificate()
+    const renewedKey = await readFile(files.TLS_KEY_FILE)
+    await writeFile(files.TLS_KEY_FILE, key)
+    const told = (message: string) => functions.lines().some((line) => line.message.startsWith(message))
+    await vi.waitFor(() => expect(told('the certificate and its key do not fit')).toBe(true), { timeout: 10_000 })
+    expect(await served()).toBe(first)
+    await writeFile(files.TLS_KEY_FILE, renewedKey)
+    await vi.waitFor(async () => expect(await served()).not.toBe(first), { timeout: 10_000 })
   })
 
   test('say all that is wrong with their settings in one line, and no value', async () => {
