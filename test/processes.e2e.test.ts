@@ -1,11 +1,6 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { get as httpsGet } from 'node:https'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
-import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
@@ -66,14 +61,6 @@ const submit = (url: string, name: string, headers: Record<string, string> = CAL
   fetch(url + JOBS, { method: 'POST', headers, body: JSON.stringify(job(name, milliseconds)) })
 
 const scrape = async (entry: EntryProcess) => parseMetrics(await (await fetch(String(entry.ready.metrics_url))).text())
-
-async function makeCertificate(): Promise<{ TLS_CERT_FILE: string; TLS_KEY_FILE: string }> {
-  const [TLS_CERT_FILE, TLS_KEY_FILE] = [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', TLS_KEY_FILE]
-  await promisify(execFile)('openssl', ['req', '-x509', '-days', '1', ...newKey, '-out', TLS_CERT_FILE, ...subject])
-  return { TLS_CERT_FILE, TLS_KEY_FILE }
-}
 
 describe('the functions', () => {
   test('answer, and say of each request whose it was, what it was and how long it took, and no more', async () => {
@@ -260,52 +247,6 @@ describe('the functions', () => {
     const [answer] = (await once(slow, 'response')) as [IncomingMessage]
     expect(answer.statusCode).toBe(408)
     slow.destroy()
-  })
-
-  test('speak TLS 1.2 and 1.3 with a certificate and its key, and nothing older', async () => {
-    const { TLS_CERT_FILE, TLS_KEY_FILE } = await makeCertificate()
-    const functions = await startFunctions({ TLS_CERT_FILE, TLS_KEY_FILE })
-    const url = urlOf(functions)
-    expect(url).toMatch(/^https:/)
-    const ca = await readFile(TLS_CERT_FILE)
-    const [answer] = (await once(httpsGet(`${url}/readyz`, { ca }), 'response')) as [IncomingMessage]
-    answer.resume()
-    expect(answer.statusCode).toBe(200)
-    const speak = async (version: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') => {
-      const { hostname: host, port } = new URL(url)
-      // Without that, this client would not even ask for what is old.
-      const socket = connectTls({ host, port: Number(port), ca, minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' })
-      await once(socket, 'secureConnect')
-      socket.destroy()
-      return socket.getProtocol()
-    }
-    await speak('TLSv1.2')
-    await speak('TLSv1.3')
-    await expect(speak('TLSv1.1')).rejects.toThrow(/alert protocol version/)
-  })
-
-  test('serve a certificate that was renewed while they run, and keep the old one while its key does not fit', async () => {
-    const files = await makeCertificate()
-    const functions = await startFunctions(files)
-    const { hostname: host, port } = new URL(urlOf(functions))
-    const served = async () => {
-      const socket = connectTls({ host, port: Number(port), rejectUnauthorized: false })
-      await once(socket, 'secureConnect')
-      const { fingerprint256 } = socket.getPeerCertificate()
-      socket.destroy()
-      return fingerprint256
-    }
-    const first = await served()
-    expect(first).toMatch(/^[0-9A-F:]{95}$/)
-    const key = await readFile(files.TLS_KEY_FILE)
-    await makeCertificate()
-    const renewedKey = await readFile(files.TLS_KEY_FILE)
-    await writeFile(files.TLS_KEY_FILE, key)
-    const told = (message: string) => functions.lines().some((line) => line.message.startsWith(message))
-    await vi.waitFor(() => expect(told('the certificate and its key do not fit')).toBe(true), { timeout: 10_000 })
-    expect(await served()).toBe(first)
-    await writeFile(files.TLS_KEY_FILE, renewedKey)
-    await vi.waitFor(async () => expect(await served()).not.toBe(first), { timeout: 10_000 })
   })
 
   test('say all that is wrong with their settings in one line, and no value', async () => {

@@ -61,7 +61,8 @@ export async function findLogPieces(
   { after, backwards, sinceSeconds }: LogReading,
 ): Promise<LogPiece[]> {
   const next = backwards ? db`seq < ${after} order by seq desc` : db`seq > ${after} order by seq`
-  const since = sinceSeconds === undefined ? db`null::timestamptz` : db`statement_timestamp() - make_interval(secs => ${sinceSeconds}::float8)`
+  const since =
+    sinceSeconds === undefined ? db`null::timestamptz` : db`statement_timestamp() - make_interval(secs => ${sinceSeconds}::float8)`
   return db<LogPiece[]>`
     with next as (
       select run_logs.*, sum(bytes) over (order by seq ${backwards ? db`desc` : db``}) - bytes as before
