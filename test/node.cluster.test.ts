@@ -27,8 +27,8 @@ type Benchmark = { provider_id?: string; id: string } & Record<string, unknown>
 
 async function submit({ call, modelUrl, modelName }: HubBeside, tenant: string, benchmark: Benchmark, more: object = {}): Promise<string> {
   const job = { name: 'node', model: { url: modelUrl, name: modelName, ...more }, benchmarks: [{ provider_id: 'behaviour', ...benchmark }] }
-  const { status, body, text } = await call(tenant, 'POST', '', job)
-  expect(status, text).toBe(202)
+  const { status, body } = await call(tenant, 'POST', '', job)
+  expect({ status, body }).toMatchObject({ status: 202 })
   return body.resource.id
 }
 
@@ -44,7 +44,7 @@ const becomes = (own: HubBeside, tenant: string, id: string, status: string) =>
   vi.waitFor(
     async () => {
       const run = await runOf(own, tenant, id)
-      expect(run.status, JSON.stringify(run)).toBe(status)
+      expect(run).toMatchObject({ status })
       return run
     },
     { timeout: 110_000, interval: 500 },
