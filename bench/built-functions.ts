@@ -5,9 +5,10 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import packageFile from '../package.json' with { type: 'json' }
 
-/** As `npm run start:functions` and the image have it: left to itself, the heap of a large machine grows before it is swept. */
-const FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=256']
+/** Of `npm run start:functions`: left to itself, the heap of a large machine grows before it is swept. */
+const FLAGS = packageFile.scripts['start:functions'].split(' ').filter((word) => /^--(max|optimize)-/.test(word))
 
 /** `npm run build` into `folder`. */
 export async function buildInto(folder: string): Promise<void> {
