@@ -1,10 +1,10 @@
-import { openAsBlob } from 'node:fs'
 import { AdapterFailure } from './adapter.ts'
+import { exchange, type Answer, type Content } from './exchange.ts'
 import { pause } from './pause.ts'
 import { reasonOf, retryAfterMs, retryDelayMs } from './request.ts'
 
 /** What is stored below its digest: a file, or text. */
-export type Stored = { digest: string; mediaType: string; content: { path: string } | { text: string } }
+export type Stored = { digest: string; mediaType: string; content: Content }
 
 type Settings = {
   /** Where the registry's API is asked: the sidecar. */
@@ -32,10 +32,10 @@ class RegistryError extends Error {
   readonly status: number | undefined
   readonly retryAfter: number | undefined
 
-  constructor(message: string, answer?: Response) {
+  constructor(message: string, answer?: Answer) {
     super(message)
     this.status = answer?.status
-    this.retryAfter = answer && retryAfterMs(answer.headers.get('retry-after'), Date.now())
+    this.retryAfter = retryAfterMs(answer?.headers['retry-after'] ?? null, Date.now())
   }
 }
 
@@ -44,47 +44,39 @@ export function createRegistry(settings: Settings): Registry {
   const { baseUrl, repository, signal } = settings
   const base = new URL(`/v2/${repository}/`, baseUrl)
 
-  const ask = async (url: URL, init: RequestInit): Promise<Response> => {
+  const ask = async (url: URL, method: string, { content, mediaType: type }: Partial<Stored> = {}): Promise<Answer> => {
     try {
-      return await fetch(url, { redirect: 'manual', signal, ...init })
+      const headers = type === undefined ? {} : { 'content-type': type }
+      return await exchange(url, { method, headers, signal, ...(content && { content }) })
     } catch (error) {
       signal.throwIfAborted()
       throw new RegistryError(`there was no answer (${reasonOf(error)})`)
     }
   }
-  const expect = async (url: URL, status: number, init: RequestInit): Promise<Response> => {
-    const answer = await ask(url, init)
-    const text = await answer.text()
-    if (answer.status !== status) throw new RegistryError(`it answered ${answer.status} to ${init.method}${saidIn(text)}`, answer)
+  const expect = async (status: number, ...[url, method, stored]: Parameters<typeof ask>): Promise<Answer> => {
+    const answer = await ask(url, method, stored)
+    if (answer.status !== status) throw new RegistryError(`it answered ${answer.status} to ${method}${saidIn(answer.text)}`, answer)
     return answer
   }
-  const isThere = async ({ digest }: Stored) => {
-    const { status } = await ask(new URL(`blobs/${digest}`, base), { method: 'HEAD' })
-    // Some lead to where they keep it. What else they say, they say again in words to the upload.
-    return status === 200 || status === 307
-  }
   const upload = async (blob: Stored) => {
-    if (await isThere(blob)) return
-    const begun = await expect(new URL('blobs/uploads/', base), 202, { method: 'POST', body: '' })
-    const location = new URL(begun.headers.get('location') ?? '', base)
+    const { status } = await ask(new URL(`blobs/${blob.digest}`, base), 'HEAD')
+    // Some lead to where they keep it. What else they say, they say again in words to the upload.
+    if (status === 200 || status === 307) return
+    const begun = await expect(202, new URL('blobs/uploads/', base), 'POST')
+    const location = new URL(begun.headers.location ?? '', base)
     location.searchParams.set('digest', blob.digest)
-    const headers = { 'content-type': 'application/octet-stream' }
-    await expect(location, 201, { method: 'PUT', headers, body: await bodyOf(blob) })
+    await expect(201, location, 'PUT', { ...blob, mediaType: 'application/octet-stream' })
   }
   const store = async (tag: string, manifest: Stored) => {
-    const headers = { 'content-type': manifest.mediaType }
-    const answer = await expect(new URL(`manifests/${tag}`, base), 201, { method: 'PUT', headers, body: await bodyOf(manifest) })
-    const digest = answer.headers.get('docker-content-digest') ?? manifest.digest
-    if (digest !== manifest.digest) throw new RegistryError(`it stored ${digest} in place of ${manifest.digest}`, answer)
+    const answer = await expect(201, new URL(`manifests/${tag}`, base), 'PUT', manifest)
+    const digest = answer.headers['docker-content-digest'] ?? manifest.digest
+    if (digest !== manifest.digest) throw new RegistryError(`it stored ${String(digest)} in place of ${manifest.digest}`, answer)
   }
   return {
     putBlob: (blob) => persist(settings, () => upload(blob)),
     putManifest: (tag, manifest) => persist(settings, () => store(tag, manifest)),
   }
 }
-
-/** A file is read as it is sent, and a second time if it is sent again. */
-const bodyOf = async ({ content }: Stored): Promise<Blob | string> => ('path' in content ? openAsBlob(content.path) : content.text)
 
 /** The registry's own words, which are `{ errors: [{ code, message }] }`; a sidecar's are text. */
 function saidIn(text: string): string {
