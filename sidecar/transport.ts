@@ -9,12 +9,12 @@ import type { Limits } from './config.ts'
 import { bareHost, RefusedTarget, type Guard } from './guard.ts'
 import { http, loadHttps } from './http.ts'
 
-/** An exchange that came to nothing, or broke off. */
+/** An exchange that came to nothing, or broke off. `unauthorized`: the credentials that there are do not suffice. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
-  readonly kind: 'timeout' | 'connection'
+  readonly kind: 'timeout' | 'connection' | 'unauthorized'
 
-  constructor(kind: 'timeout' | 'connection', message: string, cause?: unknown) {
+  constructor(kind: UpstreamError['kind'], message: string, cause?: unknown) {
     super(message, { cause })
     this.kind = kind
   }
