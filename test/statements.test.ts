@@ -155,7 +155,7 @@ async function useJobs(db: Pool, store: TenantStore) {
   await store.findJobStates([id, resource.id])
   await store.listLogOwners(id)
   await store.listAttempts(id, 0)
-  const owner = { benchmark_index: 0, benchmark_id: 'b', attempt: 1, container: 'local' }
+  const owner = { benchmark_index: 0, benchmark_id: 'b', attempt: 1, container: 'local' as const }
   await store.findLogPieces(id, owner, { after: -1, backwards: false, sinceSeconds: undefined })
   await store.findLogPieces(id, owner, { after: 9, backwards: true, sinceSeconds: 60 })
   await expect(store.cancelEvaluation(id, NOW, ['another version'])).rejects.toThrow('changed')

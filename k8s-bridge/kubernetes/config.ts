@@ -77,7 +77,7 @@ export const kubernetesFields = {
   TEST_DATA_TIMEOUT: Duration.prefault('1h').meta({ path: 'kubernetes.test_data_timeout', description: 'for test data to be fetched' }),
   TEST_DATA_MAX_BYTES: Count.default(50 * 1024 ** 3).meta({
     path: 'kubernetes.test_data_max_bytes',
-    description: 'bytes of test data at most; 50 GiB unless set',
+    description: 'bytes of test data at most',
   }),
   TEST_DATA_MAX_FILES: Count.default(100_000).meta({ path: 'kubernetes.test_data_max_files', description: 'files of test data at most' }),
   TEST_DATA_MEMORY: z
@@ -93,8 +93,7 @@ export const kubernetesFields = {
     }),
   MODEL_RANGES: AddressRanges.prefault('').meta({
     path: 'kubernetes.model_ranges',
-    description:
-      'address ranges, such as 10.1.0.0/16,fd00:1::/32, outside of which sidecars reach no model; empty: all but what nobody may reach',
+    description: 'address ranges, such as 10.1.0.0/16, outside of which sidecars reach no model; empty: all but what nobody may reach',
   }),
   OCI_CA_CERT_PATH: z.string().optional().meta({
     path: 'sidecar.oci.ca_cert_path',
