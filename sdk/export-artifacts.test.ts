@@ -204,6 +204,13 @@ describe('a registry that fails', () => {
     ).rejects.toMatchObject({ code: 'artifact_changed' })
   })
 
+  test('a run that is stopped packs no more', async ({ folder }) => {
+    const signal = AbortSignal.abort(new AdapterFailure('adapter_terminated', 'enough'))
+    const { pushed, registry } = await push(folder, () => undefined, { signal })
+    await expect(pushed).rejects.toThrow('enough')
+    expect(registry.asked).toEqual([])
+  })
+
   test('a run that is stopped waits for it no longer', async ({ folder }) => {
     const stop = new AbortController()
     const { pushed, registry } = await push(folder, () => ({ status: 500 }), { patienceSeconds: 60, signal: stop.signal })

@@ -65,15 +65,15 @@ export async function exportArtifacts(asked: Export): Promise<Exported> {
 type Pushed = { layer: Layer; annotations: Record<string, string> }
 
 /** One after another, so that no more than one lies on the disk. */
-async function pushLayers({ files, workdir }: Export, push: (layer: Stored) => Promise<void>): Promise<Pushed[]> {
+async function pushLayers({ files, workdir, signal }: Export, push: (layer: Stored) => Promise<void>): Promise<Pushed[]> {
   const folder = await mkdtemp(join(workdir, '.export-'))
   try {
     const pushed: Pushed[] = []
     for (const file of files) {
-      const path = join(folder, 'layer')
+      const packedPath = join(folder, 'layer')
       const title = titleOf(file, workdir)
-      const layer = await packLayer(file, title, path)
-      await push({ digest: layer.digest, mediaType: LAYER, content: { path } })
+      const layer = await packLayer(file, { title, packedPath, signal })
+      await push({ digest: layer.digest, mediaType: LAYER, content: { path: packedPath } })
       pushed.push({ layer, annotations: { [TITLE]: title, [NAME]: file.name } })
     }
     return pushed

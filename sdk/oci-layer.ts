@@ -17,9 +17,12 @@ const PADDING_MAX = 2 * BLOCK
 
 /**
  * Packs one file, as `title`, into a gzipped tar of its own at `packedPath`: the layers of the published Python SDK. The same file gives the
- * same bytes, so that a layer which is pushed again is known. No more than buffers are in memory.
+ * same bytes, so that a layer which is pushed again is known. No more than buffers are in memory. Rejects with the reason of an aborted `signal`.
  */
-export async function packLayer({ name, path, artifact }: RegisteredFile, title: string, packedPath: string): Promise<Layer> {
+export async function packLayer(
+  { name, path, artifact }: RegisteredFile,
+  { title, packedPath, signal }: { title: string; packedPath: string; signal: AbortSignal },
+): Promise<Layer> {
   const [content, tar, packed] = [createHash('sha256'), createHash('sha256'), createHash('sha256')]
   async function* archive() {
     yield* headersOf(title, artifact.bytes)
@@ -30,7 +33,10 @@ export async function packLayer({ name, path, artifact }: RegisteredFile, title:
     yield Buffer.alloc(PADDING_MAX + ((BLOCK - (artifact.bytes % BLOCK)) % BLOCK))
   }
   const file = createWriteStream(packedPath, { mode: 0o600 })
-  await pipeline(archive, hashedBy(tar), createGzip(), hashedBy(packed), file)
+  await pipeline(archive, hashedBy(tar), createGzip(), hashedBy(packed), file, { signal }).catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw error
+  })
   if (content.digest('hex') !== artifact.sha256) {
     throw new AdapterFailure(
       'artifact_changed',
