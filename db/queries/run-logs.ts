@@ -36,6 +36,8 @@ export type LogPiece = {
   last_at: string
   /** As `appendLog` had it: when each line was written that begins in the piece; null where that is not known. */
   times: Uint8Array | null
+  /** RFC 3339: lines older than this are not wanted. Null: all are. */
+  since: string | null
 }
 
 /** Where to go on in a log, which way, and how old its pieces may be. */
@@ -59,15 +61,15 @@ export async function findLogPieces(
   { after, backwards, sinceSeconds }: LogReading,
 ): Promise<LogPiece[]> {
   const next = backwards ? db`seq < ${after} order by seq desc` : db`seq > ${after} order by seq`
-  const isRecent =
-    sinceSeconds === undefined ? db`true` : db`last_at >= statement_timestamp() - make_interval(secs => ${sinceSeconds}::float8)`
+  const since =
+    sinceSeconds === undefined ? db`null::timestamptz` : db`statement_timestamp() - make_interval(secs => ${sinceSeconds}::float8)`
   return db<LogPiece[]>`
     with next as (
       select run_logs.*, sum(bytes) over (order by seq ${backwards ? db`desc` : db``}) - bytes as before
       from evalhub.run_logs
       where evaluation_id = (select id from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)})
         and benchmark_index = ${benchmark_index} and attempt = ${attempt} and container in ('local', 'adapter')
-        and ${isRecent} and ${next} limit 1000
+        and coalesce(last_at >= ${since}, true) and ${next} limit 1000
     )
-    select seq, chunk, to_json(last_at) as last_at, times from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
+    select seq, chunk, to_json(last_at) as last_at, times, to_json(${since}) as since from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
 }
