@@ -1,14 +1,21 @@
+import { createHash } from 'node:crypto'
+import { gunzipSync } from 'node:zlib'
 import { SchedulingV1Api } from '@kubernetes/client-node'
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest'
 import type { KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
+import { registryIsMissing, startRegistry } from '#sidecar/test-registry.ts'
 import { test as base } from './cluster.ts'
 import { startHubBeside, type HubBeside } from './node/hub-beside.ts'
+import { makeFolder, removeFolder } from './temporary-folder.ts'
 
 /** What really happens on a real node, each as a user sees it: the class, the sentence, the attempts. */
 
 const { KUBECONFIG: kubeconfig, EVALHUB_TEST_IMAGE: image, EVALHUB_TEST_HOST: host } = process.env
 const NO_NODE =
   'there is no node to run on: set KUBECONFIG, EVALHUB_TEST_IMAGE (EvalHub’s image, as the node has it) and EVALHUB_TEST_HOST (where pods reach this machine’s loopback)'
+
+const noRegistry = registryIsMissing()
+if (noRegistry) console.log(`Samples are not read back from a registry: ${noRegistry}`)
 
 let hub: HubBeside | undefined
 
@@ -25,8 +32,18 @@ const test = base
 
 type Benchmark = { provider_id?: string; id: string } & Record<string, unknown>
 
-async function submit({ call, modelUrl, modelName }: HubBeside, tenant: string, benchmark: Benchmark, more: object = {}): Promise<string> {
-  const job = { name: 'node', model: { url: modelUrl, name: modelName, ...more }, benchmarks: [{ provider_id: 'behaviour', ...benchmark }] }
+async function submit(
+  { call, modelUrl, modelName }: HubBeside,
+  tenant: string,
+  benchmark: Benchmark,
+  { model = {}, ...more }: { model?: object; exports?: object } = {},
+): Promise<string> {
+  const job = {
+    name: 'node',
+    model: { url: modelUrl, name: modelName, ...model },
+    benchmarks: [{ provider_id: 'behaviour', ...benchmark }],
+    ...more,
+  }
   const { status, body } = await call(tenant, 'POST', '', job)
   expect({ status, body }).toMatchObject({ status: 202 })
   return body.resource.id
@@ -92,6 +109,40 @@ describe.concurrent('on a node', () => {
     expect((await own.call(tenant, 'GET', `/${id}/logs`)).text).toMatch(/=== pod=evalhub-.* container=adapter .*\n.+/)
   })
 
+  test.skipIf(noRegistry)(
+    'its samples outlive them in the registry that the job names',
+    async ({ hub: own, api, makeNamespace, onTestFinished }) => {
+      const folder = await makeFolder()
+      const registry = await startRegistry(folder)
+      onTestFinished(async () => {
+        registry.stop()
+        await removeFolder(folder)
+      })
+      const tenant = await makeNamespace(RESTRICTED)
+      const coordinates = { oci_host: `http://${host}:${registry.host.split(':')[1]}`, oci_repository: 'team/results' }
+      const benchmark = { provider_id: 'builtin', id: 'arithmetic_problems', parameters: { num_examples: 8 } }
+      const id = await submit(own, tenant, benchmark, { exports: { oci: { coordinates } } })
+      const { warning_message } = await becomes(own, tenant, id, 'completed')
+      expect(warning_message).toBeUndefined()
+      await api.core.deleteNamespace({ name: tenant })
+      const { artifacts } = (await own.call(tenant, 'GET', `/${id}`)).body.results.benchmarks[0]
+      const get = async (path: string) => {
+        const accept = 'application/vnd.oci.image.manifest.v1+json'
+        return Buffer.from(await (await fetch(`http://${registry.host}/v2/team/results/${path}`, { headers: { accept } })).arrayBuffer())
+      }
+      const { layers } = JSON.parse((await get(`manifests/${artifacts.oci_digest}`)).toString())
+      // A tar of one file: a block that names it, then the file.
+      const samples = gunzipSync(await get(`blobs/${layers[0].digest}`)).subarray(512, 512 + artifacts.samples.bytes)
+      expect(createHash('sha256').update(samples).digest('hex')).toBe(artifacts.samples.sha256)
+      expect(samples.toString().trim().split('\n')).toHaveLength(8)
+    },
+  )
+
+  test('a run that names no registry says that its samples are gone', async ({ hub: own, tenant }) => {
+    const id = await submit(own, tenant, { provider_id: 'builtin', id: 'arithmetic_problems', parameters: { num_examples: 2 } })
+    expect((await becomes(own, tenant, id, 'completed')).warning_message).toMatchObject({ message_code: 'artifacts_not_kept' })
+  })
+
   test.for(FAILS)('%s', async ([failureClass, benchmark, sentence], { hub: own, tenant }) => {
     const id = await submit(own, tenant, benchmark)
     const run = await becomes(own, tenant, id, 'failed')
@@ -100,7 +151,7 @@ describe.concurrent('on a node', () => {
   })
 
   test('missing_secret', async ({ hub: own, tenant }) => {
-    const id = await submit(own, tenant, { id: 'fits' }, { auth: { secret_ref: 'nothing' } })
+    const id = await submit(own, tenant, { id: 'fits' }, { model: { auth: { secret_ref: 'nothing' } } })
     const run = await becomes(own, tenant, id, 'failed')
     expect(run.error_message.message).toMatch(/Secret.*nothing/)
     expect(await classesOf(own, tenant, id)).toEqual(['missing_secret'])

@@ -7,8 +7,8 @@ export type LogOwner = {
   benchmark_index: number
   benchmark_id: string
   attempt: number
-  /** `local` for a process, `adapter` for a pod; null while nothing is kept. */
-  container: 'local' | 'adapter' | null
+  /** `local` for a process, `adapter` for a pod. */
+  container: 'local' | 'adapter'
 }
 
 /** The runs of a job, by index. Undefined if there is no such job for the caller. */
@@ -17,11 +17,11 @@ export async function listLogOwners(db: Db, scope: Scope, id: string): Promise<L
   const [row] = await db<{ runs: LogOwner[] }[]>`
     select (
       select json_agg(
-        json_build_object('benchmark_index', benchmark_index, 'benchmark_id', benchmark_id, 'attempt', attempt, 'container', (
+        json_build_object('benchmark_index', benchmark_index, 'benchmark_id', benchmark_id, 'attempt', attempt, 'container', coalesce((
           select container from evalhub.run_logs as log
           where log.evaluation_id = run.evaluation_id and log.benchmark_index = run.benchmark_index and log.attempt = run.attempt
             and container in ('local', 'adapter') limit 1
-        )) order by benchmark_index
+        ), (select case runtime when 'kubernetes' then 'adapter' else 'local' end from evalhub.hub))) order by benchmark_index
       ) from evalhub.runs as run where evaluation_id = evaluations.id
     ) as runs
     from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`

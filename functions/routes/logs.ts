@@ -69,7 +69,7 @@ async function* sections(c: Context<AppEnv>, id: string, owners: readonly LogOwn
 /** A pod is named after its Job; a process, which has none, after its run. */
 function headerOf(evaluationId: string, { benchmark_index: benchmarkIndex, benchmark_id, attempt, container }: LogOwner): string {
   const pod = container === 'adapter' ? jobName({ evaluationId, benchmarkIndex, attempt }) : `${evaluationId}-${benchmarkIndex}`
-  return `=== pod=${pod} container=${container ?? 'local'} benchmark_id=${benchmark_id} ===`
+  return `=== pod=${pod} container=${container} benchmark_id=${benchmark_id} ===`
 }
 
 async function* logOf(c: Context<AppEnv>, id: string, owner: LogOwner, { sinceSeconds, ...wish }: Wish): AsyncGenerator<Part> {
