@@ -7,8 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import packageFile from '../package.json' with { type: 'json' }
 
-/** Of `npm run start:functions`: left to itself, the heap of a large machine grows before it is swept. */
-const FLAGS = packageFile.scripts['start:functions'].split(' ').filter((word) => /^--(max|optimize)-/.test(word))
+/** Of `npm run start:functions`, with the environment of the image: left to itself, the heap of a large machine grows before it is swept. */
+const FLAGS = packageFile.scripts['start:functions'].split(' ').filter((word) => /^--(max|no)-/.test(word))
 
 /** `npm run build` into `folder`. */
 export async function buildInto(folder: string): Promise<void> {
@@ -37,6 +37,7 @@ export async function startBuilt(folder: string, databaseUrl: string): Promise<B
   const url = `http://127.0.0.1:${await freePort()}`
   const env = {
     PATH: process.env.PATH,
+    MALLOC_ARENA_MAX: '1',
     DATABASE_URL: databaseUrl,
     IDENTITY_MODE: 'none',
     PORT: new URL(url).port,

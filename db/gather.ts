@@ -10,6 +10,8 @@ type Options<Row> = {
   maxRows?: number
   /** A statement that takes longer may wait for somebody's lock: another one goes beside it. 25 unless told. */
   slowMs?: number
+  /** True: a row that is the first does not wait for the end of its turn. */
+  isEager?: boolean
   /** What a row is about: rows about the same thing are written in the order in which they came. */
   keyOf?: (row: Row) => string
 }
@@ -26,7 +28,7 @@ type Options<Row> = {
  */
 export function gather<Row, Answer>(
   write: (rows: readonly Row[]) => Promise<readonly Answer[]>,
-  { maxRows = 256, slowMs = 25, keyOf }: Options<Row> = {},
+  { maxRows = 256, slowMs = 25, isEager = false, keyOf }: Options<Row> = {},
 ): (row: Row) => Promise<Answer> {
   let waiting: Waiting<Row, Answer>[] = []
   const busyKeys = new Set<string>()
@@ -88,7 +90,8 @@ export function gather<Row, Answer>(
   return (row) =>
     new Promise((resolve, reject) => {
       waiting.push({ row, resolve, reject })
-      if (!isTurnOver) return
+      if (isEager) void begin()
+      if (isEager || !isTurnOver) return
       isTurnOver = false
       setImmediate(() => {
         isTurnOver = true

@@ -53,10 +53,14 @@ export function openStore(db: Pool): Store {
     maxRows: 32,
     keyOf: ({ runEvent }) => runEvent.evaluationId.toLowerCase(),
   })
-  const notify = gather<undefined, undefined>(async (rows) => {
-    await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
-    return rows
-  })
+  const notify = gather<undefined, undefined>(
+    async (rows) => {
+      await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
+      return rows
+    },
+    // Nobody waits for it, and on Workers the database is closed when the answer is there.
+    { isEager: true },
+  )
   return {
     db,
     resolve: gather((questions) => resolve(db, questions)),

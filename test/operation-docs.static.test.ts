@@ -45,3 +45,21 @@ test('docs/operation.md has every metric of ours, and no other', () => {
       .sort(),
   )
 })
+
+// Guarantee: what was measured is what runs, whichever way the functions are started.
+test('functions are started with the same options everywhere', () => {
+  const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
+  const optionsIn = (line = '') => line.match(/--(max|no)-[a-z-]+(=\d+)?/g)
+  const lineOf = (path: string, mark: string) =>
+    read(path)
+      .split('\n')
+      .find((line) => line.includes(mark))
+  const expected = optionsIn(lineOf('package.json', '"start:functions"'))
+  expect(expected).toHaveLength(3)
+  expect(optionsIn(lineOf('infra/images/Containerfile', 'CMD'))).toEqual(expected)
+  expect(optionsIn(lineOf('infra/kubernetes/base/functions.yaml', '/app/functions.mjs'))).toEqual(expected)
+  expect(optionsIn(lineOf('docs/operation.md', 'dist/app/functions.mjs`'))).toEqual(expected)
+  for (const path of ['infra/images/Containerfile', 'docs/operation.md', 'bench/built-functions.ts']) {
+    expect(read(path)).toMatch(/MALLOC_ARENA_MAX(=|: ')1/)
+  }
+})

@@ -166,8 +166,12 @@ describe('ends of runs', () => {
       })
       const answers = await Promise.allSettled([
         ...work,
-        recordLaunches(db, 'bridge', launched),
-        recordLaunches(db, 'bridge', launched.toReversed()),
+        recordLaunches(
+          db,
+          'bridge',
+          launched.filter((_, at) => at % 2 === 0),
+        ),
+        recordLaunches(db, 'bridge', launched.filter((_, at) => at % 2 === 1).toReversed()),
       ])
       const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []))
       expect(failures.filter((failure) => !(failure instanceof HubError))).toEqual([])
