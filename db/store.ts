@@ -1,3 +1,4 @@
+import type { ExpectedVersions } from '#shared/domain/require-version.ts'
 import type { CollectionConfig } from '#shared/models/collection.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { ProviderConfig } from '#shared/models/provider.ts'
@@ -21,9 +22,11 @@ import {
   type Question,
   type Resolution,
 } from './queries/catalogue.ts'
-import { findEvaluation, findRequest, listEvaluations } from './queries/evaluations.ts'
+import { findEvaluation, findRequest, hasEvaluation, listEvaluations, type EvaluationFilters } from './queries/evaluations.ts'
+import type { Slice } from './queries/filters.ts'
 import { findJobStates } from './queries/job-states.ts'
 import { findLogPieces, listLogOwners } from './queries/run-logs.ts'
+import type { Reserve } from './reserve.ts'
 import { EVERY_TENANT, type Scope } from './scope.ts'
 
 /** The channel on which the bridge hears that there is something to do. The messages carry nothing. */
@@ -63,20 +66,23 @@ export function openStore(db: Pool): Store {
   }
 }
 
-/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant. */
-export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope) => ({
+/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing heavy its memory. */
+export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope, reserve: Reserve) => ({
   resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
   /** With a key that was used before: what was created then, as it is now. */
   createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
-    const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }))
+    const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }, reserve))
     notifyBridge()
     return job
   },
-  findEvaluation: (id: string) => findEvaluation(db, scope, id),
+  findEvaluation: (id: string) => findEvaluation(db, scope, id, reserve),
+  hasEvaluation: (id: string) => hasEvaluation(db, scope, id),
   findJobStates: (ids: readonly string[]) => findJobStates(db, scope, ids),
-  listEvaluations: (...args: Rest<typeof listEvaluations>) => listEvaluations(db, scope, ...args),
-  cancelEvaluation: (...args: Rest<typeof cancelEvaluation>) => cancelEvaluation(db, scope, ...args).then(notifyBridge),
-  deleteEvaluation: (...args: Rest<typeof deleteEvaluation>) => deleteEvaluation(db, scope, ...args).then(notifyBridge),
+  listEvaluations: (filters: EvaluationFilters, slice: Slice) => listEvaluations(db, scope, filters, slice, reserve),
+  cancelEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
+    cancelEvaluation(db, scope, id, now, expected, reserve).then(notifyBridge),
+  deleteEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
+    deleteEvaluation(db, scope, id, now, expected, reserve).then(notifyBridge),
   listAttempts: (...args: Rest<typeof listAttempts>) => listAttempts(db, scope, ...args),
   listLogOwners: (id: string) => listLogOwners(db, scope, id),
   findLogPieces: (...args: Rest<typeof findLogPieces>) => findLogPieces(db, scope, ...args),
@@ -101,11 +107,11 @@ export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: S
 })
 
 /** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
-async function findCreated({ db, create }: Pick<Store, 'db' | 'create'>, input: NewEvaluation): Promise<EvaluationJob> {
+async function findCreated({ db, create }: Pick<Store, 'db' | 'create'>, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
   const { scope, idempotency } = input
   const id = idempotency && (await findKeyed(db, scope, 'jobs', idempotency))
   if (id === undefined) await removeExpiredKeys(db, scope, idempotency?.key)
-  const job = id === undefined ? await create(input) : await findEvaluation(db, scope, id)
+  const job = id === undefined ? await create(input) : await findEvaluation(db, scope, id, reserve)
   if (!job) throw notFound('evaluation job', id ?? input.id)
   return job
 }

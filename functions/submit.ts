@@ -1,5 +1,6 @@
 import type { Idempotency } from '#db/commands/claim-key.ts'
 import type { TenantStore } from '#db/store.ts'
+import { newJobWeight } from '#shared/domain/job-weight.ts'
 import { resolveBenchmarks } from '#shared/domain/resolve-benchmarks.ts'
 import { notFound } from '#shared/errors.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
@@ -16,10 +17,12 @@ export async function submit(store: TenantStore, { id, request, idempotency }: S
   if (collectionId !== undefined && !collection) throw notFound('collection', collectionId)
 
   const named = collection && collectionId !== undefined ? { id: collectionId, config: collection.config } : undefined
+  const specs = resolveBenchmarks(request, named, found)
   return store.createEvaluation({
     id,
     request,
-    specs: resolveBenchmarks(request, named, found),
+    specs,
+    weight: newJobWeight(request, specs.length),
     aggregateThreshold: request.pass_criteria?.threshold ?? named?.config.pass_criteria?.threshold ?? DEFAULT_THRESHOLD,
     collectionUpdatedAt: collection?.updated_at ?? null,
     idempotency,

@@ -26,6 +26,7 @@ import { findLogPosition } from '#db/queries/log-position.ts'
 import { listQueuedRuns } from '#db/queries/queued-runs.ts'
 import { checkMigrated } from '#db/queries/readiness.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
+import { UNBOUNDED } from '#db/reserve.ts'
 import { forTenant, openStore, type TenantStore } from '#db/store.ts'
 import { test } from '#db/test-db.ts'
 import { specFor } from '#db/test-evaluation.ts'
@@ -105,6 +106,7 @@ const newJob = (idempotency?: { key: string; bodyHash: string }) => ({
   specs: [specFor('true'), specFor('true')],
   aggregateThreshold: 0.5,
   collectionUpdatedAt: null,
+  weight: 0,
   idempotency,
 })
 const event = (status: string, more: object = {}) =>
@@ -206,8 +208,8 @@ test('every statement and every part of one runs against the migrated schema', a
   const seen = new Set<string>()
   const noted = noting(db, seen)
   const store = openStore(noted)
-  const own = forTenant(store, { tenant, user: 'ann', everyTenant: false })
-  const operator = forTenant(store, { tenant: '', user: '', everyTenant: true })
+  const own = forTenant(store, { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
+  const operator = forTenant(store, { tenant: '', user: '', everyTenant: true }, UNBOUNDED)
 
   const files = {
     providers: [ProviderFile.parse({ ...provider, id: 'p', deadline_seconds: 60 })],

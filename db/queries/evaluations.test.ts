@@ -5,6 +5,7 @@ import { EVALUATION_STATES } from '#shared/models/states.ts'
 import type { Pool } from '../client.ts'
 import { test } from '../test-db.ts'
 import { specFor, submitSpecs } from '../test-evaluation.ts'
+import { UNBOUNDED } from '../reserve.ts'
 import { listEvaluations } from './evaluations.ts'
 
 type Stored = { id: string; state: string; name: string; owner: string; tags: string[]; deleted: boolean }
@@ -64,7 +65,7 @@ test('a page and its total are those of all rows, whatever the filters', async (
     const filters = Object.fromEntries(
       Object.entries(asked).map(([field, said]) => [field, parseFilter(said, { canNegate: field === 'status' || field === 'owner' })]),
     )
-    const { items, total } = await listEvaluations(db, { tenant, user: '', everyTenant: false }, filters, { limit, offset })
+    const { items, total } = await listEvaluations(db, { tenant, user: '', everyTenant: false }, filters, { limit, offset }, UNBOUNDED)
     expect(total).toBe(expected.length)
     const page = expected.slice(offset, limit === 0 ? undefined : offset + limit)
     expect(items.map(({ resource }) => resource.id)).toEqual(page.map(({ id }) => id))

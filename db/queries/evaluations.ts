@@ -5,17 +5,24 @@ import { sha256 } from '#shared/sha256.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { toJob, type JobRow } from '../rows.ts'
+import { LIGHT, type Reserve } from '../reserve.ts'
 import { ofTenant, type Scope, type TenantScope } from '../scope.ts'
 import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
+import { inGroups, type Place, type Weighed } from './in-groups.ts'
 
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 
-/** A job's columns and its runs, for the table `evaluations` in a `from`. */
-const jobColumns = (db: Db) => db`
-  id, tenant, owner, state, message, request, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
+/** A job's columns and its runs, for `evaluations` in a `from`. Of one that weighs more than `max`, if that is given, neither request nor runs. */
+const jobColumns = (db: Db, max?: number) => db`
+  id, tenant, owner, state, message, ${within(db, max, db`request`)} as request, weight, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
   to_json(updated_at) as updated_at, extract(epoch from now() - created_at)::float8 as age_seconds,
   (select extract(epoch from now() - bridge_seen_at)::float8 from evalhub.hub) as bridge_seen_seconds_ago,
+  ${within(db, max, runsOf(db))} as runs`
+
+const within = (db: Db, max: number | undefined, what: Fragment) => (max === undefined ? what : db`case when weight <= ${max}::int then ${what} end`)
+
+const runsOf = (db: Db) => db`
   (
     select json_agg(
       json_build_object(
@@ -28,14 +35,31 @@ const jobColumns = (db: Db) => db`
         ) then spec end
       ) order by benchmark_index
     ) from evalhub.runs where evaluation_id = evaluations.id
-  ) as runs`
+  )`
 
-/** Undefined also when it belongs to another tenant: a caller cannot tell the two apart. */
-export async function findEvaluation(db: Db, scope: Scope, id: string): Promise<EvaluationJob | undefined> {
+/**
+ * Undefined also when it belongs to another tenant: a caller cannot tell the two apart.
+ *
+ * One that is not light is read once `reserve` has given the memory for it; without `reserve` the caller answers for that.
+ */
+export async function findEvaluation(db: Db, scope: Scope, id: string, reserve?: Reserve): Promise<EvaluationJob | undefined> {
   if (!isUuid(id)) return undefined
-  const [row] = await db<JobRow[]>`
-    select ${jobColumns(db)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
-  return row && toJob(row)
+  const found = (max?: number) => db<WeighedJob[]>`
+    select ${jobColumns(db, max)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  const [row] = await found(reserve && LIGHT)
+  if (!reserve || !row || row.weight <= LIGHT) return row && toJob(row)
+  await reserve(row.weight)
+  const [whole] = await found()
+  return whole && toJob(whole)
+}
+
+type WeighedJob = JobRow & { weight: number }
+
+/** Whether there is such a job for the caller. */
+export async function hasEvaluation(db: Db, scope: Scope, id: string): Promise<boolean> {
+  if (!isUuid(id)) return false
+  const rows = await db`select from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  return rows.length > 0
 }
 
 /** What all that is answered of a job, progress included, is told apart by. */
@@ -56,22 +80,41 @@ export type EvaluationFilters = Partial<Record<'name' | 'tags' | 'owner' | 'stat
  *
  * The ids of the page are found in an index alone, so that the rows before it cost little; only the page's rows are read. How many there are
  * in all, or in some states, is kept by a trigger; with any other filter they are counted. The `limit 1` keeps the planner, which does not
- * know how long a page is, from reading the whole table for it.
+ * know how long a page is, from reading the whole table for it. More than is light is read as it is answered (`in-groups.ts`).
  */
-export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationFilters, slice: Slice): Promise<Listed<EvaluationJob>> {
+export async function listEvaluations(
+  db: Db,
+  scope: Scope,
+  filters: EvaluationFilters,
+  slice: Slice,
+  reserve: Reserve,
+): Promise<Listed<EvaluationJob>> {
   const { status, name, tags, owner, experiment_id } = filters
   const states = status && db`(select value::evalhub.evaluation_state from jsonb_array_elements_text(${json(db, statesOf(status))}))`
   const wanted = db`
     deleted_at is null ${ofTenant(db, scope)} ${matching(db, db`name`, name)} ${containing(db, db`tags`, tags)}
     ${matching(db, db`owner`, owner)} ${matching(db, db`coalesce(experiment, '')`, experiment_id)}`
   const isCounted = [name, tags, owner, experiment_id].every((filter) => filter === undefined)
-  const [rows, [count]] = await Promise.all([
-    db<JobRow[]>`
-      select job.*
-      from (${states ? idsInStates(db, scope, states, wanted, slice) : idsOf(db, scope, wanted, slice)}) as page, lateral (
-        select ${jobColumns(db)} from evalhub.evaluations where id = page.id limit 1
-      ) as job
-      order by job.id desc`,
+  const idsFrom = ({ after, ...rest }: Place) => {
+    const beyond = after === undefined ? wanted : db`${wanted} and id < ${after}`
+    return states ? idsInStates(db, scope, states, beyond, rest) : idsOf(db, scope, beyond, rest)
+  }
+  const source = {
+    next: (place: Place) => db<(WeighedJob & Weighed)[]>`
+      select ${jobColumns(db, LIGHT)}, chosen
+      from (
+        select evaluation.*, chosen, sum(weight) over (order by evaluation.id desc) as running
+        from (select id, count(*) over ()::int as chosen from (${idsFrom(place)}) as ids) as page, lateral (
+          select * from evalhub.evaluations where id = page.id limit 1
+        ) as evaluation
+      ) as evaluations
+      where running <= ${LIGHT} or running = weight
+      order by id desc`,
+    toItem: toJob,
+    whole: (id: string) => findEvaluation(db, scope, id),
+  }
+  const [groups, [count]] = await Promise.all([
+    inGroups(source, slice, reserve),
     isCounted
       ? db<{ total: number }[]>`
           select coalesce(sum(total), 0)::bigint as total from evalhub.evaluation_counts
@@ -79,7 +122,7 @@ export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationF
       : db<{ total: number }[]>`
           select count(*) as total from evalhub.evaluations where ${wanted} ${states ? db`and state in ${states}` : db``}`,
   ])
-  return { items: rows.map(toJob), total: count?.total ?? 0 }
+  return { ...groups, total: count?.total ?? 0 }
 }
 
 /** The states that a filter leaves. They are few, so the database need not compare text. */
