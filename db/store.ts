@@ -19,6 +19,7 @@ import {
   listCollections,
   listProviders,
   resolve,
+  type CatalogueFilters,
   type Question,
   type Resolution,
 } from './queries/catalogue.ts'
@@ -47,6 +48,9 @@ export type Store = {
   notifyBridge: () => void
 }
 
+/** What jobs that are stored in one statement weigh together: each is written out once more for it. */
+const GATHERED_WEIGHT = 4 * 1024 * 1024
+
 export function openStore(db: Pool): Store {
   const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events), {
     keyOf: ({ evaluationId, event }) => `${evaluationId.toLowerCase()}/${event.benchmark_index}`,
@@ -58,7 +62,7 @@ export function openStore(db: Pool): Store {
   return {
     db,
     resolve: gather((questions) => resolve(db, questions)),
-    create: gather((inputs) => createEvaluations(db, inputs)),
+    create: gather((inputs) => createEvaluations(db, inputs), { weight: { of: ({ weight }) => weight, max: GATHERED_WEIGHT } }),
     recordEvent: (event, now) => recordEvent(db, writeProgress, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
     // A poll makes up for one that is lost, so its failure is nobody's.
@@ -86,23 +90,26 @@ export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: S
   listAttempts: (...args: Rest<typeof listAttempts>) => listAttempts(db, scope, ...args),
   listLogOwners: (id: string) => listLogOwners(db, scope, id),
   findLogPieces: (...args: Rest<typeof findLogPieces>) => findLogPieces(db, scope, ...args),
-  findProvider: (id: string) => findProvider(db, scope, id),
-  listProviders: (...args: Rest<typeof listProviders>) => listProviders(db, scope, ...args),
+  findProvider: (id: string) => findProvider(db, scope, id, reserve),
+  listProviders: (filters: CatalogueFilters, slice: Slice, withBenchmarks: boolean) =>
+    listProviders(db, scope, filters, slice, { withBenchmarks, reserve }),
   createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
     createOnce(db, scope, 'providers', id, idempotency, {
       create: (tx) => createProvider(tx, scope, id, config),
-      find: (tx, existing) => findProvider(tx, scope, existing),
+      find: (tx, existing) => findProvider(tx, scope, existing, reserve),
     }),
-  changeProvider: (...args: Rest<typeof changeProvider>) => changeProvider(db, scope, ...args),
+  changeProvider: (id: string, change: (config: ProviderConfig) => ProviderConfig, expected?: ExpectedVersions) =>
+    changeProvider(db, scope, id, { change, expected, reserve }),
   deleteProvider: (...args: Rest<typeof deleteProvider>) => deleteProvider(db, scope, ...args),
-  findCollection: (id: string) => findCollection(db, scope, id),
-  listCollections: (...args: Rest<typeof listCollections>) => listCollections(db, scope, ...args),
+  findCollection: (id: string) => findCollection(db, scope, id, reserve),
+  listCollections: (filters: CatalogueFilters, slice: Slice) => listCollections(db, scope, filters, slice, reserve),
   createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
     createOnce(db, scope, 'collections', id, idempotency, {
       create: (tx) => createCollection(tx, scope, id, config),
-      find: (tx, existing) => findCollection(tx, scope, existing),
+      find: (tx, existing) => findCollection(tx, scope, existing, reserve),
     }),
-  changeCollection: (...args: Rest<typeof changeCollection>) => changeCollection(db, scope, ...args),
+  changeCollection: (id: string, change: (config: CollectionConfig) => CollectionConfig, expected?: ExpectedVersions) =>
+    changeCollection(db, scope, id, { change, expected, reserve }),
   deleteCollection: (...args: Rest<typeof deleteCollection>) => deleteCollection(db, scope, ...args),
 })
 

@@ -3,7 +3,7 @@ import { openStore, type Store } from '#db/store.ts'
 import { createLog } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
-import { isStreamed } from './page.ts'
+import { isStreamed } from './streamed-answer.ts'
 import { readWorkerConfig, type WorkerConfig } from './worker-config.ts'
 
 /** The Cloudflare Worker: the same app as on Node, each request with a connection of its own. */

@@ -39,7 +39,7 @@ async function changeOwn(db: Pool, scope: Scope, id: string, { expected, reserve
   if (!isUuid(id)) throw notFound('evaluation job', id)
   const result = await changeRuns(db, scope, id, async (evaluation, runs, tx) => {
     const job = expected && (await findEvaluation(tx, scope, id, reserve))
-    if (job) requireVersion(expected, await versionOf(job))
+    if (job) requireVersion(expected, await versionOf(JSON.stringify(job)))
     if (evaluation.deleted_at !== null) throw notFound('evaluation job', id)
     return decide(evaluation, runs)
   })

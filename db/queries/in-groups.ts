@@ -21,7 +21,7 @@ type Source<Row, Item> = {
   whole: (id: string) => Promise<Item | undefined>
 }
 
-/** Some items of a list. `release` is to be called when they have been answered. */
+/** Some items of a list, which its reader takes out one by one; `release` is to be called when they have been answered. */
 export type ItemGroup<Item> = { items: Item[]; release: () => void }
 
 export type Groups<Item> = {
@@ -50,16 +50,22 @@ async function* restOf<Row extends Weighed, Item>(source: Source<Row, Item>, fir
     const { heavy, left }: Next = next
     const held = await reserve(heavy?.weight ?? LIGHT)
     if (heavy) {
-      const item = await source.whole(heavy.id)
-      const after: Next = { left: item ? left - 1 : left, after: heavy.id, offset: 0 }
+      const items: Item[] = await wholeOf(source, heavy.id)
+      const after: Next = { left: left - items.length, after: heavy.id, offset: 0 }
       next = after.left > 0 ? after : undefined
-      yield { items: item ? [item] : [], release: held.release }
+      yield { items, release: held.release }
     } else {
       const group: { items: Item[]; next: Next | undefined } = await readGroup(source, next)
       next = group.next
       yield { items: group.items, release: held.release }
     }
   }
+}
+
+/** In a list, which its reader empties: a generator that waits keeps what it has named. */
+async function wholeOf<Row, Item>(source: Source<Row, Item>, id: string): Promise<Item[]> {
+  const item = await source.whole(id)
+  return item === undefined ? [] : [item]
 }
 
 async function readGroup<Row extends Weighed, Item>(source: Source<Row, Item>, { left, after, offset }: Next) {

@@ -3,7 +3,7 @@ import { versionOf } from '#db/queries/evaluations.ts'
 import { decode } from '#shared/decode.ts'
 import { notFound } from '#shared/errors.ts'
 import { EvaluationJobConfig } from '#shared/models/evaluation.ts'
-import { answer } from '../answer.ts'
+import { answer, answerText } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
@@ -39,7 +39,8 @@ export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
       const id = c.req.param('id')
       const job = await c.var.tenantStore.findEvaluation(id)
       if (!job) throw notFound('evaluation job', id)
-      return answer(c, 200, job, entityTag(await versionOf(job)))
+      const text = JSON.stringify(job)
+      return answerText(c, 200, text, entityTag(await versionOf(text)))
     })
     .delete('/:id', async (c) => {
       const id = c.req.param('id')

@@ -13,11 +13,11 @@ import { weightOf } from './weight.ts'
 const MIB = 1024 * 1024
 
 /** A request, with what its runs have before they have results. */
-const REQUEST_MAX = 16 * MIB
+const REQUEST_MAX = 12 * MIB
 /** What one run may add, */
 const RUN_MAX = 8 * MIB
 /** and where a job ends with all of it. */
-const JOB_MAX = 32 * MIB
+const JOB_MAX = 20 * MIB
 /** For messages of runs whose results were refused. */
 const MESSAGES_MAX = 4 * MIB
 
