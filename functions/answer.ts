@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { AppEnv } from './env.ts'
 import { encoded, streamedAnswer } from './streamed-answer.ts'
+import { whenClosed } from './when-closed.ts'
 
 export const REQUEST_ID_HEADER = 'X-Global-Transaction-Id'
 
@@ -34,16 +35,14 @@ const isOwed = (c: Context<AppEnv>) => c.req.method !== 'GET'
 
 /** The text, and its bytes on their way. Where the runtime does not say when they are gone, they are its own affair. */
 function holdWhileSent(c: Context<AppEnv>, length: number): void {
-  const outgoing = c.env?.outgoing
   // Answers of routes that hold no memory are errors.
-  if (!outgoing || outgoing.destroyed || !c.var.memory) return
-  const hold = c.var.memory.keepForAnswer(2 * length, isOwed(c))
-  outgoing.once('close', hold.release)
+  if (!c.env?.outgoing || !c.var.memory) return
+  whenClosed(c, c.var.memory.keepForAnswer(2 * length, isOwed(c)).release)
 }
 
 function longAnswer(c: Context<AppEnv>, text: string, init: ResponseInit): Response {
   const hold = c.var.memory?.keepForAnswer(2 * text.length, isOwed(c))
-  return streamedAnswer(textParts(text), () => hold?.release(), init)
+  return streamedAnswer(c, { parts: textParts(text), onEnd: () => hold?.release() }, init)
 }
 
 function* textParts(text: string): Generator<Uint8Array> {

@@ -101,6 +101,9 @@ const HELD_PER_WEIGHT = 4
 /** Answers under way piece by piece, and how much longer they wait for a piece than others wait at all. */
 const [TURNS, PATIENCE] = [4, 3]
 
+/** Readers of logs at once. */
+const READERS = 48
+
 /** What one request holds. */
 export type RequestMemory = {
   /** For the bytes of a body that is being read: apart from all else, so that what has been read never waits for what has not. */
@@ -113,6 +116,8 @@ export type RequestMemory = {
   keepForAnswer: (bytes: number, isOwed: boolean) => Hold
   /** One of the few places of those that answer piece by piece, for whom others wait again and again. Outlives the request. */
   takeTurn: () => Hold | Promise<Hold>
+  /** The place of a reader of logs, of whose log about 2 MiB are held. Outlives the request. */
+  takeReader: () => Hold | Promise<Hold>
   /** Gives back what is held. */
   release: () => void
 }
@@ -126,7 +131,8 @@ export type MemoryOptions = {
 
 /** Makes the memory of each request out of what this process has for all. */
 export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => RequestMemory {
-  const [bodies, values, turns] = [twoLanes(size / 4), twoLanes((3 * size) / 4), createBudget(TURNS)]
+  const [bodies, values] = [twoLanes(size / 4), twoLanes((3 * size) / 4)]
+  const [turns, readers] = [createBudget(TURNS), createBudget(READERS)]
   return () => {
     const holds: Hold[] = []
     let patienceMs = waitMs
@@ -148,6 +154,7 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => Requ
         return hold
       },
       takeTurn: () => turns.take(1, waitMs),
+      takeReader: () => readers.take(1, waitMs),
       release() {
         patienceMs = PATIENCE * waitMs
         for (const hold of holds.splice(0)) hold.release()

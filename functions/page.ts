@@ -30,7 +30,11 @@ export async function answerPage<Item>(c: Context<AppEnv>, slice: Slice, { more,
   try {
     // What cannot be had is better said now than by breaking off.
     const first = await more.next()
-    return streamedAnswer(pageParts(page, first, more), turn.release, { headers: jsonHeaders(c) })
+    const onEnd = () => {
+      turn.release()
+      if (!first.done) first.value.release()
+    }
+    return streamedAnswer(c, { parts: pageParts(page, first, more), onEnd }, { headers: jsonHeaders(c) })
   } catch (error) {
     turn.release()
     throw error

@@ -1,3 +1,7 @@
+import type { Context } from 'hono'
+import type { AppEnv } from './env.ts'
+import { whenClosed } from './when-closed.ts'
+
 /** Characters that a socket is given at a time. */
 const PIECE_CHARACTERS = 256 * 1024
 
@@ -20,18 +24,25 @@ const streamed = new WeakSet<Response>()
 /** Whether the body of an answer may still have to be read from the database. */
 export const isStreamed = (response: Response): boolean => streamed.has(response)
 
-/** An answer in parts, none of which is empty. Nothing is made ahead of its reader. `onEnd` is called when it has been sent, or its reader is gone. */
-export function streamedAnswer(
-  parts: Generator<Uint8Array> | AsyncGenerator<Uint8Array>,
-  onEnd: () => void,
-  init: ResponseInit,
-): Response {
-  const response = new Response(streamOf(parts, onEnd), init)
+type Source = {
+  /** None of them is empty. */
+  parts: Generator<Uint8Array> | AsyncGenerator<Uint8Array>
+  /** Called when all has been sent, or its reader is gone; perhaps more than once. */
+  onEnd: () => void
+}
+
+/** An answer in parts. Nothing is made ahead of its reader. */
+export function streamedAnswer(c: Context<AppEnv>, source: Source, init: ResponseInit): Response {
+  const response = new Response(streamOf(source), init)
   streamed.add(response)
+  whenClosed(c, () => {
+    source.onEnd()
+    void source.parts.return(undefined)
+  })
   return response
 }
 
-function streamOf(parts: Generator<Uint8Array> | AsyncGenerator<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array> {
+function streamOf({ parts, onEnd }: Source): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {

@@ -62,7 +62,8 @@ function keptReport(run: LockedRun, event: BenchmarkStatusEvent, now: string): D
 }
 
 /** True for an event that cannot change a state of a running run, nor what may be said but once, nor what its job weighs. */
-const isProgress = (event: BenchmarkStatusEvent): boolean => event.status === 'running' && event.job_meta === undefined && isShort(event)
+const isProgress = ({ status, job_meta: meta, error_message: error, warning_message: warning }: BenchmarkStatusEvent): boolean =>
+  status === 'running' && meta === undefined && isShort({ error_message: keptMessage(error), warning_message: keptMessage(warning) })
 
 /**
  * Writes progress of several runs in one statement; events of one run are merged, in their order. False for one whose run is not running:

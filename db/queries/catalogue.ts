@@ -96,13 +96,13 @@ async function list<Row extends { id: string }, Item>(
     next: ({ after, ...rest }: Place) => db<(Row & Weighed)[]>`
       select columns.*, page.id, weight, chosen
       from (
-        select id, chosen, weight, sum(weight) over (order by id desc) as running
+        select id, chosen, weight, sum(weight) over (order by id desc) as running, row_number() over (order by id desc) as place
         from (
           select id, ${weight} as weight, count(*) over ()::int as chosen
           from ${table} where ${wanted} ${after === undefined ? db`` : db`and id < ${after}`} order by id desc ${sliced(db, rest)}
         ) as ids
       ) as page left join lateral (select ${columns} from ${table} where id = page.id and weight <= ${LIGHT}) as columns on true
-      where running <= ${LIGHT} or running = weight
+      where running <= ${LIGHT} or place = 1
       order by page.id desc`,
     toItem,
     whole: (id: string) => wholeOf(db, { table, columns, weight, toItem }, db`id = ${id} and ${wanted}`),

@@ -112,12 +112,13 @@ export async function listEvaluations(
     next: (place: Place) => db<(WeighedJob & Weighed)[]>`
       select ${jobColumns(db, LIGHT)}, chosen
       from (
-        select evaluation.*, chosen, sum(weight) over (order by evaluation.id desc) as running
+        select evaluation.*, chosen, sum(weight) over (order by evaluation.id desc) as running,
+          row_number() over (order by evaluation.id desc) as place
         from (select id, count(*) over ()::int as chosen from (${idsFrom(place)}) as ids) as page, lateral (
           select * from evalhub.evaluations where id = page.id limit 1
         ) as evaluation
       ) as evaluations
-      where running <= ${LIGHT} or running = weight
+      where running <= ${LIGHT} or place = 1
       order by id desc`,
     toItem: toJob,
     whole: (id: string) => findEvaluation(db, scope, id),
@@ -155,6 +156,6 @@ const idsInStates = (db: Db, scope: Scope, states: Fragment, wanted: Fragment, s
   select newest.id
   from ${states} as chosen (state), lateral (
     select id from evalhub.evaluations where state = chosen.state and ${wanted} order by ${newestFirst(db, scope)}
-    ${slice.limit === 0 ? db`` : db`limit ${slice.limit + slice.offset}`}
+    limit ${slice.limit + slice.offset}
   ) as newest
   order by newest.id desc ${sliced(db, slice)}`

@@ -33,5 +33,4 @@ export function containing(db: Db, column: Fragment, filter: Filter | undefined)
   return db`and ${column} ?| array(select jsonb_array_elements_text(${json(db, filter.values)}))`
 }
 
-export const sliced = (db: Db, { limit, offset }: Slice): Fragment =>
-  limit === 0 ? db`offset ${offset}` : db`limit ${limit} offset ${offset}`
+export const sliced = (db: Db, { limit, offset }: Slice): Fragment => db`limit ${limit} offset ${offset}`

@@ -10,7 +10,7 @@ export type Weighed = {
   chosen: number
 }
 
-/** Where a list goes on: beyond the id `after`, if any of it was answered before. */
+/** Where a list goes on, and for how many rows, 1 or more: beyond the id `after`, if any of it was answered before. */
 export type Place = Slice & { after: string | undefined }
 
 type Source<Row, Item> = {
@@ -57,7 +57,8 @@ async function* restOf<Row extends Weighed, Item>(source: Source<Row, Item>, fir
     } else {
       const group: { items: Item[]; next: Next | undefined } = await readGroup(source, next)
       next = group.next
-      yield { items: group.items, release: held.release }
+      if (group.items.length > 0) yield { items: group.items, release: held.release }
+      else held.release()
     }
   }
 }

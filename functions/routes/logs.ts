@@ -3,6 +3,7 @@ import type { LogOwner } from '#db/queries/run-logs.ts'
 import { jobName } from '#shared/domain/attempt-key.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { REQUEST_ID_HEADER } from '../answer.ts'
+import { whenClosed } from '../when-closed.ts'
 import type { AppEnv } from '../env.ts'
 import { logStream, type LogWish } from '../log-stream.ts'
 import { benchmarkIndex, boolean, integer, invalid } from '../query.ts'
@@ -76,12 +77,14 @@ async function* logOf(c: Context<AppEnv>, id: string, owner: LogOwner, { sinceSe
 const TRUNCATED = 'X-Log-Truncated'
 
 /** The answer, read from the database as fast as the client takes it. Whether it was cut off is known at its end only, and said there. */
-function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>): Response {
+async function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>): Promise<Response> {
+  const place = await c.var.memory.takeReader()
+  whenClosed(c, place.release)
   const { incoming, outgoing } = c.env ?? {}
   // A trailer needs chunks, which HTTP/1.0 has not. Workers have none at all.
   const hasTrailer = outgoing !== undefined && incoming?.httpVersion === '1.1'
   const onCut = () => hasTrailer && outgoing.addTrailers({ [TRUNCATED]: 'true' })
-  return new Response(bodyOf(parts, onCut), {
+  return new Response(bodyOf(parts, { onCut, onEnd: place.release }), {
     headers: {
       'Content-Type': 'text/plain; charset=utf-8',
       [REQUEST_ID_HEADER]: c.var.requestId,
@@ -90,13 +93,22 @@ function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>): Response {
   })
 }
 
-function bodyOf(parts: AsyncGenerator<Part>, onCut: () => void): ReadableStream<Uint8Array> {
+type Told = { onCut: () => void; onEnd: () => void }
+
+function bodyOf(parts: AsyncGenerator<Part>, { onCut, onEnd }: Told): ReadableStream<Uint8Array> {
   let room = MAX_LOG_BYTES
+  const failed = (error: unknown): never => {
+    onEnd()
+    throw error
+  }
   return new ReadableStream<Uint8Array>({
     // Each part is some bytes: a stream that is given none is not asked again.
     async pull(controller) {
-      const { done, value } = await parts.next()
-      if (done) return controller.close()
+      const { done, value } = await parts.next().catch(failed)
+      if (done) {
+        onEnd()
+        return controller.close()
+      }
       const bytes = 'log' in value ? value.log.subarray(0, room) : new TextEncoder().encode(value.header)
       if (bytes.length > 0) controller.enqueue(bytes) // none is left of the last one where the bound was met exactly
       if (!('log' in value)) return
@@ -104,9 +116,11 @@ function bodyOf(parts: AsyncGenerator<Part>, onCut: () => void): ReadableStream<
       if (bytes.length === value.log.length) return
       onCut()
       await parts.return(undefined)
+      onEnd()
       controller.close()
     },
     async cancel() {
+      onEnd()
       await parts.return(undefined)
     },
   })

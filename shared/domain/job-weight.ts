@@ -21,11 +21,11 @@ const JOB_MAX = 20 * MIB
 /** For messages of runs whose results were refused. */
 const MESSAGES_MAX = 4 * MIB
 
-/** A run's place in an answer: names, state and times, and messages that are short. */
+/** A run's place in an answer: names, state, times and verdict, and messages that are short. */
 const RUN_WEIGHT = 3 * 1024
 
 /** A message up to this has room in `RUN_WEIGHT`. */
-const SHORT_MESSAGE = 512
+const SHORT_MESSAGE = 1024
 
 type Messages = { error_message?: Message | null | undefined; warning_message?: Message | null | undefined }
 
