@@ -65,9 +65,12 @@ function keptReport(run: LockedRun, event: BenchmarkStatusEvent, now: string): D
 const isProgress = ({ status, job_meta: meta, error_message: error, warning_message: warning }: BenchmarkStatusEvent): boolean =>
   status === 'running' && meta === undefined && isShort({ error_message: keptMessage(error), warning_message: keptMessage(warning) })
 
+/** Surely so short that its job does not weigh less without it. */
+const SHORT_BYTES = 700
+
 /**
- * Writes progress of several runs in one statement; events of one run are merged, in their order. False for one whose run is not running:
- * such an event needs a decision.
+ * Writes progress of several runs in one statement; events of one run are merged, in their order. False for one whose run is not running, or
+ * takes the place of a long message: such an event needs a decision.
  */
 export async function recordProgress(db: Pool, events: readonly RunEvent[]): Promise<boolean[]> {
   const rows = new Map<string, ProgressRow>()
@@ -87,6 +90,8 @@ export async function recordProgress(db: Pool, events: readonly RunEvent[]): Pro
       from event join evalhub.runs as run using (evaluation_id, benchmark_index, provider_id, benchmark_id)
       where run.state = 'running' and (event.attempt is null or event.attempt = run.attempt)
         and (event.tenant is null or event.tenant = (select tenant from evalhub.evaluations where id = run.evaluation_id))
+        and (coalesce(event.error_message, event.warning_message) is null or concat(run.error_message, run.warning_message) = ''
+          or greatest(octet_length(run.error_message::text), octet_length(run.warning_message::text)) < ${SHORT_BYTES})
       order by run.evaluation_id, run.benchmark_index
       for update of run
     )
