@@ -62,7 +62,9 @@ export function openStore(db: Pool): Store {
   return {
     db,
     resolve: gather((questions) => resolve(db, questions)),
-    create: gather((inputs) => createEvaluations(db, inputs), { weight: { of: ({ weight }) => weight, max: GATHERED_WEIGHT } }),
+    create: gather((inputs) => createEvaluations(db, inputs), {
+      weight: { of: ({ weight, snapshots }) => weight + snapshots, max: GATHERED_WEIGHT },
+    }),
     recordEvent: (event, now) => recordEvent(db, writeProgress, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
     // A poll makes up for one that is lost, so its failure is nobody's.
@@ -72,6 +74,7 @@ export function openStore(db: Pool): Store {
 
 /** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing heavy its memory. */
 export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope, reserve: Reserve) => ({
+  reserve,
   resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
   /** With a key that was used before: what was created then, as it is now. */
   createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {

@@ -28,7 +28,17 @@ export async function submitSpecs(db: Pool, specs: readonly RunSpec[], { tenant 
   const request = { name: 'test', model: { url: 'http://localhost/v1', name: 'toy', ...auth } }
   const scope = { tenant, user: 'tester', everyTenant: false }
   const weight = newJobWeight(request, specs.length)
-  const input = { id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null, weight, idempotency: undefined }
+  const input = {
+    id,
+    scope,
+    request,
+    specs,
+    snapshots: 0,
+    aggregateThreshold: 0.5,
+    collectionUpdatedAt: null,
+    weight,
+    idempotency: undefined,
+  }
   await createEvaluations(db, [input])
   return id
 }

@@ -63,7 +63,14 @@ const job = (name: string, runs = 1, custom = {}) => ({
 
 const ended = (index: number, artifacts: object) =>
   JSON.stringify({
-    benchmark_status_event: { provider_id: 'recorder', id: 'short', benchmark_index: index, status: 'completed', metrics: { score: 1 }, artifacts },
+    benchmark_status_event: {
+      provider_id: 'recorder',
+      id: 'short',
+      benchmark_index: index,
+      status: 'completed',
+      metrics: { score: 1 },
+      artifacts,
+    },
   })
 
 /** Values that take little text and much memory. */
@@ -84,11 +91,16 @@ async function fillHeavy(count: number): Promise<string> {
 
 async function copyJob(id: string): Promise<void> {
   const copy = randomUUID()
-  for (const [table, key] of [['evaluations', 'id'], ['runs', 'evaluation_id']] as const) {
+  for (const [table, key] of [
+    ['evaluations', 'id'],
+    ['runs', 'evaluation_id'],
+  ] as const) {
     const [row] = await db<{ columns: string }[]>`
       select string_agg(quote_ident(column_name), ', ') as columns from information_schema.columns
       where table_schema = 'evalhub' and table_name = ${table} and column_name <> ${key}`
-    await db.unsafe(`insert into evalhub.${table} (${key}, ${row!.columns}) select '${copy}', ${row!.columns} from evalhub.${table} where ${key} = '${id}'`)
+    await db.unsafe(
+      `insert into evalhub.${table} (${key}, ${row!.columns}) select '${copy}', ${row!.columns} from evalhub.${table} where ${key} = '${id}'`,
+    )
   }
 }
 
@@ -99,10 +111,10 @@ async function residentMb(): Promise<number> {
 
 /** Looks at the process until it is told to stop: how large it was at most, and the slowest that it said that it is ready. */
 function observe() {
-  let isOver = false
+  const watch = { isOver: false }
   const seen = (async () => {
     let [largest, slowestMs] = [0, 0]
-    while (!isOver) {
+    while (!watch.isOver) {
       const before = performance.now()
       expect((await fetch(`${url}/readyz`)).status).toBe(200)
       slowestMs = Math.max(slowestMs, performance.now() - before)
@@ -113,7 +125,7 @@ function observe() {
   })()
   seen.catch(() => undefined)
   return () => {
-    isOver = true
+    watch.isOver = true
     return seen
   }
 }
@@ -134,7 +146,10 @@ test('the largest jobs, lists and bodies at once are answered, or refused with 5
     ...times(2, () => ask('POST', JOBS, crowded)),
     ...times(4, () => ask('POST', PROVIDERS, provider)),
   ])
-  const listed = await Promise.all([...times(3, () => ask('GET', `${PROVIDERS}?limit=100`)), ...times(2, () => ask('GET', `${JOBS}?limit=0`))])
+  const listed = await Promise.all([
+    ...times(3, () => ask('GET', `${PROVIDERS}?limit=100`)),
+    ...times(2, () => ask('GET', `${JOBS}?limit=0`)),
+  ])
   const seen = await stop()
 
   const all = [...said, ...listed]
@@ -144,7 +159,7 @@ test('the largest jobs, lists and bodies at once are answered, or refused with 5
     if (status === 503) expect(retryAfter).toBe('2')
   }
   expect(said.slice(0, 4).some(({ status }) => status === 200)).toBe(true)
-  console.log(seen, all.map(({ status, bytes }) => `${status} ${(bytes / MIB).toFixed(1)}`).join(', '))
+  console.log(`resident: ${seen.largest} MB at most; ready within ${seen.slowestMs} ms`)
   expect(functions.child.exitCode).toBeNull()
   expect((await ask('POST', JOBS, JSON.stringify(job('after')))).status).toBe(202)
 })

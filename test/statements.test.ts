@@ -106,6 +106,7 @@ const newJob = (idempotency?: { key: string; bodyHash: string }) => ({
   specs: [specFor('true'), specFor('true')],
   aggregateThreshold: 0.5,
   collectionUpdatedAt: null,
+  snapshots: 0,
   weight: 0,
   idempotency,
 })

@@ -13,7 +13,14 @@ import { changeRuns, type Decision, type LockedEvaluation, type LockedRun } from
  *
  * A job that is cancelled already stays as it is; one that has ended otherwise is refused with `job_can_not_be_updated`.
  */
-export async function cancelEvaluation(db: Pool, scope: Scope, id: string, now: string, expected?: ExpectedVersions, reserve?: Reserve): Promise<void> {
+export async function cancelEvaluation(
+  db: Pool,
+  scope: Scope,
+  id: string,
+  now: string,
+  expected?: ExpectedVersions,
+  reserve?: Reserve,
+): Promise<void> {
   await changeOwn(db, scope, id, { expected, reserve }, (evaluation, runs) => {
     if (evaluation.state === 'cancelled') return undefined
     if (isTerminal(evaluation.state)) {
@@ -24,7 +31,14 @@ export async function cancelEvaluation(db: Pool, scope: Scope, id: string, now: 
 }
 
 /** Takes a job away, in whatever state it is. No read shows it from here on; the bridge removes the rest. `now` is RFC 3339. */
-export async function deleteEvaluation(db: Pool, scope: Scope, id: string, now: string, expected?: ExpectedVersions, reserve?: Reserve): Promise<void> {
+export async function deleteEvaluation(
+  db: Pool,
+  scope: Scope,
+  id: string,
+  now: string,
+  expected?: ExpectedVersions,
+  reserve?: Reserve,
+): Promise<void> {
   await changeOwn(db, scope, id, { expected, reserve }, (evaluation, runs) => {
     if (isTerminal(evaluation.state)) return { runs: [], remove: true }
     return { runs: cancelled(runs, now), cancel: true, remove: true }

@@ -5,14 +5,7 @@ import type { Collection, CollectionConfig } from '#shared/models/collection.ts'
 import type { Provider, ProviderConfig } from '#shared/models/provider.ts'
 import type { Db, Pool } from '../client.ts'
 import { json } from '../json.ts'
-import {
-  reserveCollection,
-  reserveProvider,
-  toCollection,
-  toProvider,
-  type CollectionRow,
-  type ProviderRow,
-} from '../queries/catalogue.ts'
+import { reserveCollection, reserveProvider, toCollection, toProvider, type CollectionRow, type ProviderRow } from '../queries/catalogue.ts'
 import type { Reserve } from '../reserve.ts'
 import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
 import { withPages } from './save-collection.ts'

@@ -16,6 +16,8 @@ export type NewEvaluation = {
   specs: readonly RunSpec[]
   aggregateThreshold: number
   collectionUpdatedAt: string | null
+  /** `snapshotsLength` of the specs. */
+  snapshots: number
   /** `newJobWeight` of the request. */
   weight: number
   /** Creates nothing if the tenant has used the key. */

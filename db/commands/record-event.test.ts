@@ -90,7 +90,10 @@ describe('recordEvent', () => {
     const evaluationId = await submitSpecs(db, [spec, spec, spec, spec], { tenant })
     const end = (index: number, mib: number) =>
       store.recordEvent({ evaluationId, event: event('completed', { benchmark_index: index, ...artifacts(mib) }) }, NOW)
-    await expect(end(0, 8.1)).rejects.toMatchObject({ code: 'request_validation_failed', message: expect.stringContaining('benchmark 0 come to 8.1 MiB') })
+    await expect(end(0, 8.1)).rejects.toMatchObject({
+      code: 'request_validation_failed',
+      message: expect.stringContaining('benchmark 0 come to 8.1 MiB'),
+    })
     await end(0, 7.5)
     await end(1, 7.5)
     await expect(end(2, 5.5)).rejects.toThrow('its job has 15.0 MiB already, and at most 20.0 MiB of a job are kept')

@@ -46,7 +46,8 @@ export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEve
       throw HubError.of('forbidden', { Error: `Attempt ${attempt} of this run is over; it is at attempt ${run.attempt} now.` })
     }
     const after = applyEvent(run, event, now)
-    const why = after && tooHeavy({ jobWeight: evaluation.weight, before: run, after, benchmarkIndex: run.benchmark_index })
+    const why =
+      after && tooHeavy({ job: { weight: evaluation.weight, runs: runs.length }, before: run, after, benchmarkIndex: run.benchmark_index })
     if (why !== undefined) throw HubError.of('request_validation_failed', { Error: why })
     return attempt !== undefined && event.status === 'failed' ? keptReport(run, event, now) : after && { runs: [{ ...run, ...after }] }
   })

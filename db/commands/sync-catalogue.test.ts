@@ -15,7 +15,8 @@ const nobody = { tenant: 'nobody', user: '', everyTenant: false }
 const system = { scope: 'system' } as const
 const all = { limit: 0, offset: 0 }
 
-const providerNames = async (db: Pool) => (await listProviders(db, nobody, system, all, { withBenchmarks: false, reserve: UNBOUNDED })).items.map(({ name }) => name).toSorted()
+const providerNames = async (db: Pool) =>
+  (await listProviders(db, nobody, system, all, { withBenchmarks: false, reserve: UNBOUNDED })).items.map(({ name }) => name).toSorted()
 const updatedAt = async (db: Pool, id: string) => (await findProvider(db, nobody, id, UNBOUNDED))?.resource.updated_at
 
 describe('syncCatalogue', () => {

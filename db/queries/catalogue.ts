@@ -1,6 +1,7 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
 import type { Found } from '#shared/domain/resolve-benchmarks.ts'
 import { COLLECTION_WORDS, type Collection, type CollectionConfig, type CollectionWords } from '#shared/models/collection.ts'
+import { HubError } from '#shared/errors.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { BenchmarkResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
 import type { Db } from '../client.ts'
@@ -62,13 +63,22 @@ const weightOf = (db: Db, text: Fragment) => db`
 
 type Table<Row extends object, Item> = { table: Fragment; columns: Fragment; weight: Fragment; toItem: (row: Row) => Item }
 
-async function wholeOf<Row extends object, Item>(db: Db, { table, columns, toItem }: Table<Row, Item>, wanted: Fragment): Promise<Item | undefined> {
+async function wholeOf<Row extends object, Item>(
+  db: Db,
+  { table, columns, toItem }: Table<Row, Item>,
+  wanted: Fragment,
+): Promise<Item | undefined> {
   const [row] = await db<Row[]>`select ${columns} from ${table} where ${wanted}`
   return row && toItem(row)
 }
 
 /** The only row that is wanted, for which `reserve` is asked if it is not light. */
-async function find<Row extends object, Item>(db: Db, from: Table<Row, Item>, wanted: Fragment, reserve: Reserve): Promise<Item | undefined> {
+async function find<Row extends object, Item>(
+  db: Db,
+  from: Table<Row, Item>,
+  wanted: Fragment,
+  reserve: Reserve,
+): Promise<Item | undefined> {
   const { table, columns, weight, toItem } = from
   const [row] = await db<(Row & { weight: number })[]>`
     select columns.*, weight
@@ -202,7 +212,7 @@ export async function resolve(db: Db, questions: readonly Question[]): Promise<R
   // Jobs that come together often differ in their model only.
   const keys = questions.map((question) => JSON.stringify(toWanted(question)))
   const wanted = new Map(questions.map((question, at) => [keys[at], toWanted(question)]))
-  const rows = await db<(Resolution & { at: number })[]>`
+  const rows = await db<(Resolution & { at: number; is_too_long: boolean })[]>`
     with wanted as materialized (
       select * from jsonb_to_recordset(${json(
         db,
@@ -216,26 +226,39 @@ export async function resolve(db: Db, questions: readonly Question[]): Promise<R
       from wanted, jsonb_to_recordset(named) as named (provider_id text, benchmark_id text)
       union
       select at, tenant, entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
-    ), answers as (
-      select at, json_agg(json_build_object(
-        'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'provider_known', provider.id is not null,
-        'from_catalogue', coalesce(provider.source = 'catalogue', false), 'runtime', provider.runtime,
-        'deadline_seconds', provider.deadline_seconds, 'definition', benchmark.definition
-      )) as found
+    ), known as (
+      select at, pairs.provider_id, pairs.benchmark_id, provider.id as known_id, source, runtime, deadline_seconds, definition,
+        case when source = 'api' then octet_length(concat(runtime, definition)) else 0 end as bytes
       from pairs
       left join evalhub.providers as provider
         on provider.id = pairs.provider_id and (provider.tenant = pairs.tenant or provider.source = 'catalogue')
       left join evalhub.provider_benchmarks as benchmark
         on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
+    ), answers as (
+      select at, sum(bytes) as bytes, json_agg(json_build_object(
+        'provider_id', provider_id, 'benchmark_id', benchmark_id, 'provider_known', known_id is not null,
+        'from_catalogue', coalesce(source = 'catalogue', false), 'runtime', runtime, 'deadline_seconds', deadline_seconds, 'definition', definition
+      )) filter (where all_bytes <= ${FOUND_BYTES_MAX}) as found
+      from known, (select sum(bytes) as all_bytes from known) as total
       group by at
     )
     select
-      at, coalesce(found, '[]') as found,
+      at, coalesce(found, '[]') as found, coalesce(sum(bytes) over (), 0) > ${FOUND_BYTES_MAX} as is_too_long,
       case when config is not null then json_build_object('config', config, 'updated_at', updated_at) end as collection
     from wanted left join collection using (at) left join answers using (at)`
+  if (rows.some(({ is_too_long }) => is_too_long)) throw tooLong()
   const order = [...wanted.keys()]
-  const byKey = new Map(rows.map(({ at, ...resolution }) => [order[at], resolution]))
+  const byKey = new Map(rows.map(({ at, is_too_long: _, ...resolution }) => [order[at], resolution]))
   return keys.map((key) => byKey.get(key) ?? NOTHING)
+}
+
+/** What tenants' providers say of all benchmarks that are asked for at once: as often as a benchmark is named its provider's runtime comes along. */
+const FOUND_BYTES_MAX = 16 * 1024 * 1024
+
+/** The fault of one question, or of several together: who gathers them asks for each again by itself. */
+function tooLong(): HubError {
+  const what = `what their providers say of its benchmarks, with the runtime for each, is more than ${FOUND_BYTES_MAX / 1024 / 1024} MiB`
+  return HubError.of('request_validation_failed', { Error: `${what}: name fewer in one job, or make that shorter` })
 }
 
 const NOTHING: Resolution = { collection: null, found: [] }

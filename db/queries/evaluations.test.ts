@@ -82,7 +82,10 @@ test('a page and its total are those of all rows, whatever the filters', async (
 })
 
 // Guarantee: nothing large is read before there is memory for it, and nothing small asks for any.
-test('what is heavy is read after its memory was given, one at a time, and given back; what is light asks for nothing', async ({ db, tenant }) => {
+test('what is heavy is read after its memory was given, one at a time, and given back; what is light asks for nothing', async ({
+  db,
+  tenant,
+}) => {
   const scope = { tenant, user: '', everyTenant: false }
   const ids = await Promise.all(['a', 'b', 'c'].map(() => submitSpecs(db, [specFor('true')], { tenant })))
   const asked: number[] = []
@@ -138,6 +141,8 @@ test('no value is longer in the database than it weighs', async ({ db }) => {
     }),
     { numRuns: 50 },
   )
-  const [row] = await db<{ bytes: number }[]>`select octet_length(${db.json([1e308, -1e-308, 123456789012345680000])}::jsonb::text) as bytes`
+  const [row] = await db<
+    { bytes: number }[]
+  >`select octet_length(${db.json([1e308, -1e-308, 123456789012345680000])}::jsonb::text) as bytes`
   expect(weightOf([1e308, -1e-308, 123456789012345680000])).toBeGreaterThanOrEqual(row!.bytes)
 })

@@ -13,17 +13,15 @@ import { inGroups, type Place, type Weighed } from './in-groups.ts'
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 
-/** A job's columns and its runs, for `evaluations` in a `from`. Of one that weighs more than `max`, if that is given, neither request nor runs. */
-const jobColumns = (db: Db, max?: number) => db`
-  id, tenant, owner, state, message, ${within(db, max, db`request`)} as request, weight, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
+/** However heavy. */
+const ANY = 2 ** 31 - 1
+
+/** A job's columns and its runs, for `evaluations` in a `from`; of one that weighs more than `max` neither request nor runs. */
+const jobColumns = (db: Db, max: number) => db`
+  id, tenant, owner, state, message, case when weight <= ${max}::int then request end as request, weight, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
   to_json(updated_at) as updated_at, extract(epoch from now() - created_at)::float8 as age_seconds,
   (select extract(epoch from now() - bridge_seen_at)::float8 from evalhub.hub) as bridge_seen_seconds_ago,
-  ${within(db, max, runsOf(db))} as runs`
-
-const within = (db: Db, max: number | undefined, what: Fragment) => (max === undefined ? what : db`case when weight <= ${max}::int then ${what} end`)
-
-const runsOf = (db: Db) => db`
-  (
+  case when weight <= ${max}::int then (
     select json_agg(
       json_build_object(
         'provider_id', provider_id, 'benchmark_id', benchmark_id, 'benchmark_index', benchmark_index, 'state', state, 'phase', phase,
@@ -35,7 +33,7 @@ const runsOf = (db: Db) => db`
         ) then spec end
       ) order by benchmark_index
     ) from evalhub.runs where evaluation_id = evaluations.id
-  )`
+  ) end as runs`
 
 /**
  * Undefined also when it belongs to another tenant: a caller cannot tell the two apart.
@@ -44,13 +42,13 @@ const runsOf = (db: Db) => db`
  */
 export async function findEvaluation(db: Db, scope: Scope, id: string, reserve?: Reserve): Promise<EvaluationJob | undefined> {
   if (!isUuid(id)) return undefined
-  const found = (on: Db, max?: number) => on<WeighedJob[]>`
+  const found = (on: Db, max: number) => on<WeighedJob[]>`
     select ${jobColumns(on, max)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(on, scope)}`
-  const [row] = await found(db, reserve && LIGHT)
+  const [row] = await found(db, reserve ? LIGHT : ANY)
   if (!reserve || !row || row.weight <= LIGHT) return row && toJob(row)
   await reserve(row.weight)
   // The driver keeps what it was sent last on a connection: the end of the transaction takes the place of the job.
-  const [whole] = 'begin' in db ? await db.begin((tx) => found(tx)) : await found(db)
+  const [whole] = 'begin' in db ? await db.begin((tx) => found(tx, ANY)) : await found(db, ANY)
   return whole && toJob(whole)
 }
 

@@ -45,7 +45,11 @@ export async function inGroups<Row extends Weighed, Item>(
 
 type Next = { left: number; after: string | undefined; offset: number; heavy?: Weighed }
 
-async function* restOf<Row extends Weighed, Item>(source: Source<Row, Item>, first: Next, reserve: Reserve): AsyncGenerator<ItemGroup<Item>> {
+async function* restOf<Row extends Weighed, Item>(
+  source: Source<Row, Item>,
+  first: Next,
+  reserve: Reserve,
+): AsyncGenerator<ItemGroup<Item>> {
   for (let next: Next | undefined = first; next !== undefined;) {
     const { heavy, left }: Next = next
     const held = await reserve(heavy?.weight ?? LIGHT)

@@ -12,11 +12,13 @@ import { weightOf } from './weight.ts'
 
 const MIB = 1024 * 1024
 
-/** A request, with what its runs have before they have results. */
+/** Runs of a job. */
+const RUNS_MAX = 10_000
+/** Its request. */
 const REQUEST_MAX = 12 * MIB
 /** What one run may add, */
 const RUN_MAX = 8 * MIB
-/** and where a job ends with all of it. */
+/** and where a job ends with all of it; the places of its runs are not counted here. */
 const JOB_MAX = 20 * MIB
 /** For messages of runs whose results were refused. */
 const MESSAGES_MAX = 4 * MIB
@@ -38,14 +40,16 @@ type Results = {
   logs_path?: string | null | undefined
 }
 
-/** The weight of a new job. Refuses a request that weighs more than a job may. */
+/** The weight of a new job. Refuses a request that weighs more than a job may, or asks for more runs. */
 export function newJobWeight(request: EvaluationJobConfig, runs: number): number {
-  const weight = weightOf(request) + runs * RUN_WEIGHT
-  if (weight <= REQUEST_MAX) return weight
-  const what = `the job has ${runs} benchmarks and, with a place for the state of each, comes to ${mib(weight)}`
-  throw HubError.of('request_validation_failed', {
-    Error: `${what}; at most ${mib(REQUEST_MAX)} are kept. Name fewer benchmarks in one job, or shorten what is given with them`,
-  })
+  const weight = weightOf(request)
+  if (weight > REQUEST_MAX) {
+    throw HubError.of('request_validation_failed', {
+      Error: `the job comes to ${mib(weight)}; at most ${mib(REQUEST_MAX)} are kept. Shorten what is given with its benchmarks, or name fewer`,
+    })
+  }
+  if (runs <= RUNS_MAX) return weight + runs * RUN_WEIGHT
+  throw HubError.of('request_validation_failed', { Error: `the job has ${runs} benchmarks; name at most ${RUNS_MAX} in one` })
 }
 
 /** What a run adds to its job's weight beyond its place. */
@@ -67,28 +71,31 @@ function resultsWeight({ metrics, metrics_schema, additional_info, artifacts, ml
   return weight
 }
 
-type Change = { jobWeight: number; before: Messages; after: Messages & Results; benchmarkIndex: number }
+type Change = {
+  /** The job as it is: its weight, and how many runs it has. */
+  job: { weight: number; runs: number }
+  before: Messages
+  after: Messages & Results
+  benchmarkIndex: number
+}
 
 /** Why a run may not become what it shall; undefined if it may. */
-export function tooHeavy({ jobWeight, before, after, benchmarkIndex }: Change): string | undefined {
+export function tooHeavy({ job, before, after, benchmarkIndex }: Change): string | undefined {
   const added = runWeight(after)
   const what = `the results and messages of benchmark ${benchmarkIndex} come to ${mib(added)}`
   const advice = 'Report less in metrics, additional_info and artifacts, and keep what is long in a file or an OCI artifact'
   if (added > RUN_MAX) return `${what}; at most ${mib(RUN_MAX)} of a run are kept. ${advice}`
-  const taken = jobWeight - runWeight(before)
+  const taken = job.weight - job.runs * RUN_WEIGHT - runWeight(before)
   const max = resultsWeight(after) > 0 ? JOB_MAX : JOB_MAX + MESSAGES_MAX
   if (added === 0 || taken + added <= max) return undefined
   return `${what}; its job has ${mib(taken)} already, and at most ${mib(JOB_MAX)} of a job are kept. ${advice}`
 }
 
 /** The report without its results, which says that and why they were not kept. */
-export function withoutResults({ provider_id, id, benchmark_index, status, ...event }: BenchmarkStatusEvent, why: string): BenchmarkStatusEvent {
-  const { phase, progress, error_message, started_at, completed_at, job_meta } = event
+export function withoutResults(event: BenchmarkStatusEvent, why: string): BenchmarkStatusEvent {
   const warning_message = { message: `Its results were not kept: ${why}.`, message_code: 'report_refused', message_origin: 'server' }
-  return {
-    ...{ provider_id, id, benchmark_index, status, phase, progress, started_at, completed_at, job_meta, warning_message },
-    ...(error_message && { error_message }),
-  }
+  const { metrics: _m, metrics_schema: _s, additional_info: _i, artifacts: _a, mlflow_run_id: _r, logs_path: _l, ...rest } = event
+  return { ...rest, warning_message }
 }
 
 /** Weights are told as what they are: bytes, with 64 for each list, object and member and 16 for each item. */
