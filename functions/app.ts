@@ -36,8 +36,8 @@ const ANSWER_LIMIT_MS = 15_000
 /** Far more than a database keeps up with in that time, and few enough to hold in memory. */
 const MAX_CONCURRENT_REQUESTS = 2000
 
-/** Half of what a process has of the heap that it is started with, and time enough for a few large answers to be made. */
-const MEMORY = { bytes: 128 * 1024 * 1024, waitMs: 5000 }
+/** A quarter of the heap that a process is started with, and time enough for a few large answers to be made. */
+const MEMORY = { bytes: 64 * 1024 * 1024, waitMs: 5000 }
 
 const EVENTS = `${JOBS}/:id/events`
 

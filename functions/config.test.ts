@@ -21,7 +21,7 @@ test('what is not set is as the published server has it', () => {
     maxHeaderBytes: 1_048_576,
     maxBodyBytes: 10_485_760,
     maxConcurrentRequests: 2000,
-    requestMemoryBytes: 134_217_728,
+    requestMemoryBytes: 67_108_864,
     shutdownTimeoutMs: 30_000,
     upstreams: { sidecarUrl: 'http://localhost:8080' },
     metrics: { host: '0.0.0.0', port: 8081 },

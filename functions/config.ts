@@ -56,7 +56,7 @@ const Settings = z.object({
     path: 'service.max_concurrent_requests',
     description: 'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`',
   }),
-  REQUEST_MEMORY_BYTES: Count.default(134_217_728).meta({
+  REQUEST_MEMORY_BYTES: Count.default(67_108_864).meta({
     path: 'service.request_memory_bytes',
     description: 'what bodies and answers may take of this process’s memory together; more are answered `unavailable`, with `Retry-After`',
   }),

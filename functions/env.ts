@@ -24,7 +24,7 @@ export type AppOptions = {
   answerLimitMs?: number
   /** Requests at work at once; 2000 unless told. */
   maxConcurrentRequests?: number
-  /** What requests hold together at most; 128 MiB unless told, and 5 s to wait for it. */
+  /** What requests hold together at most; 64 MiB unless told, and 5 s to wait for it. */
   memory?: MemoryOptions
   /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void

@@ -13,8 +13,8 @@ type ExecutionContext = { waitUntil: (work: Promise<unknown>) => void }
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024
 
-/** Half of what an isolate has. No request can wait for another, whose end it would not be told of. */
-const MEMORY = { bytes: 64 * 1024 * 1024, waitMs: 0 }
+/** A quarter of what an isolate has. No request can wait for another, whose end it would not be told of. */
+const MEMORY = { bytes: 32 * 1024 * 1024, waitMs: 0 }
 
 /** For what is still under way when a request was answered because it took too long. */
 const END_LIMIT_SECONDS = 5
