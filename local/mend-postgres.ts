@@ -6,7 +6,8 @@ import type { Plugin } from 'esbuild'
  * with a write to nothing, which ends the process (porsager/postgres#1208), and with a mark that says that a write is due, so that nothing
  * is ever sent on that connection again. Both happen when a database is started again, and no caller can catch or see them.
  *
- * What is built has the driver mended: such a write fails its statement, as any other on a connection that has closed.
+ * Mended, such a write fails its statement, as any other on a connection that has closed. Bundles are mended as they are made, by `mendPostgres`;
+ * sources as they are loaded, by `local/mended-sources.ts`.
  */
 
 const REPAIRS = [
@@ -40,10 +41,13 @@ export function mendConnection(text: string): string {
   }, text)
 }
 
+/** The file to be mended, as a path or an address: the driver's for Node, or its for workerd. */
+export const CONNECTION_FILE = /[\\/]node_modules[\\/]postgres[\\/](cf[\\/])?src[\\/]connection\.js$/
+
 export const mendPostgres: Plugin = {
   name: 'mend-postgres',
   setup(build) {
-    build.onLoad({ filter: /[\\/]node_modules[\\/]postgres[\\/]src[\\/]connection\.js$/ }, async ({ path }) => ({
+    build.onLoad({ filter: CONNECTION_FILE }, async ({ path }) => ({
       contents: mendConnection(await readFile(path, 'utf8')),
     }))
   },

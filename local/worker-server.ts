@@ -3,13 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { Log, LogLevel, Miniflare } from 'miniflare'
 import { unstable_readConfig as readConfig } from 'wrangler'
 import { z } from 'zod'
-import { bundleWorker } from './worker-bundle.ts'
+import { bundleWorker, WORKER } from './worker-bundle.ts'
 
 const HOME = fileURLToPath(new URL('..', import.meta.url))
 
 /** What of `wrangler.toml` the Worker notices. */
 const Settings = z.object({
-  main: z.string(),
   compatibility_date: z.string(),
   compatibility_flags: z.array(z.string()),
   hyperdrive: z.array(z.object({ binding: z.string() })),
@@ -42,8 +41,8 @@ type Options = {
  * listeners are taken away; at an exit it ends workerd.
  */
 export async function startWorker({ databaseUrl, port, onLog, vars = {} }: Options): Promise<WorkerServer> {
-  const { main, assets, hyperdrive, ...settings } = readSettings()
-  const { text } = await bundleWorker(main)
+  const { assets, hyperdrive, ...settings } = readSettings()
+  const { text } = await bundleWorker(WORKER)
   const miniflare = new Miniflare({
     host: '127.0.0.1',
     port,

@@ -18,12 +18,18 @@ export type EntryProcess = {
 
 type Environment = Record<string, string>
 
+/** What `npm run` gives a program that runs from its sources. */
+const PRELOAD = ['--import', new URL('../local/mended-sources.ts', import.meta.url).href]
+
 /** Knows no setting of the machine that the tests run on. */
 const OWN: Environment = { PATH: process.env.PATH ?? '', METRICS_HOST: '127.0.0.1', METRICS_PORT: '0', PORT: '0' }
 
 function launch(entry: string, env: Environment, args: string[] = []) {
   const file = fileURLToPath(new URL(entry, new URL('..', import.meta.url)))
-  const child = spawn(process.execPath, [file, ...args], { env: { ...OWN, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...(file.endsWith('.ts') ? PRELOAD : []), file, ...args], {
+    env: { ...OWN, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [stdout, stderr] = ['', '']
   child.stderr.on('data', (data: Buffer) => (stderr += data))
   const lines = () =>

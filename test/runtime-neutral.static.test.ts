@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { bundleWorker } from '#local/worker-bundle.ts'
+import { bundleWorker, WORKER } from '#local/worker-bundle.ts'
 
 /** All that the Worker may ask of its runtime: what the database driver needs, under `nodejs_compat`. */
 const BUILT_IN = ['cloudflare:sockets', 'node:buffer', 'node:events', 'node:stream']
@@ -21,7 +21,7 @@ async function madeOf(entry: string): Promise<{ builtIn: string[]; origins: stri
 }
 
 test('the Worker needs of Node only what its database driver needs, and no package that runs on Node alone', async () => {
-  const { builtIn, origins } = await madeOf('functions/worker.ts')
+  const { builtIn, origins } = await madeOf(WORKER)
   expect(builtIn).toEqual(BUILT_IN)
   expect(origins).toEqual([...MADE_OF].sort())
 })
@@ -35,11 +35,13 @@ test.each([
 })
 
 test('the server of Node and its environment stay out of the Worker, and it runs nothing by the clock', async () => {
-  const { text } = await madeOf('functions/worker.ts')
+  const { text } = await madeOf(WORKER)
   expect(text).not.toMatch(/prom-client|drizzle|@hono\/node-server|setInterval\(/)
   expect((await madeOf('local/listen.ts')).origins).toContain('@hono/node-server')
 })
 
 test('the Worker that is looked at here is the one that is deployed', () => {
-  expect(readFileSync(join(import.meta.dirname, '../wrangler.toml'), 'utf8')).toContain('\nmain = "functions/worker.ts"\n')
+  const settings = readFileSync(join(import.meta.dirname, '../wrangler.toml'), 'utf8')
+  expect(settings).toContain('\nmain = "dist/worker.mjs"\nno_bundle = true\n')
+  expect(settings).toContain('\n[build]\ncommand = "node local/build-worker.ts"\n')
 })
