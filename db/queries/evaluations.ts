@@ -1,5 +1,5 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
-import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import { EVALUATION_STATES, type EvaluationState } from '#shared/models/states.ts'
 import { sha256 } from '#shared/sha256.ts'
 import type { Db } from '../client.ts'
@@ -72,11 +72,18 @@ export async function versionOf(text: string): Promise<string> {
 /** What is hashed at a time: a hash is made of a copy. */
 const HASHED_CHARACTERS = 1024 * 1024
 
+/** Without what only the adapter reads, which may be long. */
+type ToldRequest = { request: Pick<EvaluationJobConfig, 'model' | 'exports'> }
+
 /** What an event of a job needs to know of it. Undefined also when it belongs to another tenant. */
-export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<Pick<JobRow, 'request'> | undefined> {
+export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<ToldRequest | undefined> {
   if (!isUuid(id)) return undefined
-  const [row] = await db<Pick<JobRow, 'request'>[]>`
-    select request from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  const [row] = await db<ToldRequest[]>`
+    select jsonb_strip_nulls(jsonb_build_object(
+      'model', (request -> 'model') - 'parameters',
+      'exports', jsonb_build_object('oci', jsonb_build_object('coordinates', (request #> '{exports,oci,coordinates}') - 'annotations'))
+    )) as request
+    from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
   return row
 }
 
