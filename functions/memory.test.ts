@@ -45,7 +45,17 @@ describe('the memory of requests', () => {
     expect(isFree(memory().reserveBody(1000))).toBe(true)
     expect(isFree(memory().reserve(1 * MIB))).toBe(false)
     expect(isFree(memory().reserveBody(2 * MIB))).toBe(false)
-    expect(() => memory().growBody(2 * MIB)).toThrow('taken up')
+    expect(() => memory().openBody().grow(1)).toThrow('taken up')
+  })
+
+  test('of a body grows with it, and beyond all that there is if nobody else has any', () => {
+    const memory = open()
+    const [first, second] = [memory().openBody(), memory().openBody()]
+    first.grow(20 * MIB)
+    first.grow(20 * MIB)
+    expect(() => second.grow(1)).toThrow('taken up')
+    first.release()
+    second.grow(30 * MIB)
   })
 
   test('is given whole to what is more than all of it: nothing is refused for ever', () => {

@@ -15,6 +15,8 @@ type Budget = {
   takeNow: (bytes: number) => Hold | undefined
   /** Whether it is free or not. */
   takeAnyway: (bytes: number) => Hold
+  /** Adds to what is held. False if that is not free, unless nobody else holds anything. */
+  grow: (hold: Hold, bytes: number) => boolean
   /** Waits until it is free, in the order of asking, and refuses with `unavailable` after `waitMs`. */
   take: (bytes: number, waitMs: number) => Hold | Promise<Hold>
 }
@@ -71,6 +73,12 @@ function createBudget(size: number): Budget {
   return {
     takeNow,
     takeAnyway: holdOf,
+    grow(hold, bytes) {
+      if (used + bytes > size && used > hold.bytes) return false
+      used += bytes
+      hold.bytes += bytes
+      return true
+    },
     take(bytes, waitMs) {
       const hold = takeNow(bytes)
       if (hold) return hold
@@ -85,12 +93,14 @@ const full = () => HubError.of('unavailable', { Error: 'its memory is taken up b
 /** What is at most this is given from a share of its own, so that requests of the usual size never wait for large ones. */
 const SMALL = 1024 * 1024
 
-function twoLanes(size: number): Budget {
+function twoLanes(size: number): Budget & { openLarge: () => Hold } {
   const [small, large] = [createBudget(size / 4), createBudget((3 * size) / 4)]
   const laneOf = (bytes: number) => (bytes <= SMALL ? small : large)
   return {
     takeNow: (bytes) => laneOf(bytes).takeNow(bytes),
     takeAnyway: (bytes) => laneOf(bytes).takeAnyway(bytes),
+    grow: large.grow,
+    openLarge: () => large.takeAnyway(0),
     take: (bytes, waitMs) => laneOf(bytes).take(bytes, waitMs),
   }
 }
@@ -108,8 +118,8 @@ const READERS = 48
 export type RequestMemory = {
   /** For the bytes of a body that is being read: apart from all else, so that what has been read never waits for what has not. */
   reserveBody: (bytes: number) => Hold | Promise<Hold>
-  /** The same without waiting. */
-  growBody: (bytes: number) => Hold
+  /** For one that does not say how long it is; `grow` adds to it, and refuses with `unavailable` what is not free. */
+  openBody: () => { grow: (bytes: number) => void; release: () => void }
   /** For a value of this weight, until the end of the request unless it is released before. An answer that has begun waits longer. */
   reserve: (weight: number) => Hold | Promise<Hold>
   /** For an answer of `bytes` until it has been sent: outlives the request. If that is not free, refuses with `unavailable` unless it `isOwed`. */
@@ -143,7 +153,13 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => Requ
     const keptWhen = (hold: Hold | Promise<Hold>) => (hold instanceof Promise ? hold.then(kept) : kept(hold))
     return {
       reserveBody: (bytes) => keptWhen(bodies.take(bytes, waitMs)),
-      growBody: (bytes) => kept(taken(bodies.takeNow(bytes))),
+      openBody() {
+        const hold = kept(bodies.openLarge())
+        const grow = (bytes: number) => {
+          if (!bodies.grow(hold, bytes)) throw full()
+        }
+        return { grow, release: hold.release }
+      },
       reserve: (weight) => keptWhen(values.take(HELD_PER_WEIGHT * weight, patienceMs)),
       keepForAnswer(bytes, isOwed) {
         const at = holds.findIndex((hold) => hold.bytes >= bytes)

@@ -51,7 +51,11 @@ type Long = { data: Uint8Array; release: () => void }
 
 async function readLong(c: Context<AppEnv>, length: number, maxBytes: number): Promise<Long> {
   const body = c.req.raw.body ?? []
-  const reading = length <= maxBytes ? readKnown(body, length, c.var.memory) : readUpTo(body, maxBytes, c.var.memory)
+  if (length > maxBytes) {
+    await skip(body).catch(brokeOff)
+    throw tooLong(maxBytes)
+  }
+  const reading = length >= 0 ? readKnown(body, length, c.var.memory) : readUpTo(body, maxBytes, c.var.memory)
   return reading.catch((error: unknown) => (error instanceof HubError ? Promise.reject(error) : brokeOff(error)))
 }
 
@@ -79,27 +83,25 @@ async function skip(body: Body): Promise<void> {
   for await (const _ of body);
 }
 
-/** One that has not, or is too long: it is reserved as it grows. */
+/** One that has not: it is reserved as it grows, unless it is too long. */
 async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Promise<Long> {
+  const hold = memory.openBody()
   const chunks: Uint8Array[] = []
-  const holds: { release: () => void }[] = []
-  const release = () => holds.splice(0).forEach((hold) => hold.release())
   let bytes = 0
   let refusal: unknown
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > maxBytes) refusal ??= HubError.of('request_body_too_large', { Limit: String(maxBytes) })
     if (refusal !== undefined) continue
     try {
+      if (bytes > maxBytes) throw tooLong(maxBytes)
       // The pieces, and then the whole.
-      holds.push(memory.growBody(2 * chunk.length))
+      hold.grow(2 * chunk.length)
       chunks.push(chunk)
     } catch (error) {
       refusal = error
+      chunks.length = 0
+      hold.release()
     }
-    if (refusal === undefined) continue
-    chunks.length = 0
-    release()
   }
   if (refusal !== undefined) throw refusal
   const data = new Uint8Array(bytes)
@@ -108,5 +110,7 @@ async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Pr
     data.set(chunk, at)
     at += chunk.length
   }
-  return { data, release }
+  return { data, release: hold.release }
 }
+
+const tooLong = (maxBytes: number) => HubError.of('request_body_too_large', { Limit: String(maxBytes) })

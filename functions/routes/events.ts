@@ -37,6 +37,7 @@ async function withUpstreamUrls(store: Store, { evaluationId, event, tenant }: T
   if (![error, warning].some((said) => said?.message.includes(upstreams.sidecarUrl))) return event
   const job = await store.findRequest(evaluationId, tenant)
   if (!job) return event
-  const rewritten = (said: typeof error) => said && { ...said, message: rewriteUrls(said.message.slice(0, READ_CHARACTERS), job, upstreams) }
+  const rewritten = (said: typeof error) =>
+    said && { ...said, message: rewriteUrls(said.message.slice(0, READ_CHARACTERS), job, upstreams) }
   return { ...event, ...(error && { error_message: rewritten(error) }), ...(warning && { warning_message: rewritten(warning) }) }
 }
