@@ -44,6 +44,19 @@ describe('gather', () => {
     expect(written.filter((row) => row % 10 === 1)).toEqual([1, 11])
   })
 
+  test('rows that are much together go apart, and one alone whatever it is', async () => {
+    const batches: number[][] = []
+    const write = gather<number, number>(
+      async (rows) => {
+        batches.push([...rows])
+        return rows
+      },
+      { weight: { of: (row) => row, max: 10 } },
+    )
+    await Promise.all([1, 1, 4, 6, 1, 20, 5, 5].map(write))
+    expect(batches).toEqual([[1, 1, 4], [6, 1], [20], [5, 5]])
+  })
+
   test('a bad row hurts only itself', async () => {
     const write = gather<number, number>(async (rows) => {
       if (rows.includes(3)) throw new Error('three')
@@ -87,7 +100,7 @@ describe('gather', () => {
             written.push(...rows)
             return rows.map(({ id }) => id)
           },
-          { maxRows, slowMs, keyOf: ({ about }) => String(about) },
+          { maxRows, slowMs, weight: { of: ({ about }) => about, max: 5 }, keyOf: ({ about }) => String(about) },
         )
         const answers: Promise<number | string>[] = []
         const expected: (number | string)[] = []
