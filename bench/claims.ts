@@ -1,9 +1,9 @@
 import { connect, type Pool } from '#db/client.ts'
-import { claimLaunches } from '#db/commands/claim-launches.ts'
 import { recordLaunches } from '#db/commands/record-launch.ts'
 import { withDatabase } from '#db/database-url.ts'
 import { migrate } from '#db/migrate.ts'
 import { specFor, submitSpecs } from '#db/test-evaluation.ts'
+import { createClaimer, type Claimer } from '#k8s-bridge/claimer.ts'
 import { startTemporary } from '../test/start-postgres.ts'
 
 /**
@@ -16,23 +16,22 @@ const seconds = Number(process.argv[2] ?? 60)
 const backlog = 10_000
 const batch = 24
 
-type Side = { db: Pool; since: Record<string, number>; claimed: number; busyMs: number }
+type Side = { db: Pool; claimer: Claimer; claimed: number; busyMs: number }
 
 async function openSide(url: string): Promise<Side> {
   const db = connect(url, { max: 2 })
   await migrate(db)
   for (let at = 0; at < backlog / 500; at++) await fill(db, 500)
-  return { db, since: {}, claimed: 0, busyMs: 0 }
+  return { db, claimer: createClaimer(db), claimed: 0, busyMs: 0 }
 }
 
 const fill = (db: Pool, count: number) => submitSpecs(db, Array(count).fill(specFor('true')), { tenant: 'bench' })
 
 async function turn(side: Side): Promise<void> {
-  const { db, since } = side
+  const { db, claimer } = side
   const startedAtMs = performance.now()
   const limits = { perTenant: 1e8, total: 1e8 }
-  const claims = await claimLaunches(db, { holder: 'bench', limit: batch, leaseSeconds: 10, since, limits })
-  for (const { tenant, dueAtMs } of claims) since[tenant] = Math.max(since[tenant] ?? 0, dueAtMs - 2000)
+  const claims = await claimer.claim({ holder: 'bench', limit: batch, leaseSeconds: 10, limits })
   await recordLaunches(
     db,
     'bench',
@@ -40,7 +39,7 @@ async function turn(side: Side): Promise<void> {
   )
   side.busyMs += performance.now() - startedAtMs
   side.claimed += claims.length
-  await db`update evalhub.attempts set ended_at = now() where ended_at is null`
+  await db`update evalhub.attempts set ended_at = now(), changed_in = pg_current_xact_id() where ended_at is null`
   await fill(db, claims.length)
 }
 

@@ -135,7 +135,7 @@ try {
     RUNTIME: 'kubernetes',
     EVALHUB_IMAGE: 'localhost/evalhub:1',
     FUNCTIONS_URL: 'http://127.0.0.1:1',
-    RUN_TOKEN_KEY: 'the key of this bench',
+    RUN_TOKEN_KEY: 'the key of this bench'.padEnd(32, '.'),
     RUNS_MAX: '100000',
     RUNS_PER_TENANT_MAX: '100000',
     KUBECONFIG: process.env.KUBECONFIG ?? '',

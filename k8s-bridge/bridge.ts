@@ -106,7 +106,11 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     await Promise.all([launching.stop(), observing.stop()])
     await launcher.finish()
   }
-  const listening = await db.listen('evalhub_bridge', wake, wake).catch(async (error: unknown) => {
+  const begin = () => {
+    launcher.forget()
+    wake()
+  }
+  const listening = await db.listen('evalhub_bridge', wake, begin).catch(async (error: unknown) => {
     await pause()
     throw error
   })

@@ -193,7 +193,8 @@ const closeAttempts = (tx: Db, id: string, ended: readonly EndedAttempt[]) => tx
   from jsonb_to_recordset(${json(tx, ended)})
     as new (benchmark_index int, attempt smallint, failure_class text, exit_code int, message text)
   on conflict (evaluation_id, benchmark_index, attempt) do update
-    set failure_class = excluded.failure_class, exit_code = excluded.exit_code, message = excluded.message, ended_at = excluded.ended_at
+    set failure_class = excluded.failure_class, exit_code = excluded.exit_code, message = excluded.message, ended_at = excluded.ended_at,
+      changed_in = excluded.changed_in
     where old.ended_at is null`
 
 const keepReports = (tx: Db, id: string, reports: readonly Report[]) => tx`
@@ -206,4 +207,5 @@ const enqueue = (tx: Db, { id, tenant }: LockedEvaluation, { benchmark_index: in
   insert into evalhub.launch_queue (tenant, evaluation_id, benchmark_index, attempt, due_at)
   values (${tenant}, ${id}, ${index}, ${attempt}, now() + make_interval(secs => ${delaySeconds}))
   on conflict (evaluation_id, benchmark_index) do update
-    set attempt = excluded.attempt, due_at = excluded.due_at, lease_holder = null, lease_expires_at = null, tries = 0, last_error = null`
+    set attempt = excluded.attempt, due_at = excluded.due_at, lease_holder = null, lease_expires_at = null, tries = 0, last_error = null,
+      changed_in = excluded.changed_in`
