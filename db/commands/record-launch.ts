@@ -18,11 +18,14 @@ export async function recordLaunches(db: Pool, holder: string, launched: readonl
   if (launched.length === 0) return new Set()
   const rows = await db.begin(async (tx) => {
     const input = json(tx, launched)
+    // A plan is kept for as long as the connection: one that was made when the tables were small would read all of them.
+    const planned = tx`select set_config('enable_seqscan', 'off', true)`.execute()
     // Everybody locks runs before queue rows. Without this the foreign key of `attempts` would lock them after.
-    await tx`
+    const locked = tx`
       select from evalhub.runs join jsonb_to_recordset(${input}) as launched ("evaluationId" uuid, "benchmarkIndex" int)
         on evaluation_id = "evaluationId" and benchmark_index = "benchmarkIndex"
       order by evaluation_id, benchmark_index for key share of runs`
+    await Promise.all([planned, locked])
     return tx<{ id: number }[]>`
       with removed as (
         delete from evalhub.launch_queue as queue
