@@ -3,6 +3,7 @@ import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { Db, Pool } from '../client.ts'
 import { json } from '../json.ts'
+import { lookUpByIndex } from '../look-up.ts'
 import { lastingWait, type LastingWait } from '../queries/waiting.ts'
 
 /** A run that its holder may launch until the lease runs out. */
@@ -63,11 +64,8 @@ export async function claimLaunches(
 ): Promise<{ claims: Claim[]; look: Look }> {
   const { perTenant, total } = limits ?? UNLIMITED
   return db.begin(async (tx) => {
-    // The lock is taken by a statement of its own: the next one sees what the claim before us committed. What that one reads are short ranges of
-    // indexes, whatever the planner, whose statistics are never a queue's of just now, takes them for.
-    await tx`
-      select pg_advisory_xact_lock(hashtextextended('evalhub claim', 0)),
-        set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+    // The lock is taken by a statement of its own: the next one sees what the claim before us committed.
+    await Promise.all([lookUpByIndex(tx), tx`select pg_advisory_xact_lock(hashtextextended('evalhub claim', 0))`])
     const [answer] = await tx<{ claims: Claim[]; look: Look }[]>`
       with recursive ${since ? changesSince(tx, since) : everything(tx)}, busy as (
         select tenant, coalesce(under_way.total, 0) + coalesce(leased.total, 0) as total

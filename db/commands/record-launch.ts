@@ -1,6 +1,7 @@
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
+import { lookUpByIndex } from '../look-up.ts'
 
 export type Launched = AttemptKey & {
   queueId: number
@@ -18,8 +19,7 @@ export async function recordLaunches(db: Pool, holder: string, launched: readonl
   if (launched.length === 0) return new Set()
   const rows = await db.begin(async (tx) => {
     const input = json(tx, launched)
-    // A plan is kept for as long as the connection: one that was made when the tables were small would read all of them.
-    const planned = tx`select set_config('enable_seqscan', 'off', true)`.execute()
+    const planned = lookUpByIndex(tx)
     // Everybody locks runs before queue rows. Without this the foreign key of `attempts` would lock them after.
     const locked = tx`
       select from evalhub.runs join jsonb_to_recordset(${input}) as launched ("evaluationId" uuid, "benchmarkIndex" int)
