@@ -1,9 +1,9 @@
 import type { Pool } from '#db/client.ts'
 import { claimLaunches, type Claim, type Look } from '#db/commands/claim-launches.ts'
 
-/** How often everything is looked at, and not only what changed; less often where that takes more than a hundredth of the time. */
+/** How often everything is looked at, and not only what changed; less often where that takes more than a thousandth of the time. */
 const wholeLookMs = 30_000
-const wholeLookMaxMs = 600_000
+const wholeLookMaxMs = 3_600_000
 
 type Options = Omit<Parameters<typeof claimLaunches>[1], 'since'>
 
@@ -28,7 +28,7 @@ export function createClaimer(db: Pool): Claimer {
       const { claims, look } = await claimLaunches(db, { ...options, since: isWhole ? undefined : since })
       since = look
       const nowMs = performance.now()
-      if (isWhole) wholeLookAtMs = nowMs + Math.min(Math.max(wholeLookMs, 100 * (nowMs - startedAtMs)), wholeLookMaxMs)
+      if (isWhole) wholeLookAtMs = nowMs + Math.min(Math.max(wholeLookMs, 1000 * (nowMs - startedAtMs)), wholeLookMaxMs)
       return claims
     },
     forget: () => void (wholeLookAtMs = 0),

@@ -8,6 +8,7 @@ import {
   Observable,
   ResponseContext,
   ServerConfiguration,
+  setHeaderOptions,
   type ConfigurationOptions,
   type RequestContext,
 } from '@kubernetes/client-node'
@@ -60,22 +61,31 @@ export function connectKubernetes(config: KubeConfig, { timeoutMs = 10_000 } = {
 async function answerTo(request: RequestContext, send: SendToApi, timeoutMs: number): Promise<ResponseContext> {
   const body = request.getBody()
   if (body !== undefined && typeof body !== 'string') throw new Error('no form is ever sent to Kubernetes')
+  const signal = request.getSignal() ?? AbortSignal.timeout(timeoutMs)
   const answer = await send({
     method: request.getHttpMethod(),
     url: request.getUrl(),
     headers: request.getHeaders(),
     ...(body !== undefined && { body }),
-    signal: request.getSignal() ?? AbortSignal.timeout(timeoutMs),
+    signal,
   })
-  const chunks: Buffer[] = []
-  for await (const chunk of answer) chunks.push(chunk)
-  const whole = Buffer.concat(chunks)
+  const whole = await readAll(answer, signal)
   const headers = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)]))
   return new ResponseContext(answer.statusCode ?? 0, headers, {
     text: async () => whole.toString(),
     binary: async () => whole,
     stream: () => null,
   })
+}
+
+async function readAll(answer: AsyncIterable<Buffer>, signal: AbortSignal): Promise<Buffer> {
+  try {
+    const chunks: Buffer[] = []
+    for await (const chunk of answer) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  }
 }
 
 /** The last argument of a call that ends with `signal`, in place of the time-out of all calls. */
@@ -91,3 +101,8 @@ export const within = (signal: AbortSignal): ConfigurationOptions => ({
   ],
   middlewareMergeStrategy: 'append',
 })
+
+const metadataOf = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+
+/** Options of a call of whose answer only the object's metadata is read: the server writes, and this process reads, no more than that. */
+export const metadataOnly = (options?: ConfigurationOptions): ConfigurationOptions => setHeaderOptions('Accept', metadataOf, options)
