@@ -33,7 +33,9 @@ export function connectTo(config: KubeConfig): SendToApi {
     }
     const { options } = credentials
     return new Promise((resolve, reject) => {
-      const all = { ...options, method, signal, headers: { ...options.headers, ...headers } }
+      // Without it Node sends the body of a DELETE unframed, which is none.
+      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+      const all = { ...options, method, signal, headers: { ...options.headers, ...headers, ...length } }
       const sent = (isTls ? requestTls : requestPlain)(url, all, resolve)
       sent.on('error', (error) => reject(signal.aborted ? signal.reason : error))
       sent.end(body)
