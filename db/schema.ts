@@ -251,6 +251,8 @@ export const hub = evalhub.table(
       .default(sql`gen_random_uuid()`),
     /** When a bridge last made a pass; null before the first. */
     bridgeSeenAt: at('bridge_seen_at'),
+    /** What the last bridge that started runs things with; null before the first. */
+    runtime: text('runtime').$type<'kubernetes' | 'local'>(),
     /** Which release, as in package.json, wrote the catalogue's rows last: an older one leaves them alone. Null while nothing was written. */
     catalogueRelease: text('catalogue_release'),
     one: boolean('one').notNull().default(true).unique(),

@@ -87,7 +87,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (options.readMetrics) app.route('/metrics', metrics(options.readMetrics))
   app.route('/', docs(options))
   app.route(EVENTS, events(options))
-  app.route(JOBS, logs())
+  app.route(JOBS, logs(options))
   app.route(JOBS, attempts())
   app.route(JOBS, evaluations(options))
   app.route(BATCH, batch(options))

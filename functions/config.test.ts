@@ -20,6 +20,7 @@ test('what is not set is as the published server has it', () => {
     idleTimeoutMs: 60_000,
     maxHeaderBytes: 1_048_576,
     maxBodyBytes: 10_485_760,
+    maxLogBytes: 52_428_800,
     maxConcurrentRequests: 2000,
     shutdownTimeoutMs: 30_000,
     upstreams: { sidecarUrl: 'http://localhost:8080' },

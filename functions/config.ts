@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { DEFAULT_UPSTREAMS, type Upstreams } from '#shared/domain/rewrite-urls.ts'
@@ -8,6 +7,7 @@ import { complaints, gatherSettings, settingsOf, type Files, type Setting } from
 import type { LogLevel } from '#shared/log.ts'
 import { IdentityConfig } from './identity-config.ts'
 import type { Identity } from './identity/identity.ts'
+import { readTls, type TlsFiles } from './tls.ts'
 
 /** Addresses that only this machine reaches. */
 export const LOOPBACK_ADDRESS = /^(localhost|127(\.\d{1,3}){3}|::1)$/
@@ -52,6 +52,10 @@ const Settings = z.object({
     path: 'service.max_request_body_bytes',
     description: 'body of a request, else `request_body_too_large`; -1 for no bound',
   }),
+  MAX_LOG_RESPONSE_BYTES: ByteLimit.prefault('52428800').meta({
+    path: 'service.max_log_response_bytes',
+    description: 'logs in one answer, which ends there with the trailer `X-Log-Truncated`; -1 for no bound',
+  }),
   MAX_CONCURRENT_REQUESTS: Count.default(2000).meta({
     path: 'service.max_concurrent_requests',
     description: 'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`',
@@ -91,8 +95,6 @@ const IDENTITY_SETTINGS = [
 /** Every setting of this process, in the order of its documentation. */
 export const FUNCTIONS_SETTINGS: readonly Setting[] = [...settingsOf(Settings), ...IDENTITY_SETTINGS]
 
-export type Tls = { cert: string; key: string }
-
 export type FunctionsConfig = {
   databaseUrl: string
   /** Undefined: as many as `connect` thinks best. */
@@ -100,7 +102,8 @@ export type FunctionsConfig = {
   identity: Identity
   host: string
   port: number
-  tls?: Tls
+  /** A certificate and a key that fit. */
+  tls?: TlsFiles
   readTimeoutMs: number
   readHeaderTimeoutMs: number
   writeTimeoutMs: number
@@ -108,6 +111,7 @@ export type FunctionsConfig = {
   idleTimeoutMs: number
   maxHeaderBytes: number
   maxBodyBytes: number
+  maxLogBytes: number
   maxConcurrentRequests: number
   shutdownTimeoutMs: number
   /** What is behind adapters' sidecars. */
@@ -131,7 +135,7 @@ export function readFunctionsConfig(env: Readonly<Record<string, string | undefi
   const settings = Settings.safeParse(values)
   const identity = IdentityConfig.safeParse(values)
   const issues = [settings, identity].flatMap(({ error }) => error?.issues ?? [])
-  const { tls, mistakes: tlsMistakes } = readTls(values)
+  const { tls, mistakes: tlsMistakes } = tlsFiles(values)
   const all = [...mistakes, ...complaints(FUNCTIONS_SETTINGS, issues), ...tlsMistakes, ...placeMistakes(values)]
   if (!settings.success || !identity.success || all.length > 0) throw new Error(`The settings are wrong: ${all.join('; ')}`)
   return { ...toConfig(settings.data), identity: identity.data, ...(tls && { tls }), unread }
@@ -150,6 +154,7 @@ function toConfig(settings: z.output<typeof Settings>): Omit<FunctionsConfig, 'i
     idleTimeoutMs: settings.IDLE_TIMEOUT,
     maxHeaderBytes: settings.MAX_HEADER_BYTES,
     maxBodyBytes: settings.MAX_REQUEST_BODY_BYTES,
+    maxLogBytes: settings.MAX_LOG_RESPONSE_BYTES,
     maxConcurrentRequests: settings.MAX_CONCURRENT_REQUESTS,
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT,
     upstreams: toUpstreams(settings),
@@ -172,15 +177,14 @@ function toUpstreams({
 }
 
 /** Certificate and key, if both are named and fit. */
-function readTls({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: Record<string, string>): { tls?: Tls; mistakes: string[] } {
+function tlsFiles({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: Record<string, string>): { tls?: TlsFiles; mistakes: string[] } {
   if (certFile === undefined && keyFile === undefined) return { mistakes: [] }
   if (certFile === undefined || keyFile === undefined) {
     return { mistakes: ['TLS_CERT_FILE (service.tls_cert_file) and TLS_KEY_FILE (service.tls_key_file) must be set both, or neither'] }
   }
   try {
-    const tls = { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
-    createSecureContext(tls)
-    return { tls, mistakes: [] }
+    readTls({ certFile, keyFile })
+    return { tls: { certFile, keyFile }, mistakes: [] }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     return { mistakes: [`TLS_CERT_FILE and TLS_KEY_FILE must name a certificate and its key in PEM: ${reason}`] }

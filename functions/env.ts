@@ -17,6 +17,8 @@ export type AppOptions = {
   newRequestId: () => string
   /** Bytes of a request body at most. */
   maxBodyBytes: number
+  /** Bytes of logs in one answer at most, headers between them not counted; 50 MiB unless told. */
+  maxLogBytes?: number
   /** Resolves if requests would find their database, else rejects with what is wrong; asks as a request would unless told. */
   checkReady?: () => Promise<void>
   /** Time for an answer to be ready; as long as the published server takes unless told. */

@@ -2,6 +2,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Tls } from './tls.ts'
 
 type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']
 
@@ -19,8 +20,8 @@ export type HttpServerOptions = {
   host: string
   /** 0 takes a free one. */
   port: number
-  /** PEM. With it HTTPS is served, by TLS 1.2 or 1.3. */
-  tls?: { cert: string; key: string }
+  /** With it HTTPS is served, by TLS 1.2 or 1.3. */
+  tls?: Tls
   limits?: ConnectionLimits
   /** What the operator sets the port with, for the sentence that says it is taken. */
   portName: string

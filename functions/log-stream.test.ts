@@ -7,7 +7,13 @@ import { logStream, type LogWish, type ReadPieces } from './log-stream.ts'
 const readerOf =
   (texts: readonly string[], atOnce = 2): ReadPieces =>
   ({ after, backwards }) => {
-    const pieces = texts.map((text, seq) => ({ seq, chunk: gzipSync(text), last_at: `2026-11-23T12:00:0${seq}Z`, times: null }))
+    const pieces = texts.map((text, seq) => ({
+      seq,
+      chunk: gzipSync(text),
+      last_at: `2026-11-23T12:00:0${seq}Z`,
+      times: null,
+      since: null,
+    }))
     const wanted = backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after)
     return Promise.resolve(wanted.slice(0, atOnce))
   }
@@ -57,7 +63,7 @@ describe('logStream', () => {
     const pieces = [
       ['a\nb\nc', '10Z\n20Z\n30Z\n'],
       ['c\nnote\nd\n', '\n40Z\n'],
-    ].map(([text = '', times = ''], seq) => ({ seq, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z' }))
+    ].map(([text = '', times = ''], seq) => ({ seq, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z', since: null }))
     const read: ReadPieces = ({ after, backwards }) =>
       Promise.resolve(backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after))
     expect(await textOf(read, { tail: -1, timestamps: true })).toBe('10Z a\n20Z b\n30Z cc\n99Z note\n40Z d\n')
@@ -81,5 +87,17 @@ describe('logStream', () => {
     expect(await textOf(readerOf(['one\ntw', 'o\nthree\n']), { tail: -1, timestamps: true })).toBe(
       '2026-11-23T12:00:00Z one\n2026-11-23T12:00:00Z two\n2026-11-23T12:00:01Z three\n',
     )
+  })
+
+  test.each([
+    ['2026-11-23T12:00:00Z', 'a\nb\nc', 'b\nc'],
+    ['2026-11-23T12:00:15.5Z', 'b\nc', 'b\nc'],
+    ['2026-11-23T12:00:25Z', 'c', 'c'],
+  ])('leaves out the lines that are older than %s, though others of their piece are not', async (since, all, lastTwo) => {
+    const times = gzipSync(['10', '20', '30'].map((second) => `2026-11-23T12:00:${second}.000000001Z\n`).join(''))
+    const piece = { seq: 0, chunk: gzipSync('a\nb\nc'), times, last_at: '2026-11-23T12:00:30Z', since }
+    const read: ReadPieces = ({ after, backwards }) => Promise.resolve(after === (backwards ? 2 ** 31 - 1 : -1) ? [piece] : [])
+    expect(await textOf(read, { tail: -1 })).toBe(all)
+    expect(await textOf(read, { tail: 2 })).toBe(lastTwo)
   })
 })

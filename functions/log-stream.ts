@@ -23,7 +23,7 @@ export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish
   let isNewlineHeld = false
   for await (const piece of pieces(read, start.after, false)) {
     const wanted = piece.text.subarray(skip)
-    const told = timestamps ? await stamped(piece, skip, isLineStart) : wanted
+    const told = timestamps ? stamped(piece, skip, isLineStart) : wanted
     skip = 0
     if (wanted.length === 0) continue
     if (isNewlineHeld) yield Uint8Array.of(NEWLINE)
@@ -34,15 +34,17 @@ export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish
   }
 }
 
-type Piece = { seq: number; text: Uint8Array; lastAt: string; times: Uint8Array | null }
+/** `times`: of the lines that begin in it; empty where only that of its neighbour is known. */
+type Piece = { seq: number; text: Uint8Array; lastAt: string; times: string[] | null }
 
 async function* pieces(read: ReadPieces, from: number, backwards: boolean): AsyncGenerator<Piece> {
   let after = from
   for (;;) {
     const batch = await read({ after, backwards })
     if (batch.length === 0) return
-    for (const { seq, chunk, last_at: lastAt, times } of batch) {
-      yield { seq, text: await gunzip(chunk), lastAt, times }
+    for (const { seq, chunk, last_at: lastAt, times, since } of batch) {
+      const [text, lineTimes] = await Promise.all([gunzip(chunk), times && timesOf(times)])
+      yield recentPart({ seq, text, lastAt, times: lineTimes }, since)
       after = seq
     }
   }
@@ -66,35 +68,45 @@ async function findTail(read: ReadPieces, count: number): Promise<{ after: numbe
   return { after: BEFORE_ALL, skip: 0 }
 }
 
+/** What is not older than `since` of a piece whose last line is not. Where the times of its lines are not known that is all of it. */
+function recentPart(piece: Piece, since: string | null): Piece {
+  const { text, times } = piece
+  if (since === null || times === null) return piece
+  const isOld = (time: string) => time !== '' && Date.parse(time) < Date.parse(since)
+  const count = times.findLastIndex(isOld) + 1
+  const start = count === 0 ? 0 : startsOf(text, times.length)[count]
+  return { ...piece, text: start === undefined ? new Uint8Array() : text.subarray(start), times: times.slice(count) }
+}
+
+/** Where lines begin in a piece: `count` of them, if that is known, else `isLineStart` tells whether one begins with the piece. */
+function startsOf(text: Uint8Array, count: number | undefined, isLineStart = false): number[] {
+  if (text.length === 0) return []
+  const starts: number[] = []
+  for (let at = text.indexOf(NEWLINE); at >= 0 && at < text.length - 1; at = text.indexOf(NEWLINE, at + 1)) starts.push(at + 1)
+  if (count === undefined ? isLineStart : count > starts.length) starts.unshift(0)
+  return starts
+}
+
 /** A piece from `skip`, which is where a line begins unless it is 0, with its time before each line that begins there. */
-async function stamped(piece: Piece, skip: number, isLineStart: boolean): Promise<Uint8Array> {
+function stamped(piece: Piece, skip: number, isLineStart: boolean): Uint8Array {
   const parts: Uint8Array[] = []
-  let from = skip
-  for (const { at, time } of await linesOf(piece, isLineStart)) {
-    if (at < skip) continue
+  let [from, time] = [skip, piece.lastAt]
+  startsOf(piece.text, piece.times?.length, isLineStart).forEach((at, index) => {
+    // A line of the bridge's own has no time but that of its neighbour.
+    time = piece.times?.[index] || time
+    if (at < skip) return
     parts.push(piece.text.subarray(from, at), new TextEncoder().encode(`${time} `))
     from = at
-  }
+  })
   parts.push(piece.text.subarray(from))
   return concatenated(parts)
 }
 
-/** Where lines begin in a piece, and their times. `isLineStart` tells whether one begins with it, where the piece itself does not. */
-async function linesOf({ text, lastAt, times }: Piece, isLineStart: boolean): Promise<{ at: number; time: string }[]> {
-  if (text.length === 0) return []
-  const starts: number[] = []
-  for (let at = text.indexOf(NEWLINE); at >= 0 && at < text.length - 1; at = text.indexOf(NEWLINE, at + 1)) starts.push(at + 1)
-  const known =
-    times &&
-    new TextDecoder()
-      .decode(await gunzip(times))
-      .replace(/\n$/, '')
-      .split('\n')
-  if (known ? known.length > starts.length : isLineStart) starts.unshift(0)
-  let time = lastAt
-  // A line of the bridge's own has no time but that of its neighbour.
-  return starts.map((at, index) => ({ at, time: (time = known?.[index] || time) }))
-}
+const timesOf = async (times: Uint8Array): Promise<string[]> =>
+  new TextDecoder()
+    .decode(await gunzip(times))
+    .replace(/\n$/, '')
+    .split('\n')
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))

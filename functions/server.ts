@@ -11,6 +11,7 @@ import { readFunctionsConfig, type FunctionsConfig } from './config.ts'
 import { findDocsFile } from './docs-files.ts'
 import { openHttpServer } from './http-server.ts'
 import { createRequestMetrics } from './request-metrics.ts'
+import { followTls, readTls } from './tls.ts'
 import { watchRequests } from './watch-requests.ts'
 
 /** `npm run start:functions`: the API alone, on Node, until SIGTERM. */
@@ -48,6 +49,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),
     newRequestId: randomUUID,
     maxBodyBytes: config.maxBodyBytes,
+    maxLogBytes: config.maxLogBytes,
     maxConcurrentRequests: config.maxConcurrentRequests,
     answerLimitMs: config.writeTimeoutMs,
     checkReady: shared(() => checkMigrated(probe)),
@@ -55,8 +57,10 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     upstreams: config.upstreams,
     findDocsFile,
   })
-  const server = await openHttpServer(app.fetch, { ...config, limits: config, portName: 'PORT' })
+  const { host, port, tls } = config
+  const server = await openHttpServer(app.fetch, { host, port, limits: config, portName: 'PORT', ...(tls && { tls: readTls(tls) }) })
   stack.defer(() => server.close(config.shutdownTimeoutMs))
+  if (tls) stack.defer(followTls(server.server, tls, log))
   watch.watch(server.server)
   const metricsUrl = config.metrics && (await serveMetrics(registry, config.metrics, stack))
   log.info('ready', { url: `${scheme}://${config.host}:${server.port}`, metrics_url: metricsUrl })

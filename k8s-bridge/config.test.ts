@@ -27,7 +27,15 @@ test('adapters of this machine see none of the settings', () => {
 
 test('a cluster’s runs have limits and patience, unless told otherwise', () => {
   const mlflow = { MLFLOW_TRACKING_URI: 'https://mlflow', MLFLOW_CA_CERT_PATH: '/etc/ca.pem' }
-  const told = { RUNS_MAX: '9', WAIT_QUEUE: '2h', WATCHED_NAMESPACES: 'red, blue', ...mlflow }
+  const testData = { TEST_DATA_TIMEOUT: '90m', TEST_DATA_MAX_BYTES: '1000', TEST_DATA_MEMORY: '4Gi', MODEL_RANGES: '10.0.0.0/8,fd00::/8' }
+  const told = {
+    RUNS_MAX: '9',
+    WAIT_QUEUE: '2h',
+    WATCHED_NAMESPACES: 'red, blue',
+    OCI_CA_CERT_PATH: '/etc/oci.pem',
+    ...mlflow,
+    ...testData,
+  }
   expect(readBridgeConfig({ ...CLUSTER, ...told }).runtime).toMatchObject({
     kubernetes: {
       settings: {
@@ -36,6 +44,10 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
         namespace: 'evalhub',
         memoryRetryMax: '32Gi',
         mlflow: { trackingUri: 'https://mlflow', caCertPath: '/etc/ca.pem' },
+        testData: { timeoutSeconds: 5400, maxBytes: 1000, maxFiles: 100_000, ranges: [] },
+        modelRanges: ['10.0.0.0/8', 'fd00::/8'],
+        registryCaCertPath: '/etc/oci.pem',
+        sizes: { init: { memory: { request: '128Mi', limit: '4Gi' } } },
       },
       limits: { perTenant: 50, total: 9 },
       waitLimits: { missingSeconds: 600, capacitySeconds: 86_400, queueSeconds: 7200 },
@@ -50,6 +62,14 @@ test.each([
     /^The settings are wrong: DATABASE_URL \(database\.url\) or DATABASE_DIRECT_URL \(database\.direct_url\) is required; EVALHUB_IMAGE .*; FUNCTIONS_URL .*; RUN_TOKEN_KEY /,
   ],
   [{ ...CLUSTER, RUN_TOKEN_KEY: 'secret', MEMORY_RETRY_MAX: 'lots' }, /RUN_TOKEN_KEY .* 32 characters.*MEMORY_RETRY_MAX .*quantity/],
+  [
+    { ...CLUSTER, MODEL_RANGES: '10.0.0.0/8, secret', TEST_DATA_RANGES: '10.0.0.1' },
+    /TEST_DATA_RANGES .*must be address ranges such as .*; number 1 is none \(one address ends with \/32.*MODEL_RANGES .*; number 2 is none/,
+  ],
+  [
+    { ...CLUSTER, TEST_DATA_MEMORY: '100Mi' },
+    /TEST_DATA_MEMORY \(kubernetes\.test_data_memory\) must be a Kubernetes quantity of 128Mi or more/,
+  ],
   [{ ...LOCAL, IDENTITY_MODE: 'oidc' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
   [{ ...LOCAL, IDENTITY_MODE: '' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
   [{ DATABASE_URL: 'mysql://secret', RUNTIME: 'docker', LOG_RETENTION_DAYS: '-1' }, /DATABASE_URL .*; RUNTIME .*; LOG_RETENTION_DAYS /],

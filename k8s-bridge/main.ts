@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 import { connect, type Pool } from '#db/client.ts'
 import { lockHub } from '#db/hub-lock.ts'
 import { openObserverLock } from '#db/observer-lock.ts'
+import { noteRuntime } from '#db/commands/note-runtime.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { createLog, type Log } from '#shared/log.ts'
 import { startBridge } from './bridge.ts'
@@ -49,13 +50,15 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   stack.defer(() => observerLock.release())
   const registry = new Registry()
   const own = createOwnMetrics(registry)
+  const kind = 'local' in config.runtime ? 'local' : 'kubernetes'
+  await noteRuntime(db, kind)
   const runtime = await runtimeOf(config, { db, holder, onError, own })
   const onPass = notePasses(passes, () => performance.now())
   const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass, ...own })
   stack.defer(() => bridge.stop())
   const clock = startClock({ db, retention: config.retention, onError })
   stack.defer(() => clock.stop())
-  const port = config.metrics && (await serve(config, { ...config.metrics, passes, registry }, stack))
+  const port = config.metrics && (await serve(config, { ...config.metrics, passes, registry, kind }, stack))
   log.info('ready', { metrics_url: config.metrics && `http://${config.metrics.host}:${port}/metrics` })
 }
 
@@ -80,14 +83,14 @@ async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError, own: 
   })
 }
 
-type Shown = { host: string; port: number; passes: Passes; registry: Registry }
+type Shown = { host: string; port: number; passes: Passes; registry: Registry; kind: 'local' | 'kubernetes' }
 
-async function serve(config: BridgeConfig, { registry, ...place }: Shown, stack: AsyncDisposableStack) {
+async function serve(config: BridgeConfig, { registry, kind, ...place }: Shown, stack: AsyncDisposableStack) {
   collectDefaultMetrics({ register: registry })
   // Of its own: a pass that is busy must not blind those who ask why.
   const db = connect(config.databaseUrl, { max: 1 })
   stack.defer(() => db.end({ timeout: 0 }))
-  const refresh = createGauges({ registry, db, runtime: 'local' in config.runtime ? 'local' : 'kubernetes' })
+  const refresh = createGauges({ registry, db, runtime: kind })
   const server = await serveHealth({ ...place, registry, refresh })
   stack.defer(() => server.close())
   return server.port

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { connect } from '#db/client.ts'
+import { noteRuntime } from '#db/commands/note-runtime.ts'
 import { openStore, type Store } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
 import { findDocsFile } from '#functions/docs-files.ts'
@@ -112,6 +113,7 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
   const { dataDir, maxParallel, allowProviderCommands, log } = options
   const onError = (error: unknown) => log.error('The bridge could not do something and will try again', error)
   const holder = `local-${randomUUID()}`
+  await noteRuntime(db, 'local')
   const runtime = createLocalRuntime({
     db,
     holder,

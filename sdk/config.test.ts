@@ -9,6 +9,7 @@ test('an adapter without any setting runs locally with the contract’s paths', 
     modelSecretDir: '/var/run/secrets/model',
     podDataDir: '/data',
     deliverySeconds: 60,
+    exportSeconds: 300,
   })
 })
 

@@ -26,6 +26,8 @@ export type AdapterSettings = {
   podDataDir: string
   /** How long the end of a run is offered to the hub before the adapter gives up. */
   deliverySeconds: number
+  /** How long a registry that fails is asked again for the artifacts of a run, from its first failure. */
+  exportSeconds: number
 }
 
 /** Settings of `runAdapter` from the environment that the hub gives an adapter (section 3.7 of the published contract). */
@@ -39,5 +41,6 @@ export function readAdapterSettings(env: Record<string, string | undefined> = pr
     modelSecretDir: '/var/run/secrets/model',
     podDataDir: '/data',
     deliverySeconds: 60,
+    exportSeconds: 300,
   }
 }

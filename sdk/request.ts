@@ -60,7 +60,7 @@ function urlOf(baseUrl: string, { path, query = {} }: Call): string {
 }
 
 /** The inner cause names the fact (`ECONNREFUSED`) where fetch says only that it failed. */
-function reasonOf(thrown: unknown): string {
+export function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown)
   const inner = thrown.cause instanceof Error ? thrown.cause : thrown
   const code: unknown = Reflect.get(inner, 'code')

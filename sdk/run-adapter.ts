@@ -8,6 +8,8 @@ import { JobSpec } from '#shared/models/job-spec.ts'
 import { AdapterFailure, type Adapter, type AdapterHost, type AdapterResult, type Artifact, type ModelCredentials } from './adapter.ts'
 import type { AdapterSettings } from './config.ts'
 import { createEventReporter, type EventReporter } from './event-reporter.ts'
+import { keepArtifacts } from './keep-artifacts.ts'
+import type { RegisteredFile } from './oci-layer.ts'
 
 /** Exit codes of an adapter. `undelivered`: the hub does not know how the run ended. */
 const EXIT = { completed: 0, failed: 1, unusableSpec: 2, undelivered: 3 } as const
@@ -98,10 +100,10 @@ async function describeFile(path: string): Promise<Artifact> {
 const workdirOf = ({ mode, jobSpecPath, podDataDir }: AdapterSettings) =>
   mode === 'k8s' ? podDataDir : dirname(dirname(resolve(jobSpecPath)))
 
-type Host = { host: AdapterHost; artifacts: Record<string, Artifact> }
+type Host = { host: AdapterHost; files: Map<string, RegisteredFile> }
 
 async function createHost(spec: JobSpec, settings: AdapterSettings, reporter: EventReporter, signal: AbortSignal): Promise<Host> {
-  const artifacts: Record<string, Artifact> = {}
+  const files = new Map<string, RegisteredFile>()
   const workdir = workdirOf(settings)
   await mkdir(workdir, { recursive: true })
   const host: AdapterHost = {
@@ -110,7 +112,7 @@ async function createHost(spec: JobSpec, settings: AdapterSettings, reporter: Ev
     warn: reporter.warn,
     async artifact(name, path) {
       const artifact = await describeFile(path)
-      artifacts[name] = artifact
+      files.set(name, { name, path, artifact })
       return artifact
     },
     workdir,
@@ -118,7 +120,7 @@ async function createHost(spec: JobSpec, settings: AdapterSettings, reporter: Ev
     credentials: await readCredentials(spec, settings),
     log: (line) => console.log(line),
   }
-  return { host, artifacts }
+  return { host, files }
 }
 
 /** The wire's metrics: the adapter's own, and each standard error as `<metric>_stderr`. */
@@ -155,6 +157,47 @@ const redact = (text: string, secret: string | undefined) => (secret ? text.repl
 const untilAborted = (signal: AbortSignal) =>
   new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 
+type Ending = Parameters<EventReporter['finish']>[0]
+type Ran = { ending: Ending; files: readonly RegisteredFile[] }
+
+/** Runs the adapter to its end, which is that of the run but for what becomes of the files. */
+async function run(adapter: Adapter, spec: JobSpec, settings: AdapterSettings, reporter: EventReporter, signal: AbortSignal): Promise<Ran> {
+  let prepared: Host | undefined
+  const aborted = untilAborted(signal)
+  aborted.catch(() => undefined) // Awaited below unless the set-up throws first.
+  const filesOf = (host: Host | undefined) => [...(host?.files.values() ?? [])]
+  try {
+    prepared = await createHost(spec, settings, reporter, signal)
+    signal.throwIfAborted()
+    return { ending: completion(await Promise.race([adapter.run(spec, prepared.host), aborted])), files: filesOf(prepared) }
+  } catch (error) {
+    const secret = prepared?.host.credentials.apiKey
+    const failure = failureMessage(error)
+    if (!(error instanceof AdapterFailure))
+      console.error(redact(error instanceof Error ? (error.stack ?? error.message) : String(error), secret))
+    return {
+      ending: { status: 'failed', error_message: { ...failure, message: redact(failure.message, secret) } },
+      files: filesOf(prepared),
+    }
+  }
+}
+
+/**
+ * The end with what became of the files. A run whose files were to be exported and could not be has failed, as with the published SDK: its
+ * evidence was asked for. Its numbers are reported all the same.
+ */
+async function withArtifacts(ending: Ending, reporter: EventReporter, keep: () => Promise<Record<string, unknown>>): Promise<Ending> {
+  try {
+    return { ...ending, artifacts: await keep() }
+  } catch (error) {
+    const failure = failureMessage(error)
+    if (ending.status === 'completed') return { ...ending, status: 'failed', phase: 'persisting_artifacts', error_message: failure }
+    // Stopped, which the end says itself.
+    if (failure.message_code !== ending.error_message?.message_code) reporter.warn(failure.message_code, failure.message)
+    return ending
+  }
+}
+
 async function runReported(adapter: Adapter, spec: JobSpec, settings: AdapterSettings, stop: AbortController): Promise<number> {
   const log = (line: string) => console.log(line)
   const onEnded = () => stop.abort(new AdapterFailure('run_ended', 'The hub says that this run is already over.'))
@@ -162,26 +205,14 @@ async function runReported(adapter: Adapter, spec: JobSpec, settings: AdapterSet
   const reporter = createEventReporter(spec, { headers: () => eventHeaders(settings), deliverySeconds, log, onEnded })
   reporter.phase('initializing')
 
-  let ending: Parameters<EventReporter['finish']>[0]
-  let artifacts: Record<string, Artifact> = {}
-  let secret: string | undefined
-  const aborted = untilAborted(stop.signal)
-  aborted.catch(() => undefined) // Awaited below unless the set-up throws first.
-  try {
-    const prepared = await createHost(spec, settings, reporter, stop.signal)
-    artifacts = prepared.artifacts
-    secret = prepared.host.credentials.apiKey
-    stop.signal.throwIfAborted()
-    ending = completion(await Promise.race([adapter.run(spec, prepared.host), aborted]))
-  } catch (error) {
-    const failure = failureMessage(error)
-    if (!(error instanceof AdapterFailure))
-      console.error(redact(error instanceof Error ? (error.stack ?? error.message) : String(error), secret))
-    ending = { status: 'failed', error_message: { ...failure, message: redact(failure.message, secret) } }
-    log(`Failed: ${ending.error_message?.message}`)
-  }
+  const { ending: ran, files } = await run(adapter, spec, settings, reporter, stop.signal)
+  const workdir = workdirOf(settings)
+  const ending = await withArtifacts(ran, reporter, () =>
+    keepArtifacts({ spec, settings, files, workdir, reporter, signal: stop.signal, log }),
+  )
+  if (ending.error_message) log(`Failed: ${ending.error_message.message}`)
 
-  const posted = await reporter.finish({ ...ending, artifacts, completed_at: new Date().toISOString() })
+  const posted = await reporter.finish({ ...ending, completed_at: new Date().toISOString() })
   if ('why' in posted) {
     console.error(`The end of the run (${ending.status}) was not delivered: ${posted.why}.`)
     return EXIT.undelivered

@@ -39,7 +39,7 @@ describe('readSidecarSettings', () => {
       ...CONFIG,
       mlflow: { tracking_uri: 'https://mlflow/base', token_path: '/mlflow-token', workspace: 'red', ca_cert_path: '/mlflow-ca' },
       oci: { ca_cert_path: '/oci-ca' },
-      model: { url: 'http://vllm:8000/v1', auth_secret_mount_path: '/secret', insecure_skip_verify: true, idle_seconds: 5 },
+      model: { url: 'http://vllm:8000/v1', auth_secret_mount_path: '/secret', allowed_ranges: ['10.1.0.0/16'] },
       init_container: { is_git_job: true },
     }
     expect(SidecarConfig.parse(config)).toEqual(config)
@@ -47,11 +47,10 @@ describe('readSidecarSettings', () => {
     const environment = { ...(await env(config, spec)), OCI_AUTH_CONFIG_PATH: '/docker.json', KUBERNETES_SERVICE_HOST: '10.96.0.1' }
     expect(await readSidecarSettings(environment)).toMatchObject({
       mlflow: { url: new URL('https://mlflow/base'), tokenPath: '/mlflow-token', workspace: 'red', caPath: '/mlflow-ca' },
-      model: { url: new URL('http://vllm:8000/v1'), secretPath: '/secret', caPath: '/secret/ca_cert', isUnverified: true },
+      model: { url: new URL('http://vllm:8000/v1'), secretPath: '/secret', caPath: '/secret/ca_cert', allowedRanges: ['10.1.0.0/16'] },
       oci: { host: 'quay.io', repository: 'org/repo', caPath: '/oci-ca', authPath: '/docker.json' },
       commitPath: '/run/init-metadata/.git-metadata',
       apiServer: '10.96.0.1',
-      limits: { idleMs: 5000 },
     })
   })
 

@@ -7,7 +7,6 @@ export type Remote = {
   url: URL
   /** PEM file of authorities that are trusted beside the known ones; read again whenever it changes. */
   caPath?: string
-  isUnverified?: boolean
 }
 
 /** All that a sidecar is told. */
@@ -20,9 +19,9 @@ export type SidecarSettings = {
   hub: Remote
   mlflow?: Remote & { tokenPath?: string; workspace?: string }
   /** `secretPath`: directory of the model's Secret. */
-  model?: Remote & { secretPath?: string }
+  model?: Remote & { secretPath?: string; allowedRanges?: readonly string[] }
   oci?: { host: string; repository: string; caPath?: string; authPath: string }
-  /** File with the commit of the test data; only for runs that have a git repository. */
+  /** File with the commit of the test data; only for runs whose data have one. */
   commitPath?: string
   spoolPath: string
   /** Address of the Kubernetes API, which no URL of a user may lead to. */
@@ -89,7 +88,7 @@ export async function readSidecarSettings(env: Environment = process.env): Promi
     ...(config.init_container?.is_git_job && { commitPath: env.INIT_METADATA_PATH ?? '/run/init-metadata/.git-metadata' }),
     spoolPath: env.SPOOL_DIR ?? '/var/spool/evalhub',
     ...(env.KUBERNETES_SERVICE_HOST && { apiServer: env.KUBERNETES_SERVICE_HOST }),
-    limits: { ...LIMITS, ...(model?.idle_seconds !== undefined && { idleMs: model.idle_seconds * 1000 }) },
+    limits: LIMITS,
   }
 }
 
@@ -105,17 +104,15 @@ const portOf = ({ base_url }: Partial<SidecarConfig>) => Number(parseUrl('base_u
 function modelOf(model: NonNullable<SidecarConfig['model']>): NonNullable<SidecarSettings['model']> {
   const secretPath = model.auth_secret_mount_path
   return {
-    ...remote('model.url', model.url, { ...model, ...(secretPath && { ca_cert_path: `${secretPath}/ca_cert` }) }),
+    ...remote('model.url', model.url, secretPath ? { ca_cert_path: `${secretPath}/ca_cert` } : {}),
     ...(secretPath && { secretPath }),
+    ...(model.allowed_ranges && { allowedRanges: model.allowed_ranges }),
   }
 }
 
-type Tls = { ca_cert_path?: string | undefined; insecure_skip_verify?: boolean | undefined }
-
-const remote = (name: string, url: string, { ca_cert_path, insecure_skip_verify }: Tls): Remote => ({
+const remote = (name: string, url: string, { ca_cert_path: caPath }: { ca_cert_path?: string | undefined }): Remote => ({
   url: parseUrl(name, url),
-  ...(ca_cert_path && { caPath: ca_cert_path }),
-  ...(insecure_skip_verify && { isUnverified: true }),
+  ...(caPath && { caPath }),
 })
 
 function parseUrl(name: string, text: string): URL {

@@ -36,9 +36,10 @@ const gitListener =
   (request, response) =>
     answerGit(join(directory, 'repositories'), request, response)
 
-async function serveGit(pod: Pod): Promise<(ref: string, env?: Files) => Promise<string>> {
+async function serveGit(pod: Pod): Promise<(ref: string, env?: Files, memoryBytes?: number) => Promise<string>> {
   const base = await pod.serve(gitListener(pod))
-  return (ref, env = {}) => pod.fetchData({ TEST_DATA_GIT_URL: `${base}/data.git`, TEST_DATA_GIT_REF: ref, ...env })
+  return (ref, env = {}, memoryBytes?: number) =>
+    pod.fetchData({ TEST_DATA_GIT_URL: `${base}/data.git`, TEST_DATA_GIT_REF: ref, ...env }, memoryBytes)
 }
 
 describe('which commit', () => {
@@ -197,7 +198,7 @@ describe('limits', () => {
     await makeRepository(pod, { 'a.txt': 'a'.repeat(5000), 'b.txt': 'b' })
     const fetchRef = await serveGit(pod)
 
-    expect(await fetchRef('main', { TEST_DATA_GIT_MAX_PACK_BYTES: '200' })).toContain('it has more than 200 bytes')
+    expect(await fetchRef('main', {}, 12 * 200)).toContain('it has more than 200 bytes')
     expect(await fetchRef('main', { TEST_DATA_MAX_FILES: '1' })).toContain('there are more than 1 files')
     expect(await fetchRef('main', { TEST_DATA_MAX_BYTES: '5000' })).toContain('more than 5000 bytes')
     expect(await pod.files()).toEqual({})

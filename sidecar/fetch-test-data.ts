@@ -18,7 +18,8 @@ export async function fetchTestData(config: InitConfig): Promise<string> {
   try {
     const commit = await withinTime(fetchSource(source, { staging, agents, signal, secretDirectory, secrets }), signal)
     const { files, bytes } = await staging.commit()
-    if (commit !== undefined) await record(commit, config)
+    // For the sidecar, which reports it.
+    if (commit !== undefined) await writeFile(config.metadataFile, `${commit}\n`, { mode: 0o600 })
     return `${nameOf(source)}: ${files} files, ${bytes} bytes${commit === undefined ? '' : `, commit ${commit}`}`
   } catch (error) {
     await staging.discard()
@@ -50,11 +51,4 @@ function nameOf(source: Source): string {
   if (source.kind === 'hf') return `hf ${source.repoId} at ${source.revision}`
   const { protocol, host, pathname } = new URL(source.url)
   return `git ${protocol}//${host}${pathname} at ${source.ref}`
-}
-
-/** For the sidecar, which reports it. The contract has the directory for git only. */
-async function record(commit: string, { metadataFile, source }: InitConfig): Promise<void> {
-  await writeFile(metadataFile, `${commit}\n`, { mode: 0o600 }).catch((error: unknown) => {
-    if (source.kind === 'git') throw error
-  })
 }

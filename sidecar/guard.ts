@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { isSameAddress, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
+import { isInRange, isSameAddress, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
 
 /** A URL of a user that leads where none may lead. The message says so. */
 export class RefusedTarget extends Error {
@@ -30,8 +30,11 @@ type Inside = {
   ownPort: number
 }
 
-/** Keeps the URLs of users from what is inside: link-local addresses, metadata services, the API server, the hub, this sidecar. */
-export function createGuard({ hub, apiServer, ownPort }: Inside): Guard {
+/**
+ * Keeps the URLs of users from what is inside: link-local addresses, metadata services, the API server, the hub, this sidecar. With
+ * `allowedRanges` they lead to these networks only; what is inside stays closed, also where such a network has it.
+ */
+export function createGuard({ hub, apiServer, ownPort }: Inside, allowedRanges?: readonly string[]): Guard {
   return async (url, addresses) => {
     for (const address of addresses) {
       const kind = kindOfAddress(address)
@@ -39,6 +42,9 @@ export function createGuard({ hub, apiServer, ownPort }: Inside): Guard {
       if (never) throw refused(url, `leads to ${address}, ${never}`)
       if (apiServer !== undefined && isSameAddress(address, apiServer)) throw refused(url, 'leads to the Kubernetes API')
       if (kind === 'loopback' && portOf(url) === ownPort) throw refused(url, 'leads to the sidecar itself')
+      const isAllowed = allowedRanges?.some((range) => isInRange(address, range)) ?? true
+      if (!isAllowed)
+        throw new RefusedTarget(`${url.origin} leads to ${address}, which is in none of the operator's address ranges for models.`)
     }
     if (portOf(url) === portOf(hub) && (await isHub(url, hub))) throw refused(url, 'leads to EvalHub itself')
   }

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { BlockList, isIP, isIPv6, Socket, type LookupFunction } from 'node:net'
-import { isSameAddress, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
+import { isIP, Socket, type LookupFunction } from 'node:net'
+import { isInRange, isSameAddress, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
 import { InitError } from './init-error.ts'
 
 /** True for an address that may be connected to. */
@@ -23,14 +23,9 @@ const KINDS = {
 
 /** Decides by addresses, never by names: those can be made to mean anything. */
 export function createReach(breadth: keyof typeof KINDS, { allowedRanges, refusedAddresses }: ReachSettings): Reach {
-  const allowed = new BlockList()
-  for (const range of allowedRanges) {
-    const [network = '', bits] = range.split('/')
-    allowed.addSubnet(network, Number(bits), isIPv6(network) ? 'ipv6' : 'ipv4')
-  }
   const kinds: readonly (AddressKind | undefined)[] = KINDS[breadth]
   return (address) => {
-    if (allowed.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) return true
+    if (allowedRanges.some((range) => isInRange(address, range))) return true
     return kinds.includes(kindOfAddress(address)) && !refusedAddresses.some((refused) => isSameAddress(address, refused))
   }
 }

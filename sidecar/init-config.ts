@@ -1,6 +1,5 @@
-import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
-import { HttpUrl, Names } from '#shared/models/setting.ts'
+import { AddressRanges, HttpUrl } from '#shared/models/setting.ts'
 import type { ReachSettings } from './guarded-connect.ts'
 import { InitError } from './init-error.ts'
 
@@ -9,12 +8,6 @@ const count = (fallback: number) => z.coerce.number('must be a number').int().po
 
 /** A repository is read in memory, and takes up to ten times what was sent: a line that says so beats the kernel's kill. */
 export const packBytesFor = (memoryBytes: number): number => Math.min(1024 ** 3, Math.floor((memoryBytes || 16 * 1024 ** 3) / 12))
-
-function isRange(text: string): boolean {
-  const [network = '', bits = '', ...more] = text.split('/')
-  const longest = isIPv4(network) ? 32 : isIPv6(network) ? 128 : -1
-  return more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest
-}
 
 const Environment = z.object({
   TEST_DATA_GIT_URL: optional.refine((text) => !text || HttpUrl.safeParse(text).success, 'must be an http or https URL'),
@@ -38,13 +31,8 @@ const Environment = z.object({
   TEST_DATA_TIMEOUT_SECONDS: count(3600),
   TEST_DATA_MAX_BYTES: count(50 * 1024 ** 3),
   TEST_DATA_MAX_FILES: count(100_000),
-  /** What a repository may send, compressed. */
-  TEST_DATA_GIT_MAX_PACK_BYTES: count(packBytesFor(process.constrainedMemory())),
   /** Ranges in CIDR notation, separated by commas, that may be reached though they are not public. */
-  TEST_DATA_ALLOWED_RANGES: Names.prefault('').refine(
-    (ranges) => ranges.every(isRange),
-    'must be ranges such as 10.0.0.0/8 or fd00::/8, separated by commas',
-  ),
+  TEST_DATA_ALLOWED_RANGES: AddressRanges.prefault(''),
   /** The address of the Kubernetes API, as each pod is told. */
   KUBERNETES_SERVICE_HOST: z.string().default(''),
 })
@@ -66,13 +54,16 @@ export type InitConfig = {
   reach: ReachSettings
 }
 
-/** What the init container shall fetch. Throws one line that names every mistake, and no value. */
-export function readInitConfig(env: Record<string, string | undefined> = process.env): InitConfig {
+/** What the init container shall fetch, with `memoryBytes`. Throws one line that names every mistake, and no value. */
+export function readInitConfig(
+  env: Record<string, string | undefined> = process.env,
+  memoryBytes: number = process.constrainedMemory(),
+): InitConfig {
   const result = Environment.safeParse(env)
   if (!result.success) throw new InitError(result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '))
   const settings = result.data
   return {
-    source: sourceOf(settings),
+    source: sourceOf(settings, packBytesFor(memoryBytes)),
     directory: settings.TEST_DATA_DIRECTORY,
     secretDirectory: settings.TEST_DATA_SECRET_DIRECTORY,
     metadataFile: settings.TEST_DATA_METADATA_FILE,
@@ -88,11 +79,11 @@ export function readInitConfig(env: Record<string, string | undefined> = process
 }
 
 /** The contract's order, should more than one be named. */
-function sourceOf(env: z.infer<typeof Environment>): Source {
+function sourceOf(env: z.infer<typeof Environment>, maxPackBytes: number): Source {
   const { TEST_DATA_GIT_URL: url, TEST_DATA_GIT_REF: ref, TEST_DATA_S3_BUCKET: bucket, TEST_DATA_S3_KEY: key } = env
   if (url) {
     if (!ref) throw new InitError('TEST_DATA_GIT_REF must be set with TEST_DATA_GIT_URL')
-    return { kind: 'git', url, ref, subPath: env.TEST_DATA_GIT_SUBPATH ?? '', maxPackBytes: env.TEST_DATA_GIT_MAX_PACK_BYTES }
+    return { kind: 'git', url, ref, subPath: env.TEST_DATA_GIT_SUBPATH ?? '', maxPackBytes }
   }
   if (env.TEST_DATA_HF_REPO_ID) {
     return {

@@ -108,7 +108,7 @@ describe('the init container', () => {
     [{ TEST_DATA_GIT_URL: 'ssh://git.example/x', TEST_DATA_GIT_REF: 'x' }, 'TEST_DATA_GIT_URL must be an http or https URL'],
     [
       { TEST_DATA_MAX_FILES: 'many', TEST_DATA_ALLOWED_RANGES: '10.0.0.0/33' },
-      /MAX_FILES must be a number; .*RANGES must be ranges such as/,
+      /MAX_FILES must be a number; .*RANGES must be address ranges such as/,
     ],
   ] as const)('says what is wrong with %j', async ([env, words], { pod }) => {
     const { code, output } = await pod.runInit(env)

@@ -288,6 +288,14 @@ describe('what no model may be', () => {
     expect(asked).not.toHaveBeenCalled()
   })
 
+  test('outside of the operator’s address ranges, where there are some', async ({ start, upstream }) => {
+    const { url } = await upstream((_, response) => void response.end('x'))
+    const { url: narrow } = await start({ model: { url, allowedRanges: ['10.0.0.0/8'] } })
+    expect(await requestOf(narrow, '/v1')).toMatchObject({ status: 403, text: expect.stringContaining('address ranges for models') })
+    const { url: wide } = await start({ model: { url, allowedRanges: ['10.0.0.0/8', '127.0.0.1/32'] } })
+    expect(await requestOf(wide, '/v1')).toMatchObject({ status: 200, text: 'x' })
+  })
+
   test('a service of the Secret is no way round', async ({ start, upstream, secret }) => {
     const { url } = await upstream(() => undefined)
     const files = { 'judge_api-key': 'j', judge_url: 'http://169.254.169.254' }

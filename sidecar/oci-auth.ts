@@ -92,7 +92,11 @@ async function askForToken(
   const { token, seconds } = answer.statusCode === 200 ? readToken(text) : {}
   if (token === undefined) {
     const whose = basic === undefined ? 'without credentials' : 'with the credentials of the connection'
-    throw new UpstreamError('connection', `the token service of ${registry.host} answered ${answer.statusCode} ${whose}`)
+    const isRefused = answer.statusCode === 401 || answer.statusCode === 403
+    throw new UpstreamError(
+      isRefused ? 'unauthorized' : 'connection',
+      `the token service of ${registry.host} answered ${answer.statusCode} ${whose}`,
+    )
   }
   // A token is not used to its last second: the request has a way to go.
   return { header: `Bearer ${token}`, until: now() + (seconds ?? TOKEN_SECONDS) * 900 }

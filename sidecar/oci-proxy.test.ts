@@ -195,7 +195,7 @@ describe('a registry that wants tokens', () => {
     )
     const { url: sidecar } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: await docker(url.host, 'ann:pw') } })
     const answer = await requestOf(sidecar, PATH)
-    expect(answer).toMatchObject({ status: 502, text: expect.stringContaining('answered 403 with the credentials of the connection') })
+    expect(answer).toMatchObject({ status: 401, text: expect.stringContaining('answered 403 with the credentials of the connection') })
     expect(answer.text).not.toContain('pw')
   })
 

@@ -56,6 +56,8 @@ function open(handle: (request: IncomingMessage, response: ServerResponse) => vo
   })
 }
 
+const STATUS = { timeout: 504, connection: 502, unauthorized: 401 } as const satisfies Record<UpstreamError['kind'], number>
+
 /** Answers in plain text, which the clients of models and registries show; the hub's own refusals are its JSON. */
 function refuse(error: unknown, response: ServerResponse, log: Log): void {
   if (response.headersSent || response.destroyed) {
@@ -65,8 +67,7 @@ function refuse(error: unknown, response: ServerResponse, log: Log): void {
   if (error instanceof HubError) {
     sendJson(response, statusOf(error.code), JSON.stringify({ message_code: error.code, message: error.message }))
   } else if (error instanceof RefusedTarget) sendText(response, 403, error.message)
-  else if (error instanceof UpstreamError)
-    sendText(response, error.kind === 'timeout' ? 504 : 502, `The sidecar got no answer: ${error.message}`)
+  else if (error instanceof UpstreamError) sendText(response, STATUS[error.kind], `The sidecar got no answer: ${error.message}`)
   else {
     log.error('A request could not be served', error)
     sendText(response, 500, 'The sidecar failed; its log says why.')

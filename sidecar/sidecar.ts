@@ -71,10 +71,10 @@ export async function startSidecar(settings: SidecarSettings, { log, write, rand
 
 function handlersOf(settings: SidecarSettings, relay: Relay, usage: ModelUsage): Parameters<typeof serve>[0]['handlers'] {
   const { hub, mlflow, model, oci, limits, port, apiServer } = settings
-  const guard = createGuard({ hub: hub.url, ownPort: port, ...(apiServer !== undefined && { apiServer }) })
+  const inside = { hub: hub.url, ownPort: port, ...(apiServer !== undefined && { apiServer }) }
   const mlflowTransport = createTransport({ ...mlflow, limits })
-  const modelTransport = createTransport({ ...model, guard, limits })
-  const proxyOci = oci && createOciProxy(oci, createTransport({ ...oci, guard, limits }))
+  const modelTransport = createTransport({ ...model, guard: createGuard(inside, model?.allowedRanges), limits })
+  const proxyOci = oci && createOciProxy(oci, createTransport({ ...oci, guard: createGuard(inside), limits }))
   const notThere = async (response: ServerResponse, text: string) => sendText(response, 400, text)
   return {
     health: async (_, response) => void response.writeHead(200).end(),

@@ -15,7 +15,7 @@ type Environment = Record<string, string>
 export type Pod = {
   directory: string
   /** Runs the download; the answer is its line, or what it threw. */
-  fetchData: (env: Environment) => Promise<string>
+  fetchData: (env: Environment, memoryBytes?: number) => Promise<string>
   /** The same as the process that the image runs. */
   runInit: (env: Environment) => Promise<{ code: number | null; output: string; message: string }>
   /** Paths below the target, with their content. */
@@ -53,7 +53,7 @@ function podIn(directory: string, servers: Server[]): Pod {
   })
   return {
     directory,
-    fetchData: async (env) => fetchTestData(readInitConfig(whole(env))).catch((error: Error) => error.message),
+    fetchData: async (env, memoryBytes) => fetchTestData(readInitConfig(whole(env), memoryBytes)).catch((error: Error) => error.message),
     async runInit(env) {
       const init = spawn(process.execPath, [join(import.meta.dirname, 'init.ts')], { env: { PATH: process.env.PATH, ...whole(env) } })
       const output = Promise.all([text(init.stdout), text(init.stderr)])

@@ -55,11 +55,6 @@ describe('the certificate of a model', () => {
     const { url: sidecar } = await start({ model: { url, caPath: fixture('ca.pem') }, limits: { ...LIMITS, connectMs: 500 } })
     expect((await requestOf(sidecar, '/')).status).toBe(502)
   })
-
-  test('is not looked at where the operator said so', async ({ start, secure }) => {
-    const { url } = await start({ model: { url: secure, isUnverified: true } })
-    expect(await requestOf(url, '/')).toMatchObject({ status: 200, text: 'secure' })
-  })
 })
 
 test('a name is checked by the addresses that are connected to', async ({ upstream }) => {

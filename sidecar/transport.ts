@@ -9,12 +9,12 @@ import type { Limits } from './config.ts'
 import { bareHost, RefusedTarget, type Guard } from './guard.ts'
 import { http, loadHttps } from './http.ts'
 
-/** An exchange that came to nothing, or broke off. */
+/** An exchange that came to nothing, or broke off. `unauthorized`: the credentials that there are do not suffice. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
-  readonly kind: 'timeout' | 'connection'
+  readonly kind: 'timeout' | 'connection' | 'unauthorized'
 
-  constructor(kind: 'timeout' | 'connection', message: string, cause?: unknown) {
+  constructor(kind: UpstreamError['kind'], message: string, cause?: unknown) {
     super(message, { cause })
     this.kind = kind
   }
@@ -46,7 +46,6 @@ export type Transport = (exchange: Exchange) => Promise<IncomingMessage>
 
 type Settings = {
   caPath?: string
-  isUnverified?: boolean
   guard?: Guard
   limits: Pick<Limits, 'connectMs' | 'idleMs'>
 }
@@ -56,9 +55,9 @@ const IDLE_SOCKET_MS = 4000
 const AGENT = { keepAlive: true, maxFreeSockets: 16, timeout: IDLE_SOCKET_MS }
 
 /** A transport with connections of its own. */
-export function createTransport({ caPath, isUnverified = false, guard, limits }: Settings): Transport {
+export function createTransport({ caPath, guard, limits }: Settings): Transport {
   const plainAgent = new http.Agent(AGENT)
-  const findTls = trustOf(caPath, isUnverified)
+  const findTls = trustOf(caPath)
 
   const send = async (exchange: Exchange, isFresh: boolean): Promise<IncomingMessage> => {
     const { url, method, path, headers } = exchange
@@ -71,7 +70,7 @@ export function createTransport({ caPath, isUnverified = false, guard, limits }:
       return start(http.request({ ...options, agent: isFresh ? false : plainAgent }), exchange, limits)
     }
     const { agent, secureContext } = await findTls()
-    const tls = { rejectUnauthorized: !isUnverified, ...(secureContext && { secureContext }), servername: isIP(host) ? '' : host }
+    const tls = { ...(secureContext && { secureContext }), servername: isIP(host) ? '' : host }
     return start(loadHttps().request({ ...options, ...tls, agent: isFresh ? false : agent }), exchange, limits)
   }
 
@@ -156,10 +155,10 @@ function guardedLookup(url: URL, guard: Guard): LookupFunction {
 type Trust = { agent: Agent; secureContext?: SecureContext }
 
 /** Authorities of a file are trusted beside those that Node knows. New ones get new connections; a file that is not there adds none. */
-function trustOf(caPath: string | undefined, isUnverified: boolean): () => Promise<Trust> {
+function trustOf(caPath: string | undefined): () => Promise<Trust> {
   let known: { pem: string; trust: Trust } | undefined
   return async () => {
-    const pem = caPath === undefined || isUnverified ? '' : await readFile(caPath, 'utf8').catch(() => '')
+    const pem = caPath === undefined ? '' : await readFile(caPath, 'utf8').catch(() => '')
     if (known?.pem !== pem) {
       const tls = process.getBuiltinModule('node:tls')
       const agent = new (loadHttps().Agent)(AGENT)

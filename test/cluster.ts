@@ -28,7 +28,7 @@ export const test = base
   .extend('api', async ({ kubeconfig }) => connectKubernetes(readKubeConfig(kubeconfig)))
   .extend('makeNamespace', async ({ api }, { onCleanup }) => {
     const made: string[] = []
-    onCleanup(async () => void (await Promise.all(made.map((name) => api.core.deleteNamespace({ name })))))
+    onCleanup(async () => void (await Promise.all(made.map((name) => removeNamespace(api, name)))))
     return async (labels: Record<string, string> = {}): Promise<string> => {
       const name = await makeNamespace(api, labels)
       made.push(name)
@@ -62,6 +62,13 @@ export async function makeNamespace({ core }: KubernetesApi, labels: Record<stri
       if (error.code !== 409) throw error
     })
   return name
+}
+
+/** Unless the test has. */
+async function removeNamespace({ core }: KubernetesApi, name: string): Promise<void> {
+  await core.deleteNamespace({ name }).catch((error: { code?: number }) => {
+    if (error.code !== 404) throw error
+  })
 }
 
 async function connectAs(api: KubernetesApi, namespace: string, name: string): Promise<KubernetesApi> {

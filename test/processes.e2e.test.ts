@@ -1,11 +1,7 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { get as httpsGet } from 'node:https'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
-import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
 import { startPostgres, type Postgres } from '#local/postgres.ts'
@@ -230,6 +226,16 @@ describe('the functions', () => {
     expect((await fetch(`${url}/metrics`)).status).toBe(404)
   })
 
+  test('answer no more of a log than they are told', async () => {
+    const functions = await startFunctions({ MAX_LOG_RESPONSE_BYTES: '10' })
+    const answer = await submit(urlOf(functions), 'one')
+    const { resource } = (await answer.json()) as { resource: { id: string } }
+    await db`insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
+      values (${resource.id}, 0, 1, 'local', 0, ${gzipSync('x'.repeat(11))}, 11, now(), now())`
+    const log = await fetch(`${urlOf(functions)}${JOBS}/${resource.id}/benchmarks/0/logs`, { headers: CALLER })
+    expect(await log.text()).toBe('x'.repeat(10))
+  })
+
   test('take no more of a request than they are told: headers, body, and the time for both', async () => {
     const functions = await startFunctions({ READ_TIMEOUT: '500ms', MAX_REQUEST_BODY_BYTES: '1000', MAX_HEADER_BYTES: '20000' })
     const url = new URL(urlOf(functions))
@@ -241,42 +247,6 @@ describe('the functions', () => {
     const [answer] = (await once(slow, 'response')) as [IncomingMessage]
     expect(answer.statusCode).toBe(408)
     slow.destroy()
-  })
-
-  test('speak TLS 1.2 and 1.3 with a certificate and its key, and nothing older', async () => {
-    const [TLS_CERT_FILE, TLS_KEY_FILE] = [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-    await promisify(execFile)('openssl', [
-      'req',
-      '-x509',
-      '-days',
-      '1',
-      ...newKey,
-      '-keyout',
-      TLS_KEY_FILE,
-      '-out',
-      TLS_CERT_FILE,
-      ...subject,
-    ])
-    const functions = await startFunctions({ TLS_CERT_FILE, TLS_KEY_FILE })
-    const url = urlOf(functions)
-    expect(url).toMatch(/^https:/)
-    const ca = await readFile(TLS_CERT_FILE)
-    const [answer] = (await once(httpsGet(`${url}/readyz`, { ca }), 'response')) as [IncomingMessage]
-    answer.resume()
-    expect(answer.statusCode).toBe(200)
-    const speak = async (version: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') => {
-      const { hostname: host, port } = new URL(url)
-      // Without that, this client would not even ask for what is old.
-      const socket = connectTls({ host, port: Number(port), ca, minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' })
-      await once(socket, 'secureConnect')
-      socket.destroy()
-      return socket.getProtocol()
-    }
-    await speak('TLSv1.2')
-    await speak('TLSv1.3')
-    await expect(speak('TLSv1.1')).rejects.toThrow(/alert protocol version/)
   })
 
   test('say all that is wrong with their settings in one line, and no value', async () => {

@@ -12,6 +12,7 @@ import { expireEvaluations, expireLogs } from '#db/commands/expire.ts'
 import { purgeEvaluations } from '#db/commands/purge-evaluation.ts'
 import { recordLaunches } from '#db/commands/record-launch.ts'
 import { noteBridge } from '#db/commands/note-bridge.ts'
+import { noteRuntime } from '#db/commands/note-runtime.ts'
 import { noteStart } from '#db/commands/note-start.ts'
 import { noteWaiting } from '#db/commands/note-waiting.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
@@ -154,7 +155,7 @@ async function useJobs(db: Pool, store: TenantStore) {
   await store.findJobStates([id, resource.id])
   await store.listLogOwners(id)
   await store.listAttempts(id, 0)
-  const owner = { benchmark_index: 0, benchmark_id: 'b', attempt: 1, container: null }
+  const owner = { benchmark_index: 0, benchmark_id: 'b', attempt: 1, container: 'local' as const }
   await store.findLogPieces(id, owner, { after: -1, backwards: false, sinceSeconds: undefined })
   await store.findLogPieces(id, owner, { after: 9, backwards: true, sinceSeconds: 60 })
   await expect(store.cancelEvaluation(id, NOW, ['another version'])).rejects.toThrow('changed')
@@ -182,6 +183,7 @@ async function useBridge(db: Pool, evaluationId: string) {
   await noteWaiting(db, [{ ...log, waiting: { kind: 'starting', message: 'm' } }])
   await noteStart(db, [{ ...log, node: 'n', startedSecondsAgo: 1, resources: {} }])
   await noteBridge(db)
+  await noteRuntime(db, 'local')
   await getHubId(db)
   await concludeAttempt(db, { ...failure, isDisrupted: true }, NOW)
   await endRun(db, { ...failure, attempt: 2 }, NOW)

@@ -7,8 +7,8 @@ export type LogOwner = {
   benchmark_index: number
   benchmark_id: string
   attempt: number
-  /** `local` for a process, `adapter` for a pod; null while nothing is kept. */
-  container: 'local' | 'adapter' | null
+  /** `local` for a process, `adapter` for a pod. */
+  container: 'local' | 'adapter'
 }
 
 /** The runs of a job, by index. Undefined if there is no such job for the caller. */
@@ -17,11 +17,11 @@ export async function listLogOwners(db: Db, scope: Scope, id: string): Promise<L
   const [row] = await db<{ runs: LogOwner[] }[]>`
     select (
       select json_agg(
-        json_build_object('benchmark_index', benchmark_index, 'benchmark_id', benchmark_id, 'attempt', attempt, 'container', (
+        json_build_object('benchmark_index', benchmark_index, 'benchmark_id', benchmark_id, 'attempt', attempt, 'container', coalesce((
           select container from evalhub.run_logs as log
           where log.evaluation_id = run.evaluation_id and log.benchmark_index = run.benchmark_index and log.attempt = run.attempt
             and container in ('local', 'adapter') limit 1
-        )) order by benchmark_index
+        ), (select case runtime when 'kubernetes' then 'adapter' else 'local' end from evalhub.hub))) order by benchmark_index
       ) from evalhub.runs as run where evaluation_id = evaluations.id
     ) as runs
     from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
@@ -36,6 +36,8 @@ export type LogPiece = {
   last_at: string
   /** As `appendLog` had it: when each line was written that begins in the piece; null where that is not known. */
   times: Uint8Array | null
+  /** RFC 3339: lines older than this are not wanted. Null: all are. */
+  since: string | null
 }
 
 /** Where to go on in a log, which way, and how old its pieces may be. */
@@ -59,15 +61,15 @@ export async function findLogPieces(
   { after, backwards, sinceSeconds }: LogReading,
 ): Promise<LogPiece[]> {
   const next = backwards ? db`seq < ${after} order by seq desc` : db`seq > ${after} order by seq`
-  const isRecent =
-    sinceSeconds === undefined ? db`true` : db`last_at >= statement_timestamp() - make_interval(secs => ${sinceSeconds}::float8)`
+  const since =
+    sinceSeconds === undefined ? db`null::timestamptz` : db`statement_timestamp() - make_interval(secs => ${sinceSeconds}::float8)`
   return db<LogPiece[]>`
     with next as (
       select run_logs.*, sum(bytes) over (order by seq ${backwards ? db`desc` : db``}) - bytes as before
       from evalhub.run_logs
       where evaluation_id = (select id from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)})
         and benchmark_index = ${benchmark_index} and attempt = ${attempt} and container in ('local', 'adapter')
-        and ${isRecent} and ${next} limit 1000
+        and coalesce(last_at >= ${since}, true) and ${next} limit 1000
     )
-    select seq, chunk, to_json(last_at) as last_at, times from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
+    select seq, chunk, to_json(last_at) as last_at, times, to_json(${since}) as since from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
 }

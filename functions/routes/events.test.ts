@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import type { Pool } from '#db/client.ts'
+import { noteRuntime } from '#db/commands/note-runtime.ts'
 import { event, JOB, test, type Answer } from '../test-app.ts'
 
 type Call = (method: string, path: string, body?: unknown) => Promise<Answer>
@@ -288,6 +289,17 @@ describe('logs', () => {
     // A piece that holds nothing but the last newline, which is not shown.
     await chunk(db, id, 0, 2, '\n')
     expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('three\n')
+  })
+
+  // Guarantee: who reads a log before its first line is told the same as after it.
+  test('that have no line yet have the name of the container that will write it', async ({ call, db }) => {
+    const id = await submit(call)
+    await noteRuntime(db, 'kubernetes')
+    const header = `=== pod=evalhub-${id}-0-1 container=adapter benchmark_id=first ===\n`
+    expect((await call('GET', `/jobs/${id}/logs`)).text).toBe(header)
+    await chunk(db, id, 0, 0, 'a process of before\n')
+    expect((await call('GET', `/jobs/${id}/logs`)).text).toContain('container=local')
+    await noteRuntime(db, 'local')
   })
 
   test('say what they need when since_seconds has no value, and take what they know', async ({ call }) => {

@@ -3,11 +3,11 @@ import type { LogOwner } from '#db/queries/run-logs.ts'
 import { jobName } from '#shared/domain/attempt-key.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { REQUEST_ID_HEADER } from '../answer.ts'
-import type { AppEnv } from '../env.ts'
+import type { AppEnv, AppOptions } from '../env.ts'
 import { logStream, type LogWish } from '../log-stream.ts'
 import { benchmarkIndex, boolean, integer, invalid } from '../query.ts'
 
-/** Bytes of logs in one answer at most; a run's whole log fits. Headers between logs are not counted. */
+/** A run's whole log fits. */
 const MAX_LOG_BYTES = 50 * 1024 * 1024
 
 /** Beyond a century the database has no time. */
@@ -28,20 +28,24 @@ function wishOf({ req }: Context<AppEnv>): Wish {
   return { tail, timestamps, sinceSeconds: since === undefined ? undefined : Math.min(Number(since), MAX_SECONDS) }
 }
 
-/** Logs of a job, or of one of its runs, as text: live and finished runs alike, from what the bridge has stored. */
-export const logs = () =>
+/**
+ * Logs of a job, or of one of its runs, as text: live and finished runs alike, from what the bridge has stored.
+ *
+ * `maxLogBytes`: of logs in one answer at most, 50 MiB unless given; headers between logs are not counted.
+ */
+export const logs = ({ maxLogBytes = MAX_LOG_BYTES }: Pick<AppOptions, 'maxLogBytes'>) =>
   new Hono<AppEnv>()
     .get('/:id/logs', async (c) => {
       const id = c.req.param('id')
       const wish = wishOf(c)
-      return text(c, sections(c, id, await ownersOf(c, id), wish))
+      return text(c, sections(c, id, await ownersOf(c, id), wish), maxLogBytes)
     })
     .get('/:id/benchmarks/:index/logs', async (c) => {
       const id = c.req.param('id')
       const index = benchmarkIndex(c.req.param('index'))
       const wish = wishOf(c)
       const owner = (await ownersOf(c, id)).find((candidate) => candidate.benchmark_index === index)
-      return text(c, owner ? logOf(c, id, owner, wish) : nothing())
+      return text(c, owner ? logOf(c, id, owner, wish) : nothing(), maxLogBytes)
     })
 
 async function ownersOf(c: Context<AppEnv>, id: string): Promise<LogOwner[]> {
@@ -65,7 +69,7 @@ async function* sections(c: Context<AppEnv>, id: string, owners: readonly LogOwn
 /** A pod is named after its Job; a process, which has none, after its run. */
 function headerOf(evaluationId: string, { benchmark_index: benchmarkIndex, benchmark_id, attempt, container }: LogOwner): string {
   const pod = container === 'adapter' ? jobName({ evaluationId, benchmarkIndex, attempt }) : `${evaluationId}-${benchmarkIndex}`
-  return `=== pod=${pod} container=${container ?? 'local'} benchmark_id=${benchmark_id} ===`
+  return `=== pod=${pod} container=${container} benchmark_id=${benchmark_id} ===`
 }
 
 async function* logOf(c: Context<AppEnv>, id: string, owner: LogOwner, { sinceSeconds, ...wish }: Wish): AsyncGenerator<Part> {
@@ -76,12 +80,12 @@ async function* logOf(c: Context<AppEnv>, id: string, owner: LogOwner, { sinceSe
 const TRUNCATED = 'X-Log-Truncated'
 
 /** The answer, read from the database as fast as the client takes it. Whether it was cut off is known at its end only, and said there. */
-function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>): Response {
+function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: number): Response {
   const { incoming, outgoing } = c.env ?? {}
   // A trailer needs chunks, which HTTP/1.0 has not. Workers have none at all.
   const hasTrailer = outgoing !== undefined && incoming?.httpVersion === '1.1'
   const onCut = () => hasTrailer && outgoing.addTrailers({ [TRUNCATED]: 'true' })
-  return new Response(bodyOf(parts, onCut), {
+  return new Response(bodyOf(parts, { maxBytes, onCut }), {
     headers: {
       'Content-Type': 'text/plain; charset=utf-8',
       [REQUEST_ID_HEADER]: c.var.requestId,
@@ -90,8 +94,10 @@ function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>): Response {
   })
 }
 
-function bodyOf(parts: AsyncGenerator<Part>, onCut: () => void): ReadableStream<Uint8Array> {
-  let room = MAX_LOG_BYTES
+type Bound = { maxBytes: number; onCut: () => void }
+
+function bodyOf(parts: AsyncGenerator<Part>, { maxBytes, onCut }: Bound): ReadableStream<Uint8Array> {
+  let room = maxBytes
   return new ReadableStream<Uint8Array>({
     // Each part is some bytes: a stream that is given none is not asked again.
     async pull(controller) {

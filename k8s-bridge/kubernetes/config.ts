@@ -1,8 +1,10 @@
 import { z } from 'zod'
-import { Count, Duration, HttpUrl, Names, RunTokenKey } from '#shared/models/setting.ts'
+import { AddressRanges, Count, Duration, HttpUrl, Names, RunTokenKey } from '#shared/models/setting.ts'
 import type { WaitLimits } from './outcome.ts'
 import { readQuantity } from './quantity.ts'
-import { DEFAULT_SIZES, type KubernetesSettings } from './settings.ts'
+import { DEFAULT_SIZES, type ContainerSize, type KubernetesSettings } from './settings.ts'
+
+const INIT_MEMORY_MIN = readQuantity(DEFAULT_SIZES.init.memory.request) ?? 0
 
 /** Settings of the runtime `kubernetes`. Those that it cannot do without are asked for by `lacks`. */
 export const kubernetesFields = {
@@ -68,9 +70,34 @@ export const kubernetesFields = {
     path: 'kubernetes.hf_endpoint',
     description: 'Hugging Face hub that test data comes from; the public one unless set',
   }),
-  TEST_DATA_RANGES: Names.prefault('').meta({
+  TEST_DATA_RANGES: AddressRanges.prefault('').meta({
     path: 'kubernetes.test_data_ranges',
     description: 'inner address ranges, such as 10.1.0.0/16, from which test data may come all the same',
+  }),
+  TEST_DATA_TIMEOUT: Duration.prefault('1h').meta({ path: 'kubernetes.test_data_timeout', description: 'for test data to be fetched' }),
+  TEST_DATA_MAX_BYTES: Count.default(50 * 1024 ** 3).meta({
+    path: 'kubernetes.test_data_max_bytes',
+    description: 'bytes of test data at most',
+  }),
+  TEST_DATA_MAX_FILES: Count.default(100_000).meta({ path: 'kubernetes.test_data_max_files', description: 'files of test data at most' }),
+  TEST_DATA_MEMORY: z
+    .string()
+    .refine(
+      (text) => (readQuantity(text) ?? 0) >= INIT_MEMORY_MIN,
+      `must be a Kubernetes quantity of ${DEFAULT_SIZES.init.memory.request} or more`,
+    )
+    .default(DEFAULT_SIZES.init.memory.limit)
+    .meta({
+      path: 'kubernetes.test_data_memory',
+      description: 'memory of the init container; a git repository may send a twelfth of it, compressed',
+    }),
+  MODEL_RANGES: AddressRanges.prefault('').meta({
+    path: 'kubernetes.model_ranges',
+    description: 'address ranges, such as 10.1.0.0/16, outside of which sidecars reach no model; empty: all but what nobody may reach',
+  }),
+  OCI_CA_CERT_PATH: z.string().optional().meta({
+    path: 'sidecar.oci.ca_cert_path',
+    description: 'PEM file in the sidecars with which registries are trusted, beside the known authorities',
   }),
 }
 
@@ -92,6 +119,8 @@ export const lacks = (values: Readonly<Record<string, string | undefined>>): str
     .filter((name) => values[name] === undefined)
     .map((name) => `${name} (${kubernetesFields[name].meta()?.path}) is required where RUNTIME is kubernetes`)
 
+const withMemory = ({ cpu, memory }: ContainerSize, limit: string): ContainerSize => ({ cpu, memory: { ...memory, limit } })
+
 /** How long the Job of a bridge that is away keeps its evidence. */
 const ttlSeconds = 604_800
 
@@ -107,12 +136,19 @@ export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): K
       functionsUrl: (fields.FUNCTIONS_URL ?? '').replace(/\/$/, ''),
       runTokenKey: fields.RUN_TOKEN_KEY ?? '',
       ...(trackingUri && { mlflow: { trackingUri, caCertPath } }),
-      sizes: DEFAULT_SIZES,
+      sizes: { ...DEFAULT_SIZES, init: withMemory(DEFAULT_SIZES.init, fields.TEST_DATA_MEMORY) },
       memoryRetryMax: fields.MEMORY_RETRY_MAX,
       hardwareProfilesNamespace: fields.EVALHUB_HARDWARE_PROFILES_NAMESPACE,
       ttlSeconds,
       huggingFaceEndpoint: fields.HF_ENDPOINT,
-      testDataRanges: fields.TEST_DATA_RANGES,
+      testData: {
+        timeoutSeconds: Math.ceil(fields.TEST_DATA_TIMEOUT / 1000),
+        maxBytes: fields.TEST_DATA_MAX_BYTES,
+        maxFiles: fields.TEST_DATA_MAX_FILES,
+        ranges: fields.TEST_DATA_RANGES,
+      },
+      modelRanges: fields.MODEL_RANGES,
+      registryCaCertPath: fields.OCI_CA_CERT_PATH,
     },
     limits: { perTenant: fields.RUNS_PER_TENANT_MAX, total: fields.RUNS_MAX },
     waitLimits: {

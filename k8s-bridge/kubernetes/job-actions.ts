@@ -58,6 +58,13 @@ export async function markJob(
   if (event) await core.createNamespacedEvent({ namespace, body: event }, metadataOnly())
 }
 
+/** Whether the API server has pods of a Job, seen or not. */
+export async function hasPods({ core }: KubernetesApi, { namespace, uid }: SeenJob): Promise<boolean> {
+  const labelSelector = `batch.kubernetes.io/controller-uid=${uid}`
+  const { items } = await core.listNamespacedPod({ namespace, labelSelector, limit: 1 })
+  return items.length > 0
+}
+
 /** Undefined for one that is not there. */
 export async function findJobUid({ batch }: KubernetesApi, namespace: string, name: string): Promise<string | undefined> {
   const job = await batch.readNamespacedJob({ namespace, name }).catch(unlessOther)

@@ -105,7 +105,7 @@ const CASES: Record<string, Case> = {
   'no-model': { request: { model: { url: '', name: 'recorded', auth: { secret_ref: 'unused' } } } },
   's3-data': {
     ...withData({ s3: { bucket: ' data ', key: ' //sets/a ', secret_ref: 's3-secret' } }),
-    settings: { testDataRanges: ['10.0.0.0/8', 'fd00::/8'] },
+    settings: { testData: { timeoutSeconds: 60, maxBytes: 1e15, maxFiles: 9, ranges: ['10.0.0.0/8', 'fd00::/8'] } },
   },
   'git-data': withData({ git: { url: 'https://git.example/team/data.git', ref: 'main', sub_path: 'sets', secret_ref: 'git-secret' } }),
   'hugging-face-data': {
@@ -114,6 +114,7 @@ const CASES: Record<string, Case> = {
   },
   'claimed-data': withData({ pvc: { claim_name: 'sets', sub_path: 'a' } }),
   export: {
+    settings: { registryCaCertPath: '/etc/registry/ca.pem', modelRanges: ['10.1.0.0/16', 'fd00:1::/32'] },
     request: {
       exports: { oci: { coordinates: { oci_host: 'quay.example', oci_repository: 'org/repo' }, k8s: { connection: 'registry' } } },
     },

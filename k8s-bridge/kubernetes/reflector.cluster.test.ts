@@ -43,7 +43,7 @@ describe.skipIf(!binaries)('reflect', () => {
   })
   afterEach(async () => {
     proxy.setRefusing(false)
-    proxy.setSilent(false)
+    proxy.silence(undefined)
     proxy.answerNext([])
     await reflector?.close()
   })
@@ -186,11 +186,11 @@ describe.skipIf(!binaries)('reflect', () => {
 
   test('gives up a connection on which nothing comes, and misses nothing of what it did not hear', async () => {
     await begin({ silentMs: 1000 })
-    proxy.setSilent(true)
+    proxy.silence(/./)
     await remove('b')
     await mark('c', 'unheard')
     await vi.waitFor(() => expect(restarts).toContain('silent'), 5000)
-    proxy.setSilent(false)
+    proxy.silence(undefined)
     await sameAsServer()
     expect(goneNames()).toEqual(['b'])
   }, 30_000)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { describe, expect, vi } from 'vitest'
 import type { Pool } from '#db/client.ts'
 import { cancelEvaluation } from '#db/commands/cancel-evaluation.ts'
@@ -7,12 +8,13 @@ import { getHubId } from '#db/queries/hub-id.ts'
 import { specFor, storedRuns, submitSpecs } from '#db/test-evaluation.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { recordEvent, recordProgress } from '#db/commands/record-event.ts'
-import { test as base } from '../../test/cluster.ts'
+import { makeNamespace, test as base } from '../../test/cluster.ts'
 import { startBridge, type Bridge } from '../bridge.ts'
 import { signal } from '../test-bridge.ts'
 import type { KubernetesApi } from './api.ts'
-import { readKubeConfig } from './api.ts'
+import { connectKubernetes, readKubeConfig } from './api.ts'
 import { openKubernetesRuntime } from './open-runtime.ts'
+import { startApiProxy } from './test-api-proxy.ts'
 import { settings } from './test-attempt.ts'
 import { collect, endPod, jobOf, runPod } from './test-kubelet.ts'
 
@@ -178,5 +180,31 @@ describe('the bridge on Kubernetes', () => {
     await start()
     await becomes(db, id, { state: 'completed', attempt: 1, is_settled: true })
     expect((await api.batch.listNamespacedJob({ namespace: tenant })).items).toHaveLength(1)
+  })
+
+  // Guarantee: of a pod that has run, neither the reason of its end nor its last words are missed, however late the watch of pods is.
+  test('judges no Job by itself while its pod is there and was not seen', async ({ db, startOwn, onTestFinished }) => {
+    const own = await startOwn()
+    const config = readKubeConfig(own.kubeconfig)
+    const api = connectKubernetes(config)
+    const proxy = await startApiProxy(config.getCurrentCluster()!.server, own.certificate)
+    onTestFinished(() => proxy.close())
+    const file = `${own.kubeconfig}-proxy`
+    await writeFile(file, (await readFile(own.kubeconfig, 'utf8')).replace(config.getCurrentCluster()!.server, proxy.url))
+    proxy.silence(/\/pods\?.*watch=/)
+    const bridge = await startOn(db, file)
+    onTestFinished(() => bridge.stop())
+    const tenant = await makeNamespace(api)
+    const id = await submitSpecs(db, [spec], { tenant })
+    await signal(db)
+    const job = await jobOf(api, tenant, id)
+    await endPod(api, job, await runPod(api, job), 7)
+    await vi.waitFor(() => expect(bridge.errors.map(String)).toContainEqual(expect.stringContaining('was not seen yet')), {
+      timeout: 10_000,
+    })
+    expect(await storedRuns(db, id)).toMatchObject([{ state: 'pending', attempt: 1 }])
+    proxy.silence(undefined)
+    proxy.cut()
+    await becomes(db, id, { state: 'failed', attempt: 1, message: expect.stringContaining('exit code 7'), is_settled: true })
   })
 })

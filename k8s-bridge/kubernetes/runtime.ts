@@ -12,7 +12,7 @@ import type { KubernetesApi } from './api.ts'
 import { namespaceOf } from './attempt.ts'
 import type { OpenStream } from './api-stream.ts'
 import { viewCluster, type ClusterView } from './cluster-view.ts'
-import { findJobUid, isLeaving, markJob, removeJob, removePods, sealJob } from './job-actions.ts'
+import { findJobUid, hasPods, isLeaving, markJob, removeJob, removePods, sealJob } from './job-actions.ts'
 import { launch } from './launch.ts'
 import type { AttemptLogs } from './attempt-logs.ts'
 import { jobsOf, launchedObject, type ObservedJob } from './observe.ts'
@@ -86,10 +86,15 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       const job = find(object)?.job
       if (job && job.deletedAtMs === undefined) await markJob(api, job, mark, test, new Date())
     },
-    lastWords: (object) => lastWordsOf(logs, find(object), object),
+    async lastWords(object) {
+      const shown = find(object)
+      if (shown) await refuseUnseenPods(api, shown)
+      return lastWordsOf(logs, shown, object)
+    },
     async release(object, isKept) {
       const shown = find(object)
       if (!shown) return
+      if (isKept) await refuseUnseenPods(api, shown)
       // The log of a run that is gone has no place any more.
       await logs.finish(shown).catch(isKept ? rethrow : onError)
       await (isKept ? sealJob(api, shown.job) : removeJob(api, shown))
@@ -115,6 +120,12 @@ const rethrow = (error: unknown) => {
 
 const isOf = (job: AttemptKey, evaluationId: string, index: number | undefined) =>
   job.evaluationId === evaluationId && (index ?? job.benchmarkIndex) === job.benchmarkIndex
+
+/** Kinds are watched apart, so a Job's end may be seen before its pod: whose words and log must not be missed. Throws then; a later pass sees it. */
+async function refuseUnseenPods(api: KubernetesApi, { job, pods, gone }: ObservedJob): Promise<void> {
+  if (pods.length + gone.length > 0) return
+  if (await hasPods(api, job)) throw new Error(`The pod of Job ${job.name} is there, and was not seen yet`)
+}
 
 /** Removes Jobs in the background, or only the pods of those that are to be seen; each once at a time. */
 function createEnding(api: KubernetesApi, onError: (error: unknown) => void) {

@@ -42,8 +42,12 @@ export type KubernetesSettings = {
   ttlSeconds: number
   /** Base of the Hugging Face hub that test data comes from. Absent: the public one. */
   huggingFaceEndpoint?: string | undefined
-  /** Networks in CIDR notation that test data may come from though they are not public: an object store in the cluster. */
-  testDataRanges: readonly string[]
+  /** Limits of one download, and networks in CIDR notation that it may come from though they are not public: an object store in the cluster. */
+  testData: { timeoutSeconds: number; maxBytes: number; maxFiles: number; ranges: readonly string[] }
+  /** Networks in CIDR notation that models may be in; none: all but those that nothing of a user may reach. */
+  modelRanges: readonly string[]
+  /** PEM file in the sidecar with which registries are trusted, beside the known authorities. */
+  registryCaCertPath?: string | undefined
 }
 
 /** The published contract's sizes (section 8), but for the sidecar's CPU limit: at its 200m a busy sidecar would be measured instead of the model. */

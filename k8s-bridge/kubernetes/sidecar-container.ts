@@ -4,7 +4,7 @@ import { modelOf, namespaceOf, secretName, SIDECAR_URL, type Attempt, type Surro
 import { fixedResources } from './resources.ts'
 import { RESTRICTED_READ_ONLY } from './security.ts'
 import type { KubernetesSettings } from './settings.ts'
-import { initMetadata } from './test-data.ts'
+import { hasCommit, initMetadata } from './test-data.ts'
 import { authorities, folder, mlflowCaPath, secretFiles, SERVICE_CA_PATH, serviceAccountToken, specFiles, type Mounted } from './volumes.ts'
 
 /** Key of the run token in the attempt's Secret, and the file's name. */
@@ -51,7 +51,7 @@ function mountedFor(attempt: Attempt, settings: KubernetesSettings, { modelSecre
     ...authorities(settings, hasMlflowCa),
     ...(settings.mlflow ? [serviceAccountToken('mlflow-token', mlflowTokenFolder)] : []),
     ...(hasModelSecret ? [secretFiles('model-auth', modelSecret.name, modelSecretFolder)] : []),
-    ...(attempt.spec.test_data_ref?.git ? [initMetadata('read')] : []),
+    ...(hasCommit(attempt) ? [initMetadata('read')] : []),
     ...(ociConnection ? [secretFiles('oci-credentials', ociConnection, '/etc/evalhub/.docker', dockerConfig)] : []),
   ]
 }
@@ -78,7 +78,14 @@ export function sidecarConfigFor(
         ...(caPath && { ca_cert_path: caPath }),
       },
     }),
-    ...(model && { model: { url: model.url, ...(modelSecret && { auth_secret_mount_path: modelSecretFolder }) } }),
-    ...(attempt.spec.test_data_ref?.git && { init_container: { is_git_job: true } }),
+    ...(settings.registryCaCertPath && { oci: { ca_cert_path: settings.registryCaCertPath } }),
+    ...(model && {
+      model: {
+        url: model.url,
+        ...(modelSecret && { auth_secret_mount_path: modelSecretFolder }),
+        ...(settings.modelRanges.length > 0 && { allowed_ranges: [...settings.modelRanges] }),
+      },
+    }),
+    ...(hasCommit(attempt) && { init_container: { is_git_job: true } }),
   }
 }

@@ -12,8 +12,8 @@ export type TestApiProxy = {
   cut(): void
   /** While true, new connections are broken at once. */
   setRefusing(isRefusing: boolean): void
-  /** While true, what the server sends is held back, and connections stay open. */
-  setSilent(isSilent: boolean): void
+  /** What the server sends to who asks for such paths is held back from now on, and connections stay open; undefined: to nobody. */
+  silence(paths: RegExp | undefined): void
   /** The next requests are answered so, one a status. */
   answerNext(statuses: readonly number[], headers?: Record<string, string>): void
   /** From now on, until it is called with nothing. */
@@ -37,20 +37,21 @@ export async function startApiProxy(target: string, tls: { cert: string; key: st
   const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
   const asked: string[] = []
   let isRefusing = false
-  let isSilent = false
+  let silent: RegExp | undefined
   let answers: number[] = []
   let headers: Record<string, string> = {}
   let handicap: Handicap = {}
 
   const forward = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const isSilent = () => silent?.test(incoming.url ?? '') ?? false
     const isUnanswered = Math.random() < (handicap.unansweredShare ?? 0)
     const onward = request(`${target}${incoming.url}`, { agent, method: incoming.method ?? 'GET', headers: incoming.headers }, (answer) => {
       if (isUnanswered) return void outgoing.destroy()
-      if (isSilent) return void answer.resume()
+      if (isSilent()) return void answer.resume()
       outgoing.writeHead(answer.statusCode ?? 0, answer.headers)
       outgoing.flushHeaders()
-      answer.on('data', (piece) => void (isSilent || outgoing.write(piece)))
-      answer.on('end', () => void (isSilent || outgoing.end()))
+      answer.on('data', (piece) => void (isSilent() || outgoing.write(piece)))
+      answer.on('end', () => void (isSilent() || outgoing.end()))
       answer.on('error', () => outgoing.destroy())
     })
     onward.on('error', () => outgoing.destroy())
@@ -85,7 +86,7 @@ export async function startApiProxy(target: string, tls: { cert: string; key: st
     asked,
     cut,
     setRefusing: (refusing) => void (isRefusing = refusing),
-    setSilent: (silent) => void (isSilent = silent),
+    silence: (paths) => void (silent = paths),
     answerNext: (statuses, moreHeaders = {}) => {
       answers = [...statuses]
       headers = moreHeaders

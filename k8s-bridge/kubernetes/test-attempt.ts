@@ -14,7 +14,8 @@ export const settings: KubernetesSettings = {
   sizes: DEFAULT_SIZES,
   memoryRetryMax: '32Gi',
   ttlSeconds: 604_800,
-  testDataRanges: [],
+  testData: { timeoutSeconds: 3600, maxBytes: 50 * 1024 ** 3, maxFiles: 100_000, ranges: [] },
+  modelRanges: [],
 }
 
 export type Changes = Partial<Omit<Attempt, 'spec' | 'request'>> & { spec?: Partial<RunSpec>; request?: Partial<EvaluationJobConfig> }

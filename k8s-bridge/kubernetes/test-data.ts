@@ -21,16 +21,27 @@ export function testDataMount({ spec }: Attempt): Mounted | undefined {
   }
 }
 
-/** Where the init container writes which commit it checked out, and the sidecar reads it. */
+/** True for data that are of a commit, which the sidecar reports. */
+export const hasCommit = ({ spec }: Attempt): boolean => Boolean(spec.test_data_ref?.git ?? spec.test_data_ref?.hf)
+
+/** Where the init container writes which commit it fetched, and the sidecar reads it. */
 export const initMetadata = (access?: 'read'): Mounted => folder('init-metadata', '/run/init-metadata', access)
 
 /** The container that brings test data from S3, git or Hugging Face; undefined if there is nothing to bring. Source: contract 8.6. */
-export function initContainer({ spec }: Attempt, settings: KubernetesSettings): { container: V1Container; mounted: Mounted[] } | undefined {
-  const source = spec.test_data_ref && sourceOf(spec.test_data_ref, settings.huggingFaceEndpoint)
+export function initContainer(attempt: Attempt, settings: KubernetesSettings): { container: V1Container; mounted: Mounted[] } | undefined {
+  const reference = attempt.spec.test_data_ref
+  const source = reference && sourceOf(reference, settings.huggingFaceEndpoint)
   if (!source) return undefined
+  const { timeoutSeconds, maxBytes, maxFiles, ranges } = settings.testData
+  const limits = variables({
+    TEST_DATA_TIMEOUT_SECONDS: String(timeoutSeconds),
+    TEST_DATA_MAX_BYTES: String(maxBytes),
+    TEST_DATA_MAX_FILES: String(maxFiles),
+    TEST_DATA_ALLOWED_RANGES: ranges.join(','),
+  })
   const mounted = [
     folder(volumeName, mountPath),
-    ...(source.isGit ? [initMetadata()] : []),
+    ...(hasCommit(attempt) ? [initMetadata()] : []),
     ...(source.secret ? [secretFiles(source.secret.volume, source.secret.name, '/var/run/secrets/test-data')] : []),
   ]
   const container: V1Container = {
@@ -38,7 +49,7 @@ export function initContainer({ spec }: Attempt, settings: KubernetesSettings): 
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     command: ['node', '/app/init.mjs'],
-    env: [...source.env, ...variables({ TEST_DATA_ALLOWED_RANGES: settings.testDataRanges.join(',') })],
+    env: [...source.env, ...limits],
     resources: fixedResources(settings.sizes.init),
     volumeMounts: mounted.flatMap(({ mounts }) => mounts),
     securityContext: RESTRICTED_READ_ONLY,
@@ -47,16 +58,16 @@ export function initContainer({ spec }: Attempt, settings: KubernetesSettings): 
   return { container, mounted }
 }
 
-type Source = { env: V1EnvVar[]; secret?: { volume: string; name: string } | undefined; isGit: boolean }
+type Source = { env: V1EnvVar[]; secret?: { volume: string; name: string } | undefined }
 
 function sourceOf({ s3, git, hf }: TestDataRef, huggingFaceEndpoint: string | undefined): Source | undefined {
   if (s3) {
     const env = variables({ TEST_DATA_S3_BUCKET: s3.bucket.trim(), TEST_DATA_S3_KEY: s3Key(s3.key) })
-    return { env, secret: { volume: 'test-data-secret', name: s3.secret_ref.trim() }, isGit: false }
+    return { env, secret: { volume: 'test-data-secret', name: s3.secret_ref.trim() } }
   }
   if (git) {
     const env = variables({ TEST_DATA_GIT_URL: git.url, TEST_DATA_GIT_REF: git.ref, TEST_DATA_GIT_SUBPATH: git.sub_path })
-    return { env, secret: git.secret_ref ? { volume: 'test-data-git-auth', name: git.secret_ref } : undefined, isGit: true }
+    return { env, secret: git.secret_ref ? { volume: 'test-data-git-auth', name: git.secret_ref } : undefined }
   }
   if (hf) {
     const env = variables({
@@ -65,7 +76,7 @@ function sourceOf({ s3, git, hf }: TestDataRef, huggingFaceEndpoint: string | un
       TEST_DATA_HF_SUBPATH: hf.sub_path,
       TEST_DATA_HF_ENDPOINT: huggingFaceEndpoint,
     })
-    return { env, secret: hf.secret_ref ? { volume: 'test-data-hf-auth', name: hf.secret_ref } : undefined, isGit: false }
+    return { env, secret: hf.secret_ref ? { volume: 'test-data-hf-auth', name: hf.secret_ref } : undefined }
   }
   return undefined
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isSameAddress, kindOfAddress, type AddressKind } from './address.ts'
+import { isAddressRange, isInRange, isSameAddress, kindOfAddress, type AddressKind } from './address.ts'
 
 describe('kindOfAddress', () => {
   test.each<[string, AddressKind]>([
@@ -104,5 +104,47 @@ describe('isSameAddress', () => {
     ['name', 'name', false],
   ])('%s and %s: %s', (one, other, isSame) => {
     expect(isSameAddress(one, other)).toBe(isSame)
+  })
+})
+
+describe('isAddressRange', () => {
+  test.each([
+    ['10.0.0.0/8', true],
+    ['10.1.2.3/32', true],
+    ['0.0.0.0/0', true],
+    ['fd00::/8', true],
+    ['::/128', true],
+    ['10.0.0.0', false],
+    ['10.0.0.0/33', false],
+    ['10.0.0.0/', false],
+    ['10.0.0/8', false],
+    ['10.0.0.0/8/8', false],
+    ['fd00::/129', false],
+    ['10.0.0.0/-1', false],
+    ['model.example/8', false],
+    ['', false],
+  ])('%j: %s', (text, isOne) => {
+    expect(isAddressRange(text)).toBe(isOne)
+  })
+})
+
+describe('isInRange', () => {
+  test.each([
+    ['10.1.2.3', '10.1.0.0/16', true],
+    ['10.2.0.1', '10.1.0.0/16', false],
+    ['10.1.2.3', '10.1.255.255/16', true], // what the mask leaves out does not count
+    ['10.1.2.3', '10.1.2.3/32', true],
+    ['10.1.2.4', '10.1.2.3/32', false],
+    ['10.1.2.129', '10.1.2.128/25', true],
+    ['10.1.2.127', '10.1.2.128/25', false],
+    ['::ffff:10.1.2.3', '10.1.0.0/16', true],
+    ['fd00:1::5', 'fd00:1::/32', true],
+    ['fd00:2::5', 'fd00:1::/32', false],
+    ['fd00:1::5', '0.0.0.0/0', false],
+    ['10.1.2.3', '::/0', false],
+    ['name', '0.0.0.0/0', false],
+    ['10.1.2.3', 'none', false],
+  ])('%s in %s: %s', (address, range, isIn) => {
+    expect(isInRange(address, range)).toBe(isIn)
   })
 })

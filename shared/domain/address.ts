@@ -62,6 +62,19 @@ export function isSameAddress(one: string, other: string): boolean {
   return first !== undefined && second !== undefined && unmapped(first).join('.') === unmapped(second).join('.')
 }
 
+/** True for a network in CIDR notation: `10.0.0.0/8`, `fd00::/8`. One address is `/32` or `/128`. */
+export function isAddressRange(text: string): boolean {
+  const [address = '', bits = '', ...more] = text.split('/')
+  const bytes = bytesOf(address)
+  return bytes !== undefined && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= 8 * bytes.length
+}
+
+/** True if the address lies in the network; a mapped IPv4 address is that address. False for what is no address, or no network. */
+export function isInRange(address: string, range: string): boolean {
+  const bytes = bytesOf(address)
+  return bytes !== undefined && isAddressRange(range) && isWithin(unmapped(bytes), rangeOf(range))
+}
+
 const unmapped = (bytes: number[]) => (isWithin(bytes, MAPPED) ? bytes.slice(12) : bytes)
 
 function kindOf(bytes: number[]): AddressKind {

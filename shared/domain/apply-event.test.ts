@@ -88,9 +88,21 @@ describe('applyEvent', () => {
       { error_message: { message: 'm', message_code: 'c', message_origin: 'runtime' } },
     ],
     [
-      'the adapter’s warning is not replaced by ours',
+      'neither the adapter’s warning nor ours takes the other’s place',
       running,
       { status: 'completed', warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
+      {
+        warning_message: {
+          message: expect.stringMatching(/^m\nThe primary metric 'acc' is not among/),
+          message_code: 'several_warnings',
+          message_origin: 'sdk',
+        },
+      },
+    ],
+    [
+      'the adapter’s warning alone stays as it is',
+      running,
+      { status: 'completed', metrics: { acc: 1 }, warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
       { warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
     ],
     [

@@ -44,13 +44,13 @@ export function applyEvent(
   if (isTerminal(run.state)) return undefined
   const ended = event.status === 'completed' || event.status === 'failed'
   const started = event.status !== 'pending' || run.state === 'running'
-  const warning = event.warning_message ?? (event.status === 'completed' ? missingMetric(run.spec, event.metrics) : undefined)
+  const missing = event.status === 'completed' ? missingMetric(run.spec, event.metrics) : undefined
   return {
     state: ended ? event.status : started ? 'running' : 'pending',
     phase: laterPhase(run.phase, event.phase),
     progress: event.status === 'completed' ? 1 : (event.progress ?? run.progress),
     error_message: keptMessage(event.error_message) ?? run.error_message,
-    warning_message: keptMessage(warning) ?? run.warning_message,
+    warning_message: both(keptMessage(event.warning_message), keptMessage(missing)) ?? run.warning_message,
     started_at: run.started_at ?? event.started_at ?? (started ? now : null),
     completed_at: ended ? (event.completed_at ?? now) : null,
     ...(ended ? resultOf(run.spec, event) : NO_RESULT),
@@ -95,6 +95,10 @@ export function keptMessage(message: Message | undefined): Message | undefined {
   const { message: text, message_code: code, message_origin: origin = '' } = message
   return { message: beginning(text), message_code: beginning(code), message_origin: ORIGINS.has(origin) ? origin : 'runtime' }
 }
+
+/** The adapter's warning and ours: neither takes the other's place. */
+const both = (said: Message | undefined, ours: Message | undefined): Message | undefined =>
+  said && ours ? { ...said, message: `${said.message}\n${ours.message}`, message_code: 'several_warnings' } : (said ?? ours)
 
 // Half a pair, where the cut goes through one, could not be stored.
 const beginning = (text: string) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isAddressRange } from '../domain/address.ts'
 import { LOG_LEVELS } from '../log.ts'
 
 /** Values of settings: text, as the environment and files have it. No message repeats what was given. */
@@ -53,6 +54,14 @@ export const Names = z.string().transform((text) =>
     .map((name) => name.trim())
     .filter((name) => name !== ''),
 )
+
+/** Networks in CIDR notation, separated by commas. */
+export const AddressRanges = Names.superRefine((ranges, context) => {
+  const wrong = ranges.findIndex((range) => !isAddressRange(range))
+  if (wrong === -1) return
+  const what = 'must be address ranges such as 10.0.0.0/8 or fd00::/8, separated by commas'
+  context.addIssue({ code: 'custom', message: `${what}; number ${wrong + 1} is none (one address ends with /32 or /128)` })
+})
 
 /** Key that run tokens are made and checked with. */
 export const RunTokenKey = z

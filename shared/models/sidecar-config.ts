@@ -17,7 +17,6 @@ export const SidecarConfig = z.object({
     base_url: z.url(),
     /** PEM file of authorities that are trusted beside the known ones. */
     ca_cert_path: z.string().optional(),
-    insecure_skip_verify: z.boolean().optional(),
   }),
   /** Absent: no MLflow is configured. */
   mlflow: z
@@ -29,7 +28,12 @@ export const SidecarConfig = z.object({
       ca_cert_path: z.string().optional(),
     })
     .optional(),
-  oci: z.object({ ca_cert_path: z.string().optional() }).optional(),
+  oci: z
+    .object({
+      /** PEM file of authorities that are trusted for the registry beside the known ones. */
+      ca_cert_path: z.string().optional(),
+    })
+    .optional(),
   /** Absent: the run has no model (pre-recorded data). */
   model: z
     .object({
@@ -37,12 +41,11 @@ export const SidecarConfig = z.object({
       url: z.url(),
       /** Directory of the model's Secret; absent if the request named none. */
       auth_secret_mount_path: z.string().optional(),
-      insecure_skip_verify: z.boolean().optional(),
-      /** Seconds of silence after which a request is given up; absent: an hour. How long an answer lasts has no limit. */
-      idle_seconds: z.int().min(1).optional(),
+      /** Networks in CIDR notation that models may be in; absent: all but those that nothing of a user may reach. */
+      allowed_ranges: z.array(z.string()).optional(),
     })
     .optional(),
-  /** `is_git_job`: the commit that was checked out is to be reported with the run's events. */
+  /** `is_git_job`: the commit of the test data is to be reported with the run's events; data sets of Hugging Face have one too. */
   init_container: z.object({ is_git_job: z.boolean() }).optional(),
 })
 export type SidecarConfig = z.infer<typeof SidecarConfig>

@@ -1,0 +1,1 @@
+ALTER TABLE "evalhub"."hub" ADD COLUMN "runtime" text;
