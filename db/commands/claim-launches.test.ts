@@ -34,9 +34,7 @@ describe('claimLaunches', () => {
   test('gives each row to one bridge only, whatever the number of bridges', async ({ db, tenant }) => {
     await submitSpecs(db, Array(30).fill(spec), { tenant })
 
-    const claims = await Promise.all(
-      Array.from({ length: 6 }, (_, at) => claimsOf(db, { ...claim, holder: `bridge-${at}`, limit: 10 })),
-    )
+    const claims = await Promise.all(Array.from({ length: 6 }, (_, at) => claimsOf(db, { ...claim, holder: `bridge-${at}`, limit: 10 })))
 
     const ids = claims.flat().map(({ queueId }) => queueId)
     expect(ids).toHaveLength(30)
