@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { connect, type Pool } from '#db/client.ts'
 import { recordLaunches } from '#db/commands/record-launch.ts'
 import { withDatabase } from '#db/database-url.ts'
@@ -7,12 +8,14 @@ import { createClaimer, type Claimer } from '#k8s-bridge/claimer.ts'
 import { startTemporary } from '../test/start-postgres.ts'
 
 /**
- * `npm run bench:claims [-- SECONDS]`: what a session that holds a REPEATABLE READ snapshot costs those who claim from a backlog of 10,000.
+ * `npm run bench:claims [-- SECONDS [RATE]]`: what a session that holds a REPEATABLE READ snapshot costs those who claim from a backlog of 10,000.
  *
  * Two databases of one server are claimed from in turn, so that both sides have the same machine; the snapshot is of one of them. What is claimed is
- * submitted anew, and what was launched has ended by the next claim, so that backlog and runs under way stay as many while dead rows pile up.
+ * submitted anew, and what was launched has ended by the next claim, so that backlog and runs under way stay as many while dead rows pile up:
+ * as fast as it goes, or on each side RATE a second. A cluster takes about a hundred; what is measured is the time that claiming and recording take.
  */
 const seconds = Number(process.argv[2] ?? 60)
+const rate = Number(process.argv[3] ?? Infinity)
 const backlog = 10_000
 const batch = 24
 
@@ -62,8 +65,10 @@ try {
     for (let fifth = 1; fifth <= 5; fifth++) {
       const endsAtMs = performance.now() + seconds * 200
       while (performance.now() < endsAtMs) {
+        const nextAtMs = performance.now() + (batch / rate) * 1000
         await turn(free)
         await turn(held)
+        await delay(Math.max(0, nextAtMs - performance.now()))
       }
       tell(`fifth ${fifth} of ${seconds} s`, free, held)
     }
