@@ -59,7 +59,7 @@ try {
   for (const name of ['free', 'held']) await server`create database ${server(name)}`
   const free = await openSide(withDatabase(postgres.url, 'free'))
   const held = await openSide(withDatabase(postgres.url, 'held'))
-  let turns = 0
+  let isFreeFirst = true
   const holder = connect(withDatabase(postgres.url, 'held'), { max: 1 })
   await holder.begin('isolation level repeatable read', async (tx) => {
     await tx`select count(*) from evalhub.launch_queue`
@@ -68,7 +68,8 @@ try {
       while (performance.now() < endsAtMs) {
         const nextAtMs = performance.now() + (batch / rate) * 1000
         // Whoever comes after a pause finds the processor's caches cold.
-        for (const side of turns++ % 2 ? [held, free] : [free, held]) await turn(side)
+        for (const side of isFreeFirst ? [free, held] : [held, free]) await turn(side)
+        isFreeFirst = !isFreeFirst
         await delay(Math.max(0, nextAtMs - performance.now()))
       }
       tell(`fifth ${fifth} of ${seconds} s`, free, held)
