@@ -1,4 +1,5 @@
 import { connect, type Pool } from '#db/client.ts'
+import { UNBOUNDED } from '#db/reserve.ts'
 import { forTenant, openStore } from '#db/store.ts'
 import { submit } from '#functions/submit.ts'
 import { parseFilter, type Filter } from '#shared/domain/list-filter.ts'
@@ -111,7 +112,7 @@ export function openReference(url: string, name: OperationName, subject: Subject
   const db = connect(url)
   const store = openStore(db)
   const { tenant } = subject
-  const tenantStore = forTenant(store, { tenant, user: '', everyTenant: tenant === '' })
+  const tenantStore = forTenant(store, { tenant, user: '', everyTenant: tenant === '' }, UNBOUNDED)
   const operation: Operation = OPERATIONS[name]
   let turn = 0
   return { next: () => operation.reference({ store, tenantStore }, subject, turn++), db }

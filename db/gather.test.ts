@@ -16,6 +16,19 @@ describe('gather', () => {
     expect(batches).toEqual([[1], [2], [3, 4, 5], [6]])
   })
 
+  test('rows that are much together go apart, and one alone whatever it is', async () => {
+    const batches: number[][] = []
+    const write = gather<number, number>(
+      async (rows) => {
+        batches.push([...rows])
+        return rows
+      },
+      { weight: { of: (row) => row, max: 10 } },
+    )
+    await Promise.all([1, 1, 4, 6, 1, 20, 5, 5].map(write))
+    expect(batches).toEqual([[1], [1], [4, 6], [1], [20], [5, 5]])
+  })
+
   test('a bad row hurts only itself', async () => {
     const write = gather<number, number>(async (rows) => {
       if (rows.includes(3)) throw new Error('three')

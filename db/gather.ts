@@ -8,7 +8,9 @@ const STATEMENTS_MAX = 2
 type Options<Row> = {
   /** Rows of a statement at most. */
   maxRows?: number
-  /** What a row is about: rows about the same thing are written in the order in which they came. */
+  /** How much a row is, and how much the rows of a statement come to at most; one alone may be more. */
+  weight?: { of: (row: Row) => number; max: number }
+  /** Not together with `weight`. What a row is about: rows about the same thing are written in the order in which they came. */
   keyOf?: (row: Row) => string
 }
 
@@ -22,7 +24,7 @@ type Options<Row> = {
  */
 export function gather<Row, Answer>(
   write: (rows: readonly Row[]) => Promise<readonly Answer[]>,
-  { maxRows = 256, keyOf }: Options<Row> = {},
+  { maxRows = 256, weight, keyOf }: Options<Row> = {},
 ): (row: Row) => Promise<Answer> {
   let waiting: Waiting<Row, Answer>[] = []
   const busyKeys = new Set<string>()
@@ -30,12 +32,19 @@ export function gather<Row, Answer>(
 
   /** The next rows; those about something that is being written go on waiting. */
   function take(): Waiting<Row, Answer>[] {
-    if (!keyOf) return waiting.splice(0, maxRows)
-    const batch: Waiting<Row, Answer>[] = []
-    const rest: Waiting<Row, Answer>[] = []
-    for (const one of waiting) (batch.length < maxRows && !busyKeys.has(keyOf(one.row)) ? batch : rest).push(one)
+    if (!keyOf) return waiting.splice(0, fitting(waiting))
+    const [free, rest]: [Waiting<Row, Answer>[], Waiting<Row, Answer>[]] = [[], []]
+    for (const one of waiting) (free.length < maxRows && !busyKeys.has(keyOf(one.row)) ? free : rest).push(one)
     waiting = rest
-    return batch
+    return free
+  }
+
+  /** How many of the first of them make a statement. */
+  function fitting(rows: readonly Waiting<Row, Answer>[]): number {
+    if (!weight) return maxRows
+    let sum = 0
+    const end = rows.findIndex(({ row }, at) => (sum += weight.of(row)) > weight.max && at > 0)
+    return end < 0 ? maxRows : Math.min(end, maxRows)
   }
 
   async function settle(batch: readonly Waiting<Row, Answer>[]): Promise<void> {

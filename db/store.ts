@@ -1,3 +1,4 @@
+import type { ExpectedVersions } from '#shared/domain/require-version.ts'
 import type { CollectionConfig } from '#shared/models/collection.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { ProviderConfig } from '#shared/models/provider.ts'
@@ -18,12 +19,15 @@ import {
   listCollections,
   listProviders,
   resolve,
+  type CatalogueFilters,
   type Question,
   type Resolution,
 } from './queries/catalogue.ts'
-import { findEvaluation, findRequest, listEvaluations } from './queries/evaluations.ts'
+import { findEvaluation, findRequest, hasEvaluation, listEvaluations, type EvaluationFilters } from './queries/evaluations.ts'
+import type { Slice } from './queries/filters.ts'
 import { findJobStates } from './queries/job-states.ts'
 import { findLogPieces, listLogOwners } from './queries/run-logs.ts'
+import type { Reserve } from './reserve.ts'
 import { EVERY_TENANT, type Scope } from './scope.ts'
 
 /** The channel on which the bridge hears that there is something to do. The messages carry nothing. */
@@ -44,6 +48,9 @@ export type Store = {
   notifyBridge: () => void
 }
 
+/** What jobs that are stored in one statement weigh together: each is written out once more for it. */
+const GATHERED_WEIGHT = 4 * 1024 * 1024
+
 export function openStore(db: Pool): Store {
   const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events), {
     keyOf: ({ evaluationId, event }) => `${evaluationId.toLowerCase()}/${event.benchmark_index}`,
@@ -55,7 +62,9 @@ export function openStore(db: Pool): Store {
   return {
     db,
     resolve: gather((questions) => resolve(db, questions)),
-    create: gather((inputs) => createEvaluations(db, inputs)),
+    create: gather((inputs) => createEvaluations(db, inputs), {
+      weight: { of: ({ weight, snapshots }) => weight + snapshots, max: GATHERED_WEIGHT },
+    }),
     recordEvent: (event, now) => recordEvent(db, writeProgress, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
     // A poll makes up for one that is lost, so its failure is nobody's.
@@ -63,49 +72,56 @@ export function openStore(db: Pool): Store {
   }
 }
 
-/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant. */
-export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope) => ({
+/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing heavy its memory. */
+export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope, reserve: Reserve) => ({
+  reserve,
   resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
   /** With a key that was used before: what was created then, as it is now. */
   createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
-    const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }))
+    const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }, reserve))
     notifyBridge()
     return job
   },
-  findEvaluation: (id: string) => findEvaluation(db, scope, id),
+  findEvaluation: (id: string) => findEvaluation(db, scope, id, reserve),
+  hasEvaluation: (id: string) => hasEvaluation(db, scope, id),
   findJobStates: (ids: readonly string[]) => findJobStates(db, scope, ids),
-  listEvaluations: (...args: Rest<typeof listEvaluations>) => listEvaluations(db, scope, ...args),
-  cancelEvaluation: (...args: Rest<typeof cancelEvaluation>) => cancelEvaluation(db, scope, ...args).then(notifyBridge),
-  deleteEvaluation: (...args: Rest<typeof deleteEvaluation>) => deleteEvaluation(db, scope, ...args).then(notifyBridge),
+  listEvaluations: (filters: EvaluationFilters, slice: Slice) => listEvaluations(db, scope, filters, slice, reserve),
+  cancelEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
+    cancelEvaluation(db, scope, id, now, expected, reserve).then(notifyBridge),
+  deleteEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
+    deleteEvaluation(db, scope, id, now, expected, reserve).then(notifyBridge),
   listAttempts: (...args: Rest<typeof listAttempts>) => listAttempts(db, scope, ...args),
   listLogOwners: (id: string) => listLogOwners(db, scope, id),
   findLogPieces: (...args: Rest<typeof findLogPieces>) => findLogPieces(db, scope, ...args),
-  findProvider: (id: string) => findProvider(db, scope, id),
-  listProviders: (...args: Rest<typeof listProviders>) => listProviders(db, scope, ...args),
+  findProvider: (id: string) => findProvider(db, scope, id, reserve),
+  listProviders: (filters: CatalogueFilters, slice: Slice, withBenchmarks: boolean) =>
+    listProviders(db, scope, filters, slice, { withBenchmarks, reserve }),
   createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
     createOnce(db, scope, 'providers', id, idempotency, {
       create: (tx) => createProvider(tx, scope, id, config),
-      find: (tx, existing) => findProvider(tx, scope, existing),
+      find: (tx, existing) => findProvider(tx, scope, existing, reserve),
     }),
-  changeProvider: (...args: Rest<typeof changeProvider>) => changeProvider(db, scope, ...args),
+  changeProvider: (id: string, change: (config: ProviderConfig) => ProviderConfig, expected?: ExpectedVersions) =>
+    changeProvider(db, scope, id, { change, expected, reserve }),
   deleteProvider: (...args: Rest<typeof deleteProvider>) => deleteProvider(db, scope, ...args),
-  findCollection: (id: string) => findCollection(db, scope, id),
-  listCollections: (...args: Rest<typeof listCollections>) => listCollections(db, scope, ...args),
+  findCollection: (id: string) => findCollection(db, scope, id, reserve),
+  listCollections: (filters: CatalogueFilters, slice: Slice) => listCollections(db, scope, filters, slice, reserve),
   createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
     createOnce(db, scope, 'collections', id, idempotency, {
       create: (tx) => createCollection(tx, scope, id, config),
-      find: (tx, existing) => findCollection(tx, scope, existing),
+      find: (tx, existing) => findCollection(tx, scope, existing, reserve),
     }),
-  changeCollection: (...args: Rest<typeof changeCollection>) => changeCollection(db, scope, ...args),
+  changeCollection: (id: string, change: (config: CollectionConfig) => CollectionConfig, expected?: ExpectedVersions) =>
+    changeCollection(db, scope, id, { change, expected, reserve }),
   deleteCollection: (...args: Rest<typeof deleteCollection>) => deleteCollection(db, scope, ...args),
 })
 
 /** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
-async function findCreated({ db, create }: Pick<Store, 'db' | 'create'>, input: NewEvaluation): Promise<EvaluationJob> {
+async function findCreated({ db, create }: Pick<Store, 'db' | 'create'>, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
   const { scope, idempotency } = input
   const id = idempotency && (await findKeyed(db, scope, 'jobs', idempotency))
   if (id === undefined) await removeExpiredKeys(db, scope, idempotency?.key)
-  const job = id === undefined ? await create(input) : await findEvaluation(db, scope, id)
+  const job = id === undefined ? await create(input) : await findEvaluation(db, scope, id, reserve)
   if (!job) throw notFound('evaluation job', id ?? input.id)
   return job
 }

@@ -1,3 +1,4 @@
+import { newJobWeight } from '#shared/domain/job-weight.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { RunState } from '#shared/models/states.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
@@ -26,7 +27,19 @@ export async function submitSpecs(db: Pool, specs: readonly RunSpec[], { tenant 
   const auth = secretRef === undefined ? {} : { auth: { secret_ref: secretRef } }
   const request = { name: 'test', model: { url: 'http://localhost/v1', name: 'toy', ...auth } }
   const scope = { tenant, user: 'tester', everyTenant: false }
-  await createEvaluations(db, [{ id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null, idempotency: undefined }])
+  const weight = newJobWeight(request, specs.length)
+  const input = {
+    id,
+    scope,
+    request,
+    specs,
+    snapshots: 0,
+    aggregateThreshold: 0.5,
+    collectionUpdatedAt: null,
+    weight,
+    idempotency: undefined,
+  }
+  await createEvaluations(db, [input])
   return id
 }
 

@@ -22,6 +22,7 @@ test('what is not set is as the published server has it', () => {
     maxBodyBytes: 10_485_760,
     maxLogBytes: 52_428_800,
     maxConcurrentRequests: 2000,
+    requestMemoryBytes: 67_108_864,
     shutdownTimeoutMs: 30_000,
     upstreams: { sidecarUrl: 'http://localhost:8080' },
     metrics: { host: '0.0.0.0', port: 8081 },

@@ -60,6 +60,10 @@ const Settings = z.object({
     path: 'service.max_concurrent_requests',
     description: 'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`',
   }),
+  REQUEST_MEMORY_BYTES: Count.default(67_108_864).meta({
+    path: 'service.request_memory_bytes',
+    description: 'what bodies and answers may take of this process’s memory together; more are answered `unavailable`, with `Retry-After`',
+  }),
   EVALHUB_INSTANCE_NAME: z.string().optional().meta({
     path: 'kubernetes.instance_name',
     description: 'name of an installation that an operator made; adapters’ messages then name its Service in place of their sidecar',
@@ -113,6 +117,7 @@ export type FunctionsConfig = {
   maxBodyBytes: number
   maxLogBytes: number
   maxConcurrentRequests: number
+  requestMemoryBytes: number
   shutdownTimeoutMs: number
   /** What is behind adapters' sidecars. */
   upstreams: Upstreams
@@ -156,6 +161,7 @@ function toConfig(settings: z.output<typeof Settings>): Omit<FunctionsConfig, 'i
     maxBodyBytes: settings.MAX_REQUEST_BODY_BYTES,
     maxLogBytes: settings.MAX_LOG_RESPONSE_BYTES,
     maxConcurrentRequests: settings.MAX_CONCURRENT_REQUESTS,
+    requestMemoryBytes: settings.REQUEST_MEMORY_BYTES,
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT,
     upstreams: toUpstreams(settings),
     ...(settings.METRICS_ENABLED && { metrics: { host: settings.METRICS_HOST, port: settings.METRICS_PORT } }),

@@ -3,6 +3,7 @@ import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
 import type { Log } from '#shared/log.ts'
 import type { Identity } from './identity/identity.ts'
+import type { MemoryOptions, RequestMemory } from './memory.ts'
 
 /** What the app is made of; the entries hand it in. */
 export type AppOptions = {
@@ -25,6 +26,8 @@ export type AppOptions = {
   answerLimitMs?: number
   /** Requests at work at once; 2000 unless told. */
   maxConcurrentRequests?: number
+  /** What requests hold together at most; 64 MiB unless told, and 5 s to wait for it. */
+  memory?: MemoryOptions
   /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** What `/metrics` answers; without it there is no such path. */
@@ -50,7 +53,11 @@ export type AnsweredRequest = {
 /** What a server hands over beside the request: Node's own request and answer, and nothing on Workers. */
 type ServerBindings = {
   incoming?: { url?: string; httpVersion: string }
-  outgoing?: { addTrailers: (trailers: Record<string, string>) => void }
+  outgoing?: {
+    addTrailers: (trailers: Record<string, string>) => void
+    once: (event: 'close', tell: () => void) => void
+    destroyed: boolean
+  }
 }
 
 /** What a request comes with, and what middleware puts on its context. */
@@ -59,6 +66,8 @@ export type AppEnv = {
   Variables: {
     /** From `X-Global-Transaction-Id`, else made here. Errors carry it as `trace`. */
     requestId: string
+    /** What it may hold of the process's memory; of requests below `/api/v1/evaluations`. */
+    memory: RequestMemory
     tenantStore: TenantStore
     /** Whose things the request is about, as far as that is known. */
     tenant?: string

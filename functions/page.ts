@@ -1,5 +1,10 @@
+import type { Context } from 'hono'
 import type { Listed, Slice } from '#db/queries/filters.ts'
+import type { ItemGroup } from '#db/queries/in-groups.ts'
 import type { Page } from '#shared/models/page.ts'
+import { answer, jsonHeaders } from './answer.ts'
+import type { AppEnv } from './env.ts'
+import { encoded, streamedAnswer } from './streamed-answer.ts'
 
 /** The wire's page: links are relative, `first` is the request as it came, `next` has its parameters sorted. */
 export function toPage<Item>(url: string, { limit, offset }: Slice, { items, total }: Listed<Item>): Page<Item> {
@@ -15,4 +20,46 @@ export function toPage<Item>(url: string, { limit, offset }: Slice, { items, tot
     total_count: total,
     items,
   }
+}
+
+/** Answers a page of a list: at once if it was read whole, else as its groups are read, each after its reader has taken the one before. */
+export async function answerPage<Item>(c: Context<AppEnv>, slice: Slice, { more, ...listed }: Listed<Item>): Promise<Response> {
+  const page = toPage(c.req.url, slice, listed)
+  if (!more) return answer(c, 200, page)
+  const turn = await c.var.memory.takeTurn()
+  try {
+    // What cannot be had is better said now than by breaking off.
+    const first = await more.next()
+    const onEnd = () => {
+      turn.release()
+      if (!first.done) first.value.release()
+    }
+    return streamedAnswer(c, { parts: pageParts(page, first, more), onEnd }, { headers: jsonHeaders(c) })
+  } catch (error) {
+    turn.release()
+    throw error
+  }
+}
+
+type Groups<Item> = AsyncGenerator<ItemGroup<Item>>
+
+/** The text of a page, whose last member is `items`. */
+async function* pageParts<Item>(page: Page<Item>, first: IteratorResult<ItemGroup<Item>>, more: Groups<Item>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder()
+  yield encoder.encode(JSON.stringify(page).slice(0, -2))
+  let separator = page.items.length > 0 ? ',' : ' '
+  for (let next = first; !next.done; next = await more.next()) {
+    const { items, release } = next.value
+    try {
+      while (items.length > 0) {
+        yield encoder.encode(separator)
+        // Nothing else may refer to the item: while its text is sent, and the next one is waited for, it shall be gone.
+        yield* encoded(JSON.stringify(items.shift()))
+        separator = ','
+      }
+    } finally {
+      release()
+    }
+  }
+  yield encoder.encode(']}\n')
 }

@@ -1,31 +1,116 @@
 import type { Context } from 'hono'
+import { weightOfText } from '#shared/domain/weight.ts'
 import { HubError } from '#shared/errors.ts'
 import type { AppEnv } from './env.ts'
+import type { RequestMemory } from './memory.ts'
+
+/** Bodies up to this are read before anything is reserved: all that may be at work at once come to little. */
+const SHORT_BYTES = 32 * 1024
+/** What a short one is taken to weigh for each byte. */
+const SHORT_WEIGHT = 2
+
+const MIB = 1024 * 1024
+
+/** Heavier ones are refused: each takes at most a half more than this when it is read, and no heap is left for it beyond. */
+const MAX_WEIGHT = 32 * MIB
 
 /**
- * The body as text, whatever its Content-Type. Refuses more than `maxBytes` with `request_body_too_large`, and one that breaks off with
- * `invalid_json_request`: that its client went away is no failure of this hub.
+ * The body as text, whatever its Content-Type, with memory for what it says. Refuses more than `maxBytes` with `request_body_too_large`, one that
+ * breaks off with `invalid_json_request`, since that its client went away is no failure of this hub, and with the same what has too many values.
  *
- * What is too long is read to its end all the same and thrown away, so that a client that is still sending sees the answer.
+ * A long one is read once there is memory for it, else refused with `unavailable`. What is refused is read to its end all the same and thrown
+ * away, so that a client that is still sending sees the answer.
  */
 export async function readBody(c: Context<AppEnv>, maxBytes: number): Promise<string> {
-  const length = c.req.header('content-length')
-  const isShort = length !== undefined && Number(length) <= maxBytes
-  const text = await (isShort ? c.req.text() : readUpTo(c.req.raw.body ?? [], maxBytes)).catch((cause: unknown) => {
-    throw HubError.of('invalid_json_request', { Error: 'it broke off before its end' }, cause)
-  })
-  if (text === undefined) throw HubError.of('request_body_too_large', { Limit: String(maxBytes) })
+  const { memory } = c.var
+  const length = Number(c.req.header('content-length') ?? NaN)
+  if (length <= Math.min(SHORT_BYTES, maxBytes)) {
+    const text = await c.req.text().catch(brokeOff)
+    await memory.reserve(SHORT_WEIGHT * length)
+    return text
+  }
+  const bytes = await readLong(c, length, maxBytes)
+  const weight = weightOfText(bytes.data)
+  if (weight > MAX_WEIGHT) throw tooHeavy(bytes.data.length, weight)
+  await memory.reserve(weight)
+  const text = new TextDecoder().decode(bytes.data)
+  bytes.release()
   return text
 }
 
-/** The text of `body`, read to its end; undefined if it is longer. */
-async function readUpTo(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<string | undefined> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.byteLength
-    if (bytes <= maxBytes) text += decoder.decode(chunk, { stream: true })
-  }
-  return bytes > maxBytes ? undefined : text + decoder.decode()
+function tooHeavy(bytes: number, weight: number): HubError {
+  const counted = `with 64 bytes for each list, object and member and 16 for each item its ${bytes} bytes come to ${Math.ceil(weight / MIB)} MiB`
+  return HubError.of('invalid_json_request', { Error: `${counted}, and at most ${MAX_WEIGHT / MIB} MiB are read. Send less at a time.` })
 }
+
+function brokeOff(cause: unknown): never {
+  throw HubError.of('invalid_json_request', { Error: 'it broke off before its end' }, cause)
+}
+
+type Long = { data: Uint8Array; release: () => void }
+
+async function readLong(c: Context<AppEnv>, length: number, maxBytes: number): Promise<Long> {
+  const body = c.req.raw.body ?? []
+  if (length > maxBytes) {
+    await skip(body).catch(brokeOff)
+    throw tooLong(maxBytes)
+  }
+  const reading = length >= 0 ? readKnown(body, length, c.var.memory) : readUpTo(body, maxBytes, c.var.memory)
+  return reading.catch((error: unknown) => (error instanceof HubError ? Promise.reject(error) : brokeOff(error)))
+}
+
+type Body = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+
+/** One that has said how long it is. */
+async function readKnown(body: Body, length: number, memory: RequestMemory): Promise<Long> {
+  let hold
+  try {
+    hold = await memory.reserveBody(length)
+  } catch (error) {
+    await skip(body)
+    throw error
+  }
+  const data = new Uint8Array(length)
+  let at = 0
+  for await (const chunk of body) {
+    data.set(chunk, at)
+    at += chunk.length
+  }
+  return { data: data.subarray(0, at), release: hold.release }
+}
+
+async function skip(body: Body): Promise<void> {
+  for await (const _ of body);
+}
+
+/** One that has not: it is reserved as it grows, unless it is too long. */
+async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Promise<Long> {
+  const hold = memory.openBody()
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  let refusal: unknown
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (refusal !== undefined) continue
+    try {
+      if (bytes > maxBytes) throw tooLong(maxBytes)
+      // The pieces, and then the whole.
+      hold.grow(2 * chunk.length)
+      chunks.push(chunk)
+    } catch (error) {
+      refusal = error
+      chunks.length = 0
+      hold.release()
+    }
+  }
+  if (refusal !== undefined) throw refusal
+  const data = new Uint8Array(bytes)
+  let at = 0
+  for (const chunk of chunks.splice(0)) {
+    data.set(chunk, at)
+    at += chunk.length
+  }
+  return { data, release: hold.release }
+}
+
+const tooLong = (maxBytes: number) => HubError.of('request_body_too_large', { Limit: String(maxBytes) })

@@ -1,6 +1,8 @@
 import type { Idempotency } from '#db/commands/claim-key.ts'
+import { LIGHT } from '#db/reserve.ts'
 import type { TenantStore } from '#db/store.ts'
-import { resolveBenchmarks } from '#shared/domain/resolve-benchmarks.ts'
+import { newJobWeight } from '#shared/domain/job-weight.ts'
+import { resolveBenchmarks, snapshotsLength } from '#shared/domain/resolve-benchmarks.ts'
 import { notFound } from '#shared/errors.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 
@@ -16,10 +18,16 @@ export async function submit(store: TenantStore, { id, request, idempotency }: S
   if (collectionId !== undefined && !collection) throw notFound('collection', collectionId)
 
   const named = collection && collectionId !== undefined ? { id: collectionId, config: collection.config } : undefined
+  const specs = resolveBenchmarks(request, named, found)
+  const snapshots = snapshotsLength(specs)
+  // A short request can ask for much.
+  if (snapshots > LIGHT) await store.reserve(snapshots)
   return store.createEvaluation({
     id,
     request,
-    specs: resolveBenchmarks(request, named, found),
+    specs,
+    snapshots,
+    weight: newJobWeight(request, specs.length),
     aggregateThreshold: request.pass_criteria?.threshold ?? named?.config.pass_criteria?.threshold ?? DEFAULT_THRESHOLD,
     collectionUpdatedAt: collection?.updated_at ?? null,
     idempotency,

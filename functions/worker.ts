@@ -3,6 +3,7 @@ import { openStore, type Store } from '#db/store.ts'
 import { createLog } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
+import { isStreamed } from './streamed-answer.ts'
 import { readWorkerConfig, type WorkerConfig } from './worker-config.ts'
 
 /** The Cloudflare Worker: the same app as on Node, each request with a connection of its own. */
@@ -11,6 +12,9 @@ import { readWorkerConfig, type WorkerConfig } from './worker-config.ts'
 type ExecutionContext = { waitUntil: (work: Promise<unknown>) => void }
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024
+
+/** A quarter of what an isolate has. No request can wait for another, whose end it would not be told of. */
+const MEMORY = { bytes: 32 * 1024 * 1024, waitMs: 0 }
 
 /** For what is still under way when a request was answered because it took too long. */
 const END_LIMIT_SECONDS = 5
@@ -33,6 +37,7 @@ function start(config: WorkerConfig) {
     newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),
     newRequestId: () => crypto.randomUUID(),
     maxBodyBytes: MAX_BODY_BYTES,
+    memory: MEMORY,
     findDocsFile: async (name) => {
       // The host is of no account to the binding.
       const response = await config.assets.fetch(`https://assets/${name}`)
@@ -46,9 +51,9 @@ function start(config: WorkerConfig) {
 /** What this isolate keeps from request to request: the app, and in it the keys of the issuer of tokens. */
 let started: ReturnType<typeof start> | undefined
 
-/** Tells when `response` has been sent, or its client is gone: a log is read from the database meanwhile. Answers in JSON are whole before. */
+/** Tells when `response` has been sent, or its client is gone: a log is read from the database meanwhile. Most answers in JSON are whole before. */
 function whileSent(response: Response, tell: (sent: Promise<void>) => void): Response {
-  if (!response.body || response.headers.get('content-type') === 'application/json') return response
+  if (!response.body || (response.headers.get('content-type') === 'application/json' && !isStreamed(response))) return response
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
   tell(response.body.pipeTo(writable).catch(() => undefined))
   return new Response(readable, response)

@@ -18,7 +18,9 @@ async function jobOf(db: Pool, daysAgo: number, { isRunning = false } = {}): Pro
   const request = { name: 'old', model: { url: 'http://localhost/v1', name: 'toy' } }
   const scope = { tenant: 'red', user: 'ann', everyTenant: false }
   const specs = [specFor('true')]
-  await createEvaluations(db, [{ id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null, idempotency: undefined }])
+  await createEvaluations(db, [
+    { id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null, snapshots: 0, weight: 0, idempotency: undefined },
+  ])
   if (!isRunning)
     await db`update evalhub.evaluations set state = 'completed', finished_at = to_timestamp(${at / 1000}::float8) where id = ${id}`
   const piece = { evaluationId: id, benchmarkIndex: 0, attempt: 1, container: 'local', seq: 0, bytes: 1, chunk: new Uint8Array([1]) }

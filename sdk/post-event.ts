@@ -23,11 +23,21 @@ const RETRYABLE = new Set([408, 425, 429])
 export const eventsUrl = (callbackUrl: string, jobId: string) =>
   `${callbackUrl.replace(/\/+$/, '')}/api/v1/evaluations/jobs/${encodeURIComponent(jobId)}/events`
 
-function outcomeOf(status: number): Posted {
+/** Why the hub says no, as far as it says it. */
+function sentenceOf(body: string): string {
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown }
+    return typeof message === 'string' ? `: ${message.slice(0, 1000)}` : ''
+  } catch {
+    return ''
+  }
+}
+
+function outcomeOf(status: number, body: string): Posted {
   if (status >= 200 && status < 300) return { outcome: 'accepted' }
   if (status === 409) return { outcome: 'ended' }
   const retryable = status >= 500 || RETRYABLE.has(status)
-  return { outcome: retryable ? 'unreachable' : 'refused', why: `the hub answered ${status}` }
+  return { outcome: retryable ? 'unreachable' : 'refused', why: `the hub answered ${status}${retryable ? '' : sentenceOf(body)}` }
 }
 
 /** The innermost reason: fetch wraps `connect ECONNREFUSED …` into `fetch failed`. */
@@ -47,8 +57,7 @@ export async function postEvent(target: EventTarget, event: BenchmarkStatusEvent
       redirect: 'manual',
       signal: AbortSignal.timeout(STATUS_TIMEOUT_MS),
     })
-    await answer.arrayBuffer()
-    return outcomeOf(answer.status)
+    return outcomeOf(answer.status, await answer.text())
   } catch (error) {
     return { outcome: 'unreachable', why: reasonOf(error) }
   }

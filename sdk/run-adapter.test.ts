@@ -33,6 +33,8 @@ type Hub = {
   close: () => Promise<void>
 }
 
+const REFUSAL = JSON.stringify({ message_code: 'request_validation_failed', message: 'The request is not valid: too much.' })
+
 /** A hub that answers each event with what `statusOf` says; undefined means that it does not answer. */
 async function startHub(statusOf: (event: BenchmarkStatusEvent, count: number) => number | undefined = () => 204, port = 0): Promise<Hub> {
   const hub: Omit<Hub, 'url' | 'port' | 'close'> = { events: [], requests: [] }
@@ -44,7 +46,7 @@ async function startHub(statusOf: (event: BenchmarkStatusEvent, count: number) =
       hub.events.push(event)
       hub.requests.push({ path: request.url ?? '', headers: request.headers })
       const status = statusOf(event, hub.events.length)
-      if (status !== undefined) response.writeHead(status).end()
+      if (status !== undefined) response.writeHead(status).end(status === 400 ? REFUSAL : '')
     })
   })
   servers.push(server)
@@ -173,6 +175,16 @@ describe('runAdapter', () => {
     const second = await startHub(() => 204, first.port)
     expect(await running).toBe(0)
     expect(second.events.map(({ status }) => status)).toEqual(['completed'])
+  })
+
+  // Guarantee: the log's last lines are what a user reads of a run that ended without a report.
+  test('an end that the hub refuses is told in the hub’s words', async () => {
+    const hub = await startHub((event) => (event.status === 'completed' ? 400 : 204))
+    const told = vi.spyOn(console, 'error')
+    await runAdapter(good, await settingsFor(hub.url))
+    const sentence = 'The end of the run (completed) was not delivered: the hub answered 400: The request is not valid: too much.'
+    expect(told).toHaveBeenCalledWith(expect.stringContaining(sentence))
+    told.mockRestore()
   })
 
   test.each([

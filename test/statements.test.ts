@@ -27,6 +27,7 @@ import { findLogPosition } from '#db/queries/log-position.ts'
 import { listQueuedRuns } from '#db/queries/queued-runs.ts'
 import { checkMigrated } from '#db/queries/readiness.ts'
 import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
+import { UNBOUNDED } from '#db/reserve.ts'
 import { forTenant, openStore, type TenantStore } from '#db/store.ts'
 import { test } from '#db/test-db.ts'
 import { specFor } from '#db/test-evaluation.ts'
@@ -106,12 +107,14 @@ const newJob = (idempotency?: { key: string; bodyHash: string }) => ({
   specs: [specFor('true'), specFor('true')],
   aggregateThreshold: 0.5,
   collectionUpdatedAt: null,
+  snapshots: 0,
+  weight: 0,
   idempotency,
 })
 const event = (status: string, more: object = {}) =>
   BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', benchmark_index: 0, status, ...more })
 
-async function useCatalogue(store: TenantStore) {
+async function useCatalogue(db: Pool, store: TenantStore) {
   const key = { key: newId(), bodyHash: 'h' }
   const id = newId()
   for (const tried of [id, newId()]) {
@@ -126,6 +129,14 @@ async function useCatalogue(store: TenantStore) {
     await store.listProviders({ ...filters, scope }, { limit: 5, offset: 1 }, scope === 'system')
     const words = { domains: parseFilter('a,b', { canNegate: false }), tasks: parseFilter('a|b', { canNegate: false }) }
     await store.listCollections({ tags: parseFilter('a|b', { canNegate: false }), words, scope }, { limit: 0, offset: 0 })
+  }
+  await store.findProvider(id)
+  await store.findCollection(id)
+  const long = db.json({ description: 'd'.repeat(2_000_000), benchmarks })
+  await db`update evalhub.providers set config = config || ${long} where id = ${id}`
+  await db`update evalhub.collections set config = config || ${long} where id = ${id}`
+  for (const list of [store.listProviders, store.listCollections]) {
+    for await (const { items } of (await list({}, { limit: 0, offset: 0 }, true)).more ?? []) expect(items).toHaveLength(1)
   }
   await store.findProvider(id)
   await store.findCollection(id)
@@ -151,7 +162,12 @@ async function useJobs(db: Pool, store: TenantStore) {
     { status: parseFilter('!pending', { canNegate: true }), tags: parseFilter('a|b', { canNegate: false }) },
     { limit: 5, offset: 0 },
   )
+  // Read piece by piece.
+  await db`update evalhub.evaluations set weight = 2000000 where id in (${id}, ${resource.id})`
+  const { more } = await store.listEvaluations({}, { limit: 0, offset: 0 })
+  for await (const { items } of more ?? []) expect(items.length).toBeLessThanOrEqual(2)
   await store.findEvaluation(id)
+  await store.hasEvaluation(id)
   await store.findJobStates([id, resource.id])
   await store.listLogOwners(id)
   await store.listAttempts(id, 0)
@@ -209,8 +225,8 @@ test('every statement and every part of one runs against the migrated schema', a
   const seen = new Set<string>()
   const noted = noting(db, seen)
   const store = openStore(noted)
-  const own = forTenant(store, { tenant, user: 'ann', everyTenant: false })
-  const operator = forTenant(store, { tenant: '', user: '', everyTenant: true })
+  const own = forTenant(store, { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
+  const operator = forTenant(store, { tenant: '', user: '', everyTenant: true }, UNBOUNDED)
 
   const files = {
     providers: [ProviderFile.parse({ ...provider, id: 'p', deadline_seconds: 60 })],
@@ -218,7 +234,7 @@ test('every statement and every part of one runs against the migrated schema', a
   }
   await syncCatalogue(noted, files, '0.0.0')
   for (const one of [own, operator]) {
-    await useCatalogue(one)
+    await useCatalogue(noted, one)
     const id = await useJobs(noted, one)
     await store.findRequest(id)
     await store.recordEvent({ evaluationId: id, event: event('running') }, NOW)

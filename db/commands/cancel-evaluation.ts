@@ -4,6 +4,7 @@ import { HubError, notFound } from '#shared/errors.ts'
 import { isTerminal } from '#shared/models/states.ts'
 import type { Pool } from '../client.ts'
 import { findEvaluation, isUuid, versionOf } from '../queries/evaluations.ts'
+import type { Reserve } from '../reserve.ts'
 import type { Scope } from '../scope.ts'
 import { changeRuns, type Decision, type LockedEvaluation, type LockedRun } from './change-runs.ts'
 
@@ -12,8 +13,15 @@ import { changeRuns, type Decision, type LockedEvaluation, type LockedRun } from
  *
  * A job that is cancelled already stays as it is; one that has ended otherwise is refused with `job_can_not_be_updated`.
  */
-export async function cancelEvaluation(db: Pool, scope: Scope, id: string, now: string, expected?: ExpectedVersions): Promise<void> {
-  await changeOwn(db, scope, id, expected, (evaluation, runs) => {
+export async function cancelEvaluation(
+  db: Pool,
+  scope: Scope,
+  id: string,
+  now: string,
+  expected?: ExpectedVersions,
+  reserve?: Reserve,
+): Promise<void> {
+  await changeOwn(db, scope, id, { expected, reserve }, (evaluation, runs) => {
     if (evaluation.state === 'cancelled') return undefined
     if (isTerminal(evaluation.state)) {
       throw HubError.of('job_can_not_be_updated', { Id: id, NewStatus: 'cancelled', Status: evaluation.state })
@@ -23,8 +31,15 @@ export async function cancelEvaluation(db: Pool, scope: Scope, id: string, now: 
 }
 
 /** Takes a job away, in whatever state it is. No read shows it from here on; the bridge removes the rest. `now` is RFC 3339. */
-export async function deleteEvaluation(db: Pool, scope: Scope, id: string, now: string, expected?: ExpectedVersions): Promise<void> {
-  await changeOwn(db, scope, id, expected, (evaluation, runs) => {
+export async function deleteEvaluation(
+  db: Pool,
+  scope: Scope,
+  id: string,
+  now: string,
+  expected?: ExpectedVersions,
+  reserve?: Reserve,
+): Promise<void> {
+  await changeOwn(db, scope, id, { expected, reserve }, (evaluation, runs) => {
     if (isTerminal(evaluation.state)) return { runs: [], remove: true }
     return { runs: cancelled(runs, now), cancel: true, remove: true }
   })
@@ -32,11 +47,13 @@ export async function deleteEvaluation(db: Pool, scope: Scope, id: string, now: 
 
 type Decide = (evaluation: LockedEvaluation, runs: readonly LockedRun[]) => Decision | undefined
 
-async function changeOwn(db: Pool, scope: Scope, id: string, expected: ExpectedVersions, decide: Decide): Promise<void> {
+type Versions = { expected: ExpectedVersions; reserve: Reserve | undefined }
+
+async function changeOwn(db: Pool, scope: Scope, id: string, { expected, reserve }: Versions, decide: Decide): Promise<void> {
   if (!isUuid(id)) throw notFound('evaluation job', id)
   const result = await changeRuns(db, scope, id, async (evaluation, runs, tx) => {
-    const job = expected && (await findEvaluation(tx, scope, id))
-    if (job) requireVersion(expected, await versionOf(job))
+    const job = expected && (await findEvaluation(tx, scope, id, reserve))
+    if (job) requireVersion(expected, await versionOf(JSON.stringify(job)))
     if (evaluation.deleted_at !== null) throw notFound('evaluation job', id)
     return decide(evaluation, runs)
   })

@@ -1,13 +1,17 @@
+import { refuseHeavyCollection, refuseHeavyProvider } from '#shared/domain/catalogue-weight.ts'
 import { requireVersion, type ExpectedVersions } from '#shared/domain/require-version.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import type { Collection, CollectionConfig } from '#shared/models/collection.ts'
 import type { Provider, ProviderConfig } from '#shared/models/provider.ts'
 import type { Db, Pool } from '../client.ts'
 import { json } from '../json.ts'
-import { toCollection, toProvider, type CollectionRow, type ProviderRow } from '../queries/catalogue.ts'
+import { reserveCollection, reserveProvider, toCollection, toProvider, type CollectionRow, type ProviderRow } from '../queries/catalogue.ts'
+import type { Reserve } from '../reserve.ts'
 import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
 import { withPages } from './save-collection.ts'
 import { splitProvider, writeBenchmarks } from './save-provider.ts'
+
+type Change<Config> = { change: (config: Config) => Config; expected: ExpectedVersions | undefined; reserve: Reserve }
 
 type Locked<Row> = Row & { source: 'catalogue' | 'api' }
 
@@ -27,10 +31,10 @@ export async function changeProvider(
   db: Pool,
   scope: Scope,
   id: string,
-  change: (config: ProviderConfig) => ProviderConfig,
-  expected?: ExpectedVersions,
+  { change, expected, reserve }: Change<ProviderConfig>,
 ): Promise<Provider> {
   return db.begin(async (tx) => {
+    await reserveProvider(tx, scope, id, reserve)
     const [row] = await tx<Locked<ProviderRow>[]>`
       select ${columns(tx)}, runtime, (
         select json_agg(definition order by position) from evalhub.provider_benchmarks where provider_id = providers.id
@@ -41,6 +45,7 @@ export async function changeProvider(
     const { resource: _, ...current } = toProvider(row)
     const changed = change(current)
     if (row.source === 'catalogue') throw HubError.of('read_only_provider', { ProviderID: id })
+    refuseHeavyProvider(changed)
 
     const { config, runtime, benchmarks } = splitProvider(changed)
     const [times] = await tx<[Pick<ProviderRow, 'updated_at'>]>`
@@ -56,16 +61,17 @@ export async function changeCollection(
   db: Pool,
   scope: Scope,
   id: string,
-  change: (config: CollectionConfig) => CollectionConfig,
-  expected?: ExpectedVersions,
+  { change, expected, reserve }: Change<CollectionConfig>,
 ): Promise<Collection> {
   return db.begin(async (tx) => {
+    await reserveCollection(tx, scope, id, reserve)
     const [row] = await tx<Locked<CollectionRow>[]>`
       select ${columns(tx)} from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(tx, scope)} for update`
     if (!row) throw notFound('collection', id)
     requireVersion(expected, row.updated_at)
     if (row.source === 'catalogue') throw HubError.of('read_only_collection', { CollectionID: id })
     const config = change(row.config)
+    refuseHeavyCollection(config)
 
     const [stored] = await tx<[Pick<CollectionRow, 'updated_at' | 'config'>]>`
       update evalhub.collections set config = ${withPages(tx, config, row.tenant)}, ${touched(tx)}

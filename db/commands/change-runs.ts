@@ -1,6 +1,7 @@
 import type { RunProgress, RunResult } from '#shared/domain/apply-event.ts'
 import type { Waiting } from '#shared/domain/waiting.ts'
 import { deriveState, messageFor } from '#shared/domain/evaluation-state.ts'
+import { runWeight } from '#shared/domain/job-weight.ts'
 import { aggregate } from '#shared/domain/score.ts'
 import type { AggregateTest } from '#shared/models/evaluation.ts'
 import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
@@ -14,7 +15,7 @@ import { ofTenant, type TenantScope } from '../scope.ts'
 /** The evaluation, locked, as a decision sees it. */
 export type LockedEvaluation = Pick<
   EvaluationRow,
-  'id' | 'tenant' | 'state' | 'aggregate_threshold' | 'cancelled_at' | 'deleted_at' | 'last_seq'
+  'id' | 'tenant' | 'state' | 'aggregate_threshold' | 'cancelled_at' | 'deleted_at' | 'last_seq' | 'weight'
 >
 
 /** A run, locked, as a decision sees it: without results, which may be long, and which only runs have that never change again. */
@@ -86,7 +87,7 @@ export async function changeRuns(
 }
 
 const lockEvaluation = (tx: Db, scope: TenantScope, id: string) => tx<LockedEvaluation[]>`
-  select id, tenant, state, aggregate_threshold, to_json(cancelled_at) as cancelled_at, to_json(deleted_at) as deleted_at, last_seq
+  select id, tenant, state, aggregate_threshold, to_json(cancelled_at) as cancelled_at, to_json(deleted_at) as deleted_at, last_seq, weight
   from evalhub.evaluations where id = ${id} ${ofTenant(tx, scope)} for update`
 
 const lockRuns = (tx: Db, scope: TenantScope, id: string) => tx<LockedRun[]>`
@@ -122,7 +123,7 @@ async function write(tx: Db, evaluation: LockedEvaluation, before: readonly Lock
 
   await Promise.all([
     updateRuns(tx, evaluation.id, decision.runs),
-    updateEvaluation(tx, evaluation, outcome, decision, events.length),
+    updateEvaluation(tx, evaluation, outcome, decision, { events: events.length, weight: weightAdded(before, decision.runs) }),
     ...(events.length ? [insertEvents(tx, evaluation.id, events)] : []),
     ...(leaving.length ? [removeFromQueue(tx, evaluation.id, leaving)] : []),
     ...(decision.endedAttempts?.length ? [closeAttempts(tx, evaluation.id, decision.endedAttempts)] : []),
@@ -168,14 +169,22 @@ const updateRuns = (tx: Db, id: string, runs: readonly ChangedRun[]) => tx`
 /** The snapshot never changes, so it is not sent. */
 const withoutSpec = ({ spec: _, ...run }: ChangedRun) => run
 
-const updateEvaluation = (tx: Db, { id, state }: LockedEvaluation, outcome: Outcome | undefined, decision: Decision, events: number) => tx`
+/** What the job weighs more with its runs as they shall be. */
+function weightAdded(before: readonly LockedRun[], changed: readonly ChangedRun[]): number {
+  const byIndex = new Map(before.map((run) => [run.benchmark_index, run]))
+  return changed.reduce((sum, run) => sum + runWeight(run) - runWeight(byIndex.get(run.benchmark_index) ?? {}), 0)
+}
+
+type Added = { events: number; weight: number }
+
+const updateEvaluation = (tx: Db, { id, state }: LockedEvaluation, outcome: Outcome | undefined, decision: Decision, added: Added) => tx`
   update evalhub.evaluations set
     state = ${outcome?.state ?? state}, message = coalesce(${outcome ? json(tx, outcome.message) : null}::jsonb, message),
     score = coalesce(${outcome?.test?.score ?? null}::float8, score), passed = coalesce(${outcome?.test?.pass ?? null}::boolean, passed),
     finished_at = case when ${isTerminal(outcome?.state ?? state)}::boolean then coalesce(finished_at, now()) end,
     cancelled_at = case when ${decision.cancel ?? false}::boolean then coalesce(cancelled_at, now()) else cancelled_at end,
     deleted_at = case when ${decision.remove ?? false}::boolean then coalesce(deleted_at, now()) else deleted_at end,
-    last_seq = last_seq + ${events}::int, updated_at = now()
+    last_seq = last_seq + ${added.events}::int, weight = weight + ${added.weight}::int, updated_at = now()
   where id = ${id}`
 
 const insertEvents = (tx: Db, id: string, events: readonly NewEvent[]) => tx`

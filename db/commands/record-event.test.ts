@@ -80,3 +80,56 @@ test('events of a job are numbered without gaps, one for each change of a state'
   expect(rows.filter(({ state }) => state === 'completed')).toHaveLength(11) // ten runs and the job
   expect((await storedRuns(db, evaluationId)).every(({ state }) => state === 'completed')).toBe(true)
 })
+
+describe('recordEvent', () => {
+  const artifacts = (mib: number) => ({ artifacts: { text: 'x'.repeat(mib * 1024 * 1024) } })
+
+  // Guarantee: no job grows beyond what can be read again.
+  test('refuses more than a run or its job may keep, keeps nothing of it, and takes less', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const evaluationId = await submitSpecs(db, [spec, spec, spec, spec], { tenant })
+    const end = (index: number, mib: number) =>
+      store.recordEvent({ evaluationId, event: event('completed', { benchmark_index: index, ...artifacts(mib) }) }, NOW)
+    await expect(end(0, 8.1)).rejects.toMatchObject({
+      code: 'request_validation_failed',
+      message: expect.stringContaining('benchmark 0 come to 8.1 MiB'),
+    })
+    await end(0, 7.5)
+    await end(1, 7.5)
+    await expect(end(2, 5.5)).rejects.toThrow('its job has 15.0 MiB already, and at most 20.0 MiB of a job are kept')
+    await end(2, 4.5)
+    const [first, , third, fourth] = await storedRuns(db, evaluationId)
+    expect([first?.state, third?.state, fourth?.state]).toEqual(['completed', 'completed', 'pending'])
+    await expect(end(3, 1)).rejects.toThrow('its job has 19.5 MiB already')
+    // Which still can be said of it.
+    const refused = { message: 'm'.repeat(2000), message_code: 'report_refused' }
+    await store.recordEvent({ evaluationId, event: event('failed', { benchmark_index: 3, error_message: refused }) }, NOW)
+    expect((await storedRuns(db, evaluationId))[3]).toMatchObject({ state: 'failed', message: refused.message })
+  })
+
+  test('knows what a job weighs: never less than its answer, messages of progress included', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const evaluationId = await submitSpecs(db, [spec, spec], { tenant })
+    const weigh = async () => {
+      const [row] = await db<{ weight: number }[]>`select weight from evalhub.evaluations where id = ${evaluationId}`
+      const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
+      expect(row!.weight).toBeGreaterThanOrEqual(JSON.stringify(job).length)
+      return row!.weight
+    }
+    const message = (length: number) => ({ message: '\u{1f600}'.repeat(length / 4), message_code: 'code' })
+    const report = (status: string, more: object = {}) => store.recordEvent({ evaluationId, event: event(status, more) }, NOW)
+    const before = await weigh()
+    await report('running')
+    await report('running', { warning_message: message(200), progress: 0.5 })
+    expect(await weigh()).toBe(before)
+    await report('running', { warning_message: message(16_000) })
+    const long = await weigh()
+    expect(long).toBeGreaterThan(before + 16_000)
+    await report('running', { warning_message: message(200) })
+    expect(await weigh()).toBeLessThan(long)
+    await report('running', { warning_message: message(4000), error_message: message(4000) })
+    const metrics = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`metric ${at}`, 1e300]))
+    await report('completed', { metrics, additional_info: { list: [1, 2, 3] } })
+    expect(await weigh()).toBeGreaterThan(before + 8000)
+  })
+})

@@ -1,4 +1,5 @@
 import { applyEvent, keptMessage, laterPhase } from '#shared/domain/apply-event.ts'
+import { isShort, tooHeavy } from '#shared/domain/job-weight.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { isTerminal } from '#shared/models/states.ts'
@@ -25,7 +26,8 @@ export type WriteProgress = (event: RunEvent) => Promise<boolean>
  *
  * Progress of a running run is one guarded UPDATE; anything else locks the job and decides. The caller may repeat an event without harm.
  * `failed` of a run token's holder is kept, and ends the run when the bridge has seen the end of the attempt.
- * Refuses an unknown job or benchmark (404), a job that has ended (409) and an attempt that is not the run's present one (403).
+ * Refuses an unknown job or benchmark (404), a job that has ended (409), an attempt that is not the run's present one (403), and more than a run
+ * or a job may keep (400): then nothing of it is kept.
  */
 export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEvent: RunEvent, now: string): Promise<void> {
   const { evaluationId, event, attempt, tenant } = runEvent
@@ -43,30 +45,33 @@ export async function recordEvent(db: Pool, writeProgress: WriteProgress, runEve
     if (attempt !== undefined && attempt !== run.attempt) {
       throw HubError.of('forbidden', { Error: `Attempt ${attempt} of this run is over; it is at attempt ${run.attempt} now.` })
     }
-    return attempt !== undefined && event.status === 'failed' ? keptReport(run, event, now) : applied(run, event, now)
+    const after = applyEvent(run, event, now)
+    const why =
+      after && tooHeavy({ job: { weight: evaluation.weight, runs: runs.length }, before: run, after, benchmarkIndex: run.benchmark_index })
+    if (why !== undefined) throw HubError.of('request_validation_failed', { Error: why })
+    return attempt !== undefined && event.status === 'failed' ? keptReport(run, event, now) : after && { runs: [{ ...run, ...after }] }
   })
   if (result === undefined) throw notFound('evaluation job', evaluationId)
-}
-
-function applied(run: LockedRun, event: BenchmarkStatusEvent, now: string): Decision | undefined {
-  const after = applyEvent(run, event, now)
-  return after && { runs: [{ ...run, ...after }] }
 }
 
 /** An adapter that is being taken away fails first, so its words are the reason only if its end does not tell of another. */
 function keptReport(run: LockedRun, event: BenchmarkStatusEvent, now: string): Decision | undefined {
   if (isTerminal(run.state)) return undefined
   const { provider_id, id, benchmark_index } = event
-  const started = applied(run, { provider_id, id, benchmark_index, status: 'running', started_at: event.started_at }, now)
-  return { runs: started?.runs ?? [], reports: [{ benchmark_index, attempt: run.attempt, report: event }] }
+  const started = applyEvent(run, { provider_id, id, benchmark_index, status: 'running', started_at: event.started_at }, now)
+  return { runs: started ? [{ ...run, ...started }] : [], reports: [{ benchmark_index, attempt: run.attempt, report: event }] }
 }
 
-/** True for an event that cannot change a state of a running run, nor what may be said but once. */
-const isProgress = ({ status, job_meta: meta }: BenchmarkStatusEvent): boolean => status === 'running' && meta === undefined
+/** True for an event that cannot change a state of a running run, nor what may be said but once, nor what its job weighs. */
+const isProgress = ({ status, job_meta: meta, error_message: error, warning_message: warning }: BenchmarkStatusEvent): boolean =>
+  status === 'running' && meta === undefined && isShort({ error_message: keptMessage(error), warning_message: keptMessage(warning) })
+
+/** Surely so short that its job does not weigh less without it. */
+const SHORT_BYTES = 700
 
 /**
- * Writes progress of several runs in one statement; events of one run are merged, in their order. False for one whose run is not running:
- * such an event needs a decision.
+ * Writes progress of several runs in one statement; events of one run are merged, in their order. False for one whose run is not running, or
+ * takes the place of a long message: such an event needs a decision.
  */
 export async function recordProgress(db: Pool, events: readonly RunEvent[]): Promise<boolean[]> {
   const rows = new Map<string, ProgressRow>()
@@ -86,6 +91,8 @@ export async function recordProgress(db: Pool, events: readonly RunEvent[]): Pro
       from event join evalhub.runs as run using (evaluation_id, benchmark_index, provider_id, benchmark_id)
       where run.state = 'running' and (event.attempt is null or event.attempt = run.attempt)
         and (event.tenant is null or event.tenant = (select tenant from evalhub.evaluations where id = run.evaluation_id))
+        and (coalesce(event.error_message, event.warning_message) is null or concat(run.error_message, run.warning_message) = ''
+          or greatest(octet_length(run.error_message::text), octet_length(run.warning_message::text)) < ${SHORT_BYTES})
       order by run.evaluation_id, run.benchmark_index
       for update of run
     )

@@ -3,6 +3,7 @@ import { CollectionFile } from '#shared/models/collection.ts'
 import { ProviderFile } from '#shared/models/provider.ts'
 import type { Pool } from '../client.ts'
 import { findProvider, listCollections, listProviders } from '../queries/catalogue.ts'
+import { UNBOUNDED } from '../reserve.ts'
 import { test } from '../test-db.ts'
 import { syncCatalogue } from './sync-catalogue.ts'
 
@@ -14,8 +15,9 @@ const nobody = { tenant: 'nobody', user: '', everyTenant: false }
 const system = { scope: 'system' } as const
 const all = { limit: 0, offset: 0 }
 
-const providerNames = async (db: Pool) => (await listProviders(db, nobody, system, all, false)).items.map(({ name }) => name).toSorted()
-const updatedAt = async (db: Pool, id: string) => (await findProvider(db, nobody, id))?.resource.updated_at
+const providerNames = async (db: Pool) =>
+  (await listProviders(db, nobody, system, all, { withBenchmarks: false, reserve: UNBOUNDED })).items.map(({ name }) => name).toSorted()
+const updatedAt = async (db: Pool, id: string) => (await findProvider(db, nobody, id, UNBOUNDED))?.resource.updated_at
 
 describe('syncCatalogue', () => {
   test('makes the system’s rows those of the files, benchmarks in their order, and leaves a tenant’s alone', async ({ db, tenant }) => {
@@ -27,12 +29,12 @@ describe('syncCatalogue', () => {
       '1.0.0',
     )
     expect(await providerNames(db)).toEqual(['p', 'q'])
-    expect((await findProvider(db, nobody, 'p'))?.benchmarks?.map(({ id }) => id)).toEqual(['b', 'a'])
+    expect((await findProvider(db, nobody, 'p', UNBOUNDED))?.benchmarks?.map(({ id }) => id)).toEqual(['b', 'a'])
 
     await syncCatalogue(db, files([provider('p', [{ id: 'c' }, { id: 'b', name: 'new' }])], [collection('d', 'new')]), '1.0.0')
     expect(await providerNames(db)).toEqual(['p'])
-    expect((await findProvider(db, nobody, 'p'))?.benchmarks).toMatchObject([{ id: 'c' }, { id: 'b', name: 'new' }])
-    expect((await listCollections(db, nobody, system, all)).items).toMatchObject([{ name: 'new' }])
+    expect((await findProvider(db, nobody, 'p', UNBOUNDED))?.benchmarks).toMatchObject([{ id: 'c' }, { id: 'b', name: 'new' }])
+    expect((await listCollections(db, nobody, system, all, UNBOUNDED)).items).toMatchObject([{ name: 'new' }])
     expect(await db`select id from evalhub.providers where tenant = ${tenant}`).toHaveLength(1)
   })
 
@@ -62,7 +64,7 @@ describe('syncCatalogue', () => {
       ]),
       '1.0.0',
     )
-    expect((await findProvider(db, nobody, 'p'))?.benchmarks).toMatchObject([{ name: 'first' }])
+    expect((await findProvider(db, nobody, 'p', UNBOUNDED))?.benchmarks).toMatchObject([{ name: 'first' }])
   })
 
   // Guarantee: during a rolling upgrade, a restart of what is about to go does not bring its files back.

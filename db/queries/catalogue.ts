@@ -1,12 +1,15 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
 import type { Found } from '#shared/domain/resolve-benchmarks.ts'
 import { COLLECTION_WORDS, type Collection, type CollectionConfig, type CollectionWords } from '#shared/models/collection.ts'
+import { HubError } from '#shared/errors.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { BenchmarkResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
+import { LIGHT, type Reserve } from '../reserve.ts'
 import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
+import { inGroups, type Place, type Weighed } from './in-groups.ts'
 
 type ResourceRow = { id: string; tenant: string; owner: string; created_at: string; updated_at: string }
 
@@ -51,27 +54,89 @@ const listed = (db: Db, scope: Scope, filters: CatalogueFilters) => db`
 const containingWords = (db: Db, words: NonNullable<CatalogueFilters['words']>): Fragment =>
   COLLECTION_WORDS.reduce((all, list) => db`${all} ${containing(db, db`config->${list}::text`, words[list])}`, db``)
 
-async function list<Item extends object>(
+/** As `shared/domain/weight.ts` counts text, and a little more: what looks like JSON in strings counts too. What an operator ships counts nothing. */
+const weightOf = (db: Db, text: Fragment) => db`
+  case when source = 'catalogue' then 0 else least(2000000000, (
+    select octet_length(json) + 64 * (length(json) - length(translate(json, '{[:', ''))) + 16 * (length(json) - length(replace(json, ',', '')))
+    from (select ${text} as json) as told
+  ))::int end`
+
+type Table<Row extends object, Item> = { table: Fragment; columns: Fragment; weight: Fragment; toItem: (row: Row) => Item }
+
+async function wholeOf<Row extends object, Item>(
   db: Db,
-  table: Fragment,
-  columns: Fragment,
+  { table, columns, toItem }: Table<Row, Item>,
   wanted: Fragment,
-  slice: Slice,
-): Promise<Listed<Item>> {
-  const [items, [count]] = await Promise.all([
-    db<Item[]>`select ${columns} from ${table} where ${wanted} order by id desc ${sliced(db, slice)}`,
-    db<{ total: number }[]>`select count(*) as total from ${table} where ${wanted}`,
-  ])
-  return { items: [...items], total: count?.total ?? 0 }
+): Promise<Item | undefined> {
+  const [row] = await db<Row[]>`select ${columns} from ${table} where ${wanted}`
+  return row && toItem(row)
 }
 
-const providerColumns = (db: Db, withBenchmarks: boolean) => db`
-  ${resourceColumns(db)}, config, runtime,
-  ${
-    withBenchmarks
-      ? db`(select json_agg(definition order by position) from evalhub.provider_benchmarks where provider_id = providers.id)`
-      : db`'[]'::json`
-  } as benchmarks`
+/** The only row that is wanted, for which `reserve` is asked if it is not light. */
+async function find<Row extends object, Item>(
+  db: Db,
+  from: Table<Row, Item>,
+  wanted: Fragment,
+  reserve: Reserve,
+): Promise<Item | undefined> {
+  const { table, columns, weight, toItem } = from
+  const [row] = await db<(Row & { weight: number })[]>`
+    select columns.*, weight
+    from (select id, ${weight} as weight from ${table} where ${wanted}) as found
+    left join lateral (select ${columns} from ${table} where id = found.id and weight <= ${LIGHT}) as columns on true`
+  if (!row || row.weight <= LIGHT) return row && toItem(row)
+  await reserve(row.weight)
+  return wholeOf(db, from, wanted)
+}
+
+async function reserveRow(db: Db, { table, weight }: Pick<Table<never, never>, 'table' | 'weight'>, wanted: Fragment, reserve: Reserve) {
+  const [row] = await db<{ weight: number }[]>`select ${weight} as weight from ${table} where ${wanted}`
+  if (row && row.weight > LIGHT) await reserve(row.weight)
+}
+
+/** The rows of a table that are wanted, as many at a time as are light, or one that is heavier. */
+async function list<Row extends { id: string }, Item>(
+  db: Db,
+  { table, columns, weight, toItem }: Table<Row, Item>,
+  wanted: Fragment,
+  slice: Slice,
+  reserve: Reserve,
+): Promise<Listed<Item>> {
+  const source = {
+    next: ({ after, ...rest }: Place) => db<(Row & Weighed)[]>`
+      select columns.*, page.id, weight, chosen
+      from (
+        select id, chosen, weight, sum(weight) over (order by id desc) as running, row_number() over (order by id desc) as place
+        from (
+          select id, ${weight} as weight, count(*) over ()::int as chosen
+          from ${table} where ${wanted} ${after === undefined ? db`` : db`and id < ${after}`} order by id desc ${sliced(db, rest)}
+        ) as ids
+      ) as page left join lateral (select ${columns} from ${table} where id = page.id and weight <= ${LIGHT}) as columns on true
+      where running <= ${LIGHT} or place = 1
+      order by page.id desc`,
+    toItem,
+    whole: (id: string) => wholeOf(db, { table, columns, weight, toItem }, db`id = ${id} and ${wanted}`),
+  }
+  const [groups, [count]] = await Promise.all([
+    inGroups(source, slice, reserve),
+    db<{ total: number }[]>`select count(*) as total from ${table} where ${wanted}`,
+  ])
+  return { ...groups, total: count?.total ?? 0 }
+}
+
+const benchmarksOf = (db: Db) => db`(
+  select json_agg(definition order by position) from evalhub.provider_benchmarks where provider_id = providers.id
+)`
+
+const providers = (db: Db, withBenchmarks: boolean): Table<ProviderRow, Provider> => {
+  const benchmarks = withBenchmarks ? benchmarksOf(db) : db`'[]'::json`
+  return {
+    table: db`evalhub.providers`,
+    columns: db`${resourceColumns(db)}, config, runtime, ${benchmarks} as benchmarks`,
+    weight: weightOf(db, db`concat(config, runtime, ${benchmarks})`),
+    toItem: toProvider,
+  }
+}
 
 /** `withBenchmarks` false: each comes with an empty list, which is much less to send. */
 export async function listProviders(
@@ -79,51 +144,59 @@ export async function listProviders(
   scope: Scope,
   filters: CatalogueFilters,
   slice: Slice,
-  withBenchmarks: boolean,
+  { withBenchmarks, reserve }: { withBenchmarks: boolean; reserve: Reserve },
 ): Promise<Listed<Provider>> {
-  const { items, total } = await list<ProviderRow>(
-    db,
-    db`evalhub.providers`,
-    providerColumns(db, withBenchmarks),
-    listed(db, scope, filters),
-    slice,
-  )
-  return { items: items.map(toProvider), total }
+  return list(db, providers(db, withBenchmarks), listed(db, scope, filters), slice, reserve)
 }
 
 /** Undefined also when it belongs to another tenant. */
-export async function findProvider(db: Db, scope: Scope, id: string): Promise<Provider | undefined> {
-  const [row] = await db<ProviderRow[]>`
-    select ${providerColumns(db, true)} from evalhub.providers where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
-  return row && toProvider(row)
-}
+export const findProvider = (db: Db, scope: Scope, id: string, reserve: Reserve): Promise<Provider | undefined> =>
+  find(db, providers(db, true), db`id = ${id} ${ofTenantOrCatalogue(db, scope)}`, reserve)
+
+/** Longer ones are shown with their provider only: a collection would have a copy for each of its benchmarks. */
+const MAX_PAGE_CHARACTERS = 2048
+
+/** Asks for the memory that a change of the provider needs beside that of the request. */
+export const reserveProvider = (db: Db, scope: Scope, id: string, reserve: Reserve): Promise<void> =>
+  reserveRow(db, providers(db, true), db`id = ${id} ${ofTenantOrCatalogue(db, scope)}`, reserve)
+
+/** The same for a collection. */
+export const reserveCollection = (db: Db, scope: Scope, id: string, reserve: Reserve): Promise<void> =>
+  reserveRow(db, collections(db), db`id = ${id} ${ofTenantOrCatalogue(db, scope)}`, reserve)
 
 /** The page about a benchmark of a collection, as its provider names it now; no row if it names none, is gone, or belongs to another tenant. */
 export const pageOf = (db: Db, entry: Fragment, tenant: Fragment) => db`
   select jsonb_build_object('url', benchmark.definition->'url') as page
   from evalhub.provider_benchmarks as benchmark join evalhub.providers as provider on provider.id = benchmark.provider_id
   where benchmark.provider_id = ${entry}->>'provider_id' and benchmark.benchmark_id = ${entry}->>'id'
-    and benchmark.definition->>'url' <> '' and (provider.source = 'catalogue' or provider.tenant = ${tenant})`
+    and length(benchmark.definition->>'url') between 1 and ${MAX_PAGE_CHARACTERS} and (provider.source = 'catalogue' or provider.tenant = ${tenant})`
 
-/** The collection with the present page of each of its benchmarks, whatever was stored. */
-const collectionColumns = (db: Db) => db`
-  ${resourceColumns(db)}, config || jsonb_build_object('benchmarks', (
+/** The config with the present page of each of its benchmarks, whatever was stored. */
+const presentConfig = (db: Db) => db`
+  config || jsonb_build_object('benchmarks', (
     select jsonb_agg((entry - 'url') || coalesce(page, '{}') order by place)
     from jsonb_array_elements(config->'benchmarks') with ordinality as entries (entry, place)
       left join lateral (${pageOf(db, db`entry`, db`case when collections.source = 'api' then collections.tenant end`)}) as found on true
-  )) as config`
+  ))`
 
-export async function listCollections(db: Db, scope: Scope, filters: CatalogueFilters, slice: Slice): Promise<Listed<Collection>> {
-  const { items, total } = await list<CollectionRow>(db, db`evalhub.collections`, collectionColumns(db), listed(db, scope, filters), slice)
-  return { items: items.map(toCollection), total }
-}
+const collections = (db: Db): Table<CollectionRow, Collection> => ({
+  table: db`evalhub.collections`,
+  columns: db`${resourceColumns(db)}, ${presentConfig(db)} as config`,
+  weight: weightOf(db, db`(${presentConfig(db)})::text`),
+  toItem: toCollection,
+})
+
+export const listCollections = (
+  db: Db,
+  scope: Scope,
+  filters: CatalogueFilters,
+  slice: Slice,
+  reserve: Reserve,
+): Promise<Listed<Collection>> => list(db, collections(db), listed(db, scope, filters), slice, reserve)
 
 /** Undefined also when it belongs to another tenant. */
-export async function findCollection(db: Db, scope: Scope, id: string): Promise<Collection | undefined> {
-  const [row] = await db<CollectionRow[]>`
-    select ${collectionColumns(db)} from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(db, scope)}`
-  return row && toCollection(row)
-}
+export const findCollection = (db: Db, scope: Scope, id: string, reserve: Reserve): Promise<Collection | undefined> =>
+  find(db, collections(db), db`id = ${id} ${ofTenantOrCatalogue(db, scope)}`, reserve)
 
 export type Resolution = { collection: { config: CollectionConfig; updated_at: string } | null; found: Found[] }
 
@@ -139,7 +212,7 @@ export async function resolve(db: Db, questions: readonly Question[]): Promise<R
   // Jobs that come together often differ in their model only.
   const keys = questions.map((question) => JSON.stringify(toWanted(question)))
   const wanted = new Map(questions.map((question, at) => [keys[at], toWanted(question)]))
-  const rows = await db<(Resolution & { at: number })[]>`
+  const rows = await db<(Resolution & { at: number; is_too_long: boolean })[]>`
     with wanted as materialized (
       select * from jsonb_to_recordset(${json(
         db,
@@ -153,26 +226,39 @@ export async function resolve(db: Db, questions: readonly Question[]): Promise<R
       from wanted, jsonb_to_recordset(named) as named (provider_id text, benchmark_id text)
       union
       select at, tenant, entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
-    ), answers as (
-      select at, json_agg(json_build_object(
-        'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'provider_known', provider.id is not null,
-        'from_catalogue', coalesce(provider.source = 'catalogue', false), 'runtime', provider.runtime,
-        'deadline_seconds', provider.deadline_seconds, 'definition', benchmark.definition
-      )) as found
+    ), known as (
+      select at, pairs.provider_id, pairs.benchmark_id, provider.id as known_id, source, runtime, deadline_seconds, definition,
+        case when source = 'api' then octet_length(concat(runtime, definition)) else 0 end as bytes
       from pairs
       left join evalhub.providers as provider
         on provider.id = pairs.provider_id and (provider.tenant = pairs.tenant or provider.source = 'catalogue')
       left join evalhub.provider_benchmarks as benchmark
         on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
+    ), answers as (
+      select at, sum(bytes) as bytes, json_agg(json_build_object(
+        'provider_id', provider_id, 'benchmark_id', benchmark_id, 'provider_known', known_id is not null,
+        'from_catalogue', coalesce(source = 'catalogue', false), 'runtime', runtime, 'deadline_seconds', deadline_seconds, 'definition', definition
+      )) filter (where all_bytes <= ${FOUND_BYTES_MAX}) as found
+      from known, (select sum(bytes) as all_bytes from known) as total
       group by at
     )
     select
-      at, coalesce(found, '[]') as found,
+      at, coalesce(found, '[]') as found, coalesce(sum(bytes) over (), 0) > ${FOUND_BYTES_MAX} as is_too_long,
       case when config is not null then json_build_object('config', config, 'updated_at', updated_at) end as collection
     from wanted left join collection using (at) left join answers using (at)`
+  if (rows.some(({ is_too_long }) => is_too_long)) throw tooLong()
   const order = [...wanted.keys()]
-  const byKey = new Map(rows.map(({ at, ...resolution }) => [order[at], resolution]))
+  const byKey = new Map(rows.map(({ at, is_too_long: _, ...resolution }) => [order[at], resolution]))
   return keys.map((key) => byKey.get(key) ?? NOTHING)
+}
+
+/** What tenants' providers say of all benchmarks that are asked for at once: as often as a benchmark is named its provider's runtime comes along. */
+const FOUND_BYTES_MAX = 16 * 1024 * 1024
+
+/** The fault of one question, or of several together: who gathers them asks for each again by itself. */
+function tooLong(): HubError {
+  const what = `what their providers say of its benchmarks, with the runtime for each, is more than ${FOUND_BYTES_MAX / 1024 / 1024} MiB`
+  return HubError.of('request_validation_failed', { Error: `${what}: name fewer in one job, or make that shorter` })
 }
 
 const NOTHING: Resolution = { collection: null, found: [] }

@@ -1,22 +1,27 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
-import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import { EVALUATION_STATES, type EvaluationState } from '#shared/models/states.ts'
 import { sha256 } from '#shared/sha256.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { toJob, type JobRow } from '../rows.ts'
+import { LIGHT, type Reserve } from '../reserve.ts'
 import { ofTenant, type Scope, type TenantScope } from '../scope.ts'
 import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
+import { inGroups, type Place, type Weighed } from './in-groups.ts'
 
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 
-/** A job's columns and its runs, for the table `evaluations` in a `from`. */
-const jobColumns = (db: Db) => db`
-  id, tenant, owner, state, message, request, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
+/** However heavy. */
+const ANY = 2 ** 31 - 1
+
+/** A job's columns and its runs, for `evaluations` in a `from`; of one that weighs more than `max` neither request nor runs. */
+const jobColumns = (db: Db, max: number) => db`
+  id, tenant, owner, state, message, case when weight <= ${max}::int then request end as request, weight, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
   to_json(updated_at) as updated_at, extract(epoch from now() - created_at)::float8 as age_seconds,
   (select extract(epoch from now() - bridge_seen_at)::float8 from evalhub.hub) as bridge_seen_seconds_ago,
-  (
+  case when weight <= ${max}::int then (
     select json_agg(
       json_build_object(
         'provider_id', provider_id, 'benchmark_id', benchmark_id, 'benchmark_index', benchmark_index, 'state', state, 'phase', phase,
@@ -28,24 +33,57 @@ const jobColumns = (db: Db) => db`
         ) then spec end
       ) order by benchmark_index
     ) from evalhub.runs where evaluation_id = evaluations.id
-  ) as runs`
+  ) end as runs`
 
-/** Undefined also when it belongs to another tenant: a caller cannot tell the two apart. */
-export async function findEvaluation(db: Db, scope: Scope, id: string): Promise<EvaluationJob | undefined> {
+/**
+ * Undefined also when it belongs to another tenant: a caller cannot tell the two apart.
+ *
+ * One that is not light is read once `reserve` has given the memory for it; without `reserve` the caller answers for that.
+ */
+export async function findEvaluation(db: Db, scope: Scope, id: string, reserve?: Reserve): Promise<EvaluationJob | undefined> {
   if (!isUuid(id)) return undefined
-  const [row] = await db<JobRow[]>`
-    select ${jobColumns(db)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
-  return row && toJob(row)
+  const found = (on: Db, max: number) => on<WeighedJob[]>`
+    select ${jobColumns(on, max)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(on, scope)}`
+  const [row] = await found(db, reserve ? LIGHT : ANY)
+  if (!reserve || !row || row.weight <= LIGHT) return row && toJob(row)
+  await reserve(row.weight)
+  // The driver keeps what it was sent last on a connection: the end of the transaction takes the place of the job.
+  const [whole] = 'begin' in db ? await db.begin((tx) => found(tx, ANY)) : await found(db, ANY)
+  return whole && toJob(whole)
 }
 
-/** What all that is answered of a job, progress included, is told apart by. */
-export const versionOf = (job: EvaluationJob): Promise<string> => sha256(JSON.stringify(job))
+type WeighedJob = JobRow & { weight: number }
+
+/** Whether there is such a job for the caller. */
+export async function hasEvaluation(db: Db, scope: Scope, id: string): Promise<boolean> {
+  if (!isUuid(id)) return false
+  const rows = await db`select from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  return rows.length > 0
+}
+
+/** What all that is answered of a job, progress included, is told apart by. `text` is the answer. */
+export async function versionOf(text: string): Promise<string> {
+  if (text.length <= HASHED_CHARACTERS) return sha256(text)
+  let hashes = ''
+  for (let at = 0; at < text.length; at += HASHED_CHARACTERS) hashes += await sha256(text.slice(at, at + HASHED_CHARACTERS))
+  return sha256(hashes)
+}
+
+/** What is hashed at a time: a hash is made of a copy. */
+const HASHED_CHARACTERS = 1024 * 1024
+
+/** Without what only the adapter reads, which may be long. */
+type ToldRequest = { request: Pick<EvaluationJobConfig, 'model' | 'exports'> }
 
 /** What an event of a job needs to know of it. Undefined also when it belongs to another tenant. */
-export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<Pick<JobRow, 'request'> | undefined> {
+export async function findRequest(db: Db, scope: TenantScope, id: string): Promise<ToldRequest | undefined> {
   if (!isUuid(id)) return undefined
-  const [row] = await db<Pick<JobRow, 'request'>[]>`
-    select request from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  const [row] = await db<ToldRequest[]>`
+    select jsonb_strip_nulls(jsonb_build_object(
+      'model', (request -> 'model') - 'parameters',
+      'exports', jsonb_build_object('oci', jsonb_build_object('coordinates', (request #> '{exports,oci,coordinates}') - 'annotations'))
+    )) as request
+    from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
   return row
 }
 
@@ -56,22 +94,42 @@ export type EvaluationFilters = Partial<Record<'name' | 'tags' | 'owner' | 'stat
  *
  * The ids of the page are found in an index alone, so that the rows before it cost little; only the page's rows are read. How many there are
  * in all, or in some states, is kept by a trigger; with any other filter they are counted. The `limit 1` keeps the planner, which does not
- * know how long a page is, from reading the whole table for it.
+ * know how long a page is, from reading the whole table for it. More than is light is read as it is answered (`in-groups.ts`).
  */
-export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationFilters, slice: Slice): Promise<Listed<EvaluationJob>> {
+export async function listEvaluations(
+  db: Db,
+  scope: Scope,
+  filters: EvaluationFilters,
+  slice: Slice,
+  reserve: Reserve,
+): Promise<Listed<EvaluationJob>> {
   const { status, name, tags, owner, experiment_id } = filters
   const states = status && db`(select value::evalhub.evaluation_state from jsonb_array_elements_text(${json(db, statesOf(status))}))`
   const wanted = db`
     deleted_at is null ${ofTenant(db, scope)} ${matching(db, db`name`, name)} ${containing(db, db`tags`, tags)}
     ${matching(db, db`owner`, owner)} ${matching(db, db`coalesce(experiment, '')`, experiment_id)}`
   const isCounted = [name, tags, owner, experiment_id].every((filter) => filter === undefined)
-  const [rows, [count]] = await Promise.all([
-    db<JobRow[]>`
-      select job.*
-      from (${states ? idsInStates(db, scope, states, wanted, slice) : idsOf(db, scope, wanted, slice)}) as page, lateral (
-        select ${jobColumns(db)} from evalhub.evaluations where id = page.id limit 1
-      ) as job
-      order by job.id desc`,
+  const idsFrom = ({ after, ...rest }: Place) => {
+    const beyond = after === undefined ? wanted : db`${wanted} and id < ${after}`
+    return states ? idsInStates(db, scope, states, beyond, rest) : idsOf(db, scope, beyond, rest)
+  }
+  const source = {
+    next: (place: Place) => db<(WeighedJob & Weighed)[]>`
+      select ${jobColumns(db, LIGHT)}, chosen
+      from (
+        select evaluation.*, chosen, sum(weight) over (order by evaluation.id desc) as running,
+          row_number() over (order by evaluation.id desc) as place
+        from (select id, count(*) over ()::int as chosen from (${idsFrom(place)}) as ids) as page, lateral (
+          select * from evalhub.evaluations where id = page.id limit 1
+        ) as evaluation
+      ) as evaluations
+      where running <= ${LIGHT} or place = 1
+      order by id desc`,
+    toItem: toJob,
+    whole: (id: string) => findEvaluation(db, scope, id),
+  }
+  const [groups, [count]] = await Promise.all([
+    inGroups(source, slice, reserve),
     isCounted
       ? db<{ total: number }[]>`
           select coalesce(sum(total), 0)::bigint as total from evalhub.evaluation_counts
@@ -79,7 +137,7 @@ export async function listEvaluations(db: Db, scope: Scope, filters: EvaluationF
       : db<{ total: number }[]>`
           select count(*) as total from evalhub.evaluations where ${wanted} ${states ? db`and state in ${states}` : db``}`,
   ])
-  return { items: rows.map(toJob), total: count?.total ?? 0 }
+  return { ...groups, total: count?.total ?? 0 }
 }
 
 /** The states that a filter leaves. They are few, so the database need not compare text. */
@@ -103,6 +161,6 @@ const idsInStates = (db: Db, scope: Scope, states: Fragment, wanted: Fragment, s
   select newest.id
   from ${states} as chosen (state), lateral (
     select id from evalhub.evaluations where state = chosen.state and ${wanted} order by ${newestFirst(db, scope)}
-    ${slice.limit === 0 ? db`` : db`limit ${slice.limit + slice.offset}`}
+    limit ${slice.limit + slice.offset}
   ) as newest
   order by newest.id desc ${sliced(db, slice)}`

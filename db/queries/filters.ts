@@ -2,6 +2,7 @@ import type { Filter } from '#shared/domain/list-filter.ts'
 import type { PendingQuery, Row } from 'postgres'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
+import type { Groups } from './in-groups.ts'
 
 export type Fragment = PendingQuery<Row[]>
 
@@ -9,7 +10,7 @@ export type Fragment = PendingQuery<Row[]>
 export type Slice = { limit: number; offset: number }
 
 /** Some of the things that a list has, and how many it has in all. */
-export type Listed<Item> = { items: Item[]; total: number }
+export type Listed<Item> = Groups<Item> & { total: number }
 
 /** `and` with a condition on a text column; nothing without a filter. */
 export function matching(db: Db, column: Fragment, filter: Filter | undefined): Fragment {
@@ -32,5 +33,4 @@ export function containing(db: Db, column: Fragment, filter: Filter | undefined)
   return db`and ${column} ?| array(select jsonb_array_elements_text(${json(db, filter.values)}))`
 }
 
-export const sliced = (db: Db, { limit, offset }: Slice): Fragment =>
-  limit === 0 ? db`offset ${offset}` : db`limit ${limit} offset ${offset}`
+export const sliced = (db: Db, { limit, offset }: Slice): Fragment => db`limit ${limit} offset ${offset}`

@@ -21,7 +21,7 @@ export const identity = (storeOf: AppOptions['storeOf'], identify: Identify, nee
       throw HubError.of('request_validation_failed', { Error: `X-Tenant must have at most ${MAX_TENANT_LENGTH} characters` })
     }
     c.set('tenant', caller.scope.tenant)
-    c.set('tenantStore', forTenant(storeOf(c.req.raw), caller.scope))
+    c.set('tenantStore', forTenant(storeOf(c.req.raw), caller.scope, c.var.memory.reserve))
     return next()
   }
 

@@ -10,6 +10,5 @@ export const attempts = () =>
     const { id, index } = c.req.param()
     const items = await c.var.tenantStore.listAttempts(id, benchmarkIndex(index))
     if (items) return answer(c, 200, { total_count: items.length, items })
-    const job = await c.var.tenantStore.findEvaluation(id)
-    throw job ? notFound('benchmark', index) : notFound('evaluation job', id)
+    throw (await c.var.tenantStore.hasEvaluation(id)) ? notFound('benchmark', index) : notFound('evaluation job', id)
   })

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { decode, decodeValue, parseJson } from '#shared/decode.ts'
 import { applyPatch } from '#shared/domain/apply-patch.ts'
+import { refuseHeavyCollection } from '#shared/domain/catalogue-weight.ts'
 import { COLLECTION_RULES, readPatch, type PatchOperation } from '#shared/domain/read-patch.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { COLLECTION_WORDS, CollectionConfig } from '#shared/models/collection.ts'
@@ -9,7 +10,7 @@ import { catalogueFilters } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
-import { toPage } from '../page.ts'
+import { answerPage } from '../page.ts'
 import { filter, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
@@ -30,6 +31,7 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
       const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', body))
+      refuseHeavyCollection(config)
       const created = await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body))
       return answer(c, 201, created, { ...locationOf(c, created.resource.id), ...entityTag(created.resource.updated_at) })
     })
@@ -38,7 +40,7 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const words = Object.fromEntries(COLLECTION_WORDS.map((name) => [name, filter(c.req, name)]))
       const filters = { ...catalogueFilters(c.req), category: filter(c.req, 'category'), words }
       refuseUnknown(c.req, PARAMETERS)
-      return answer(c, 200, toPage(c.req.url, page, await c.var.tenantStore.listCollections(filters, page)))
+      return answerPage(c, page, await c.var.tenantStore.listCollections(filters, page))
     })
     .get('/:id', async (c) => {
       const id = c.req.param('id')

@@ -3,11 +3,11 @@ import { versionOf } from '#db/queries/evaluations.ts'
 import { decode } from '#shared/decode.ts'
 import { notFound } from '#shared/errors.ts'
 import { EvaluationJobConfig } from '#shared/models/evaluation.ts'
-import { answer } from '../answer.ts'
+import { answer, answerText } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
-import { toPage } from '../page.ts'
+import { answerPage } from '../page.ts'
 import { boolean, filter, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 import { submit } from '../submit.ts'
@@ -33,19 +33,20 @@ export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
         experiment_id: filter(c.req, 'experiment_id', true),
       }
       refuseUnknown(c.req, PARAMETERS)
-      return answer(c, 200, toPage(c.req.url, page, await c.var.tenantStore.listEvaluations(filters, page)))
+      return answerPage(c, page, await c.var.tenantStore.listEvaluations(filters, page))
     })
     .get('/:id', async (c) => {
       const id = c.req.param('id')
       const job = await c.var.tenantStore.findEvaluation(id)
       if (!job) throw notFound('evaluation job', id)
-      return answer(c, 200, job, entityTag(await versionOf(job)))
+      const text = JSON.stringify(job)
+      return answerText(c, 200, text, entityTag(await versionOf(text)))
     })
     .delete('/:id', async (c) => {
       const id = c.req.param('id')
       const { tenantStore } = c.var
       // A job that is not there is said before a parameter that is wrong.
-      if (c.req.query('hard_delete') !== undefined && !(await tenantStore.findEvaluation(id))) throw notFound('evaluation job', id)
+      if (c.req.query('hard_delete') !== undefined && !(await tenantStore.hasEvaluation(id))) throw notFound('evaluation job', id)
       const end = boolean(c.req, 'hard_delete', false) ? tenantStore.deleteEvaluation : tenantStore.cancelEvaluation
       await end(id, now().toISOString(), expectedVersions(c))
       return answer(c, 204)

@@ -26,6 +26,9 @@ export const events = ({ storeOf, maxBodyBytes, now, upstreams = DEFAULT_UPSTREA
     return answer(c, 204)
   })
 
+/** Of a message four times as much as is kept: each URL in it may grow. */
+const READ_CHARACTERS = 64 * 1024
+
 type Told = { evaluationId: string; event: BenchmarkStatusEvent; tenant: string | undefined }
 
 /** The event with URLs in its messages as users know them. The job is asked for only if there are any: most events have none. */
@@ -34,6 +37,7 @@ async function withUpstreamUrls(store: Store, { evaluationId, event, tenant }: T
   if (![error, warning].some((said) => said?.message.includes(upstreams.sidecarUrl))) return event
   const job = await store.findRequest(evaluationId, tenant)
   if (!job) return event
-  const rewritten = (said: typeof error) => said && { ...said, message: rewriteUrls(said.message, job, upstreams) }
+  const rewritten = (said: typeof error) =>
+    said && { ...said, message: rewriteUrls(said.message.slice(0, READ_CHARACTERS), job, upstreams) }
   return { ...event, ...(error && { error_message: rewritten(error) }), ...(warning && { warning_message: rewritten(warning) }) }
 }

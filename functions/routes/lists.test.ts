@@ -144,3 +144,27 @@ describe('without a tenant, the operator of a local hub', () => {
     expect(await call('GET', `/jobs/${body.resource.id}`)).toMatchObject({ status: 404 })
   })
 })
+
+// Guarantee: how a page was read cannot be told from it.
+test('a page that is read piece by piece is the page that is read at once, and so is a job', async ({ call, db, tenant }) => {
+  for (const name of ['a', 'b', 'c', 'd', 'e']) await create(call, 'jobs', name)
+  const paths = [
+    '/jobs?limit=3',
+    '/jobs?limit=3&offset=1',
+    '/jobs?limit=0',
+    '/jobs?name=b%7Cd',
+    '/jobs?status=pending&limit=2',
+    '/jobs?offset=9',
+  ]
+  const answers = async () => Promise.all(paths.map(async (path) => (await call('GET', path)).body))
+  const atOnce = await answers()
+  const id = atOnce[0].items[0].resource.id
+  const one = await call('GET', `/jobs/${id}`)
+  for (const weight of [700_000, 3_000_000]) {
+    await db`update evalhub.evaluations set weight = ${weight} where tenant = ${tenant}`
+    expect(await answers()).toEqual(atOnce)
+  }
+  const heavy = await call('GET', `/jobs/${id}`)
+  expect(heavy.body).toEqual(one.body)
+  expect(heavy.headers.get('etag')).toBe(one.headers.get('etag'))
+})

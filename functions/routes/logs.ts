@@ -4,6 +4,7 @@ import { jobName } from '#shared/domain/attempt-key.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { whenClosed } from '../when-closed.ts'
 import { logStream, type LogWish } from '../log-stream.ts'
 import { benchmarkIndex, boolean, integer, invalid } from '../query.ts'
 
@@ -80,12 +81,14 @@ async function* logOf(c: Context<AppEnv>, id: string, owner: LogOwner, { sinceSe
 const TRUNCATED = 'X-Log-Truncated'
 
 /** The answer, read from the database as fast as the client takes it. Whether it was cut off is known at its end only, and said there. */
-function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: number): Response {
+async function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: number): Promise<Response> {
+  const place = await c.var.memory.takeReader()
+  whenClosed(c, place.release)
   const { incoming, outgoing } = c.env ?? {}
   // A trailer needs chunks, which HTTP/1.0 has not. Workers have none at all.
   const hasTrailer = outgoing !== undefined && incoming?.httpVersion === '1.1'
   const onCut = () => hasTrailer && outgoing.addTrailers({ [TRUNCATED]: 'true' })
-  return new Response(bodyOf(parts, { maxBytes, onCut }), {
+  return new Response(bodyOf(parts, { maxBytes, onCut, onEnd: place.release }), {
     headers: {
       'Content-Type': 'text/plain; charset=utf-8',
       [REQUEST_ID_HEADER]: c.var.requestId,
@@ -94,15 +97,22 @@ function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: number)
   })
 }
 
-type Bound = { maxBytes: number; onCut: () => void }
+type Bound = { maxBytes: number; onCut: () => void; onEnd: () => void }
 
-function bodyOf(parts: AsyncGenerator<Part>, { maxBytes, onCut }: Bound): ReadableStream<Uint8Array> {
+function bodyOf(parts: AsyncGenerator<Part>, { maxBytes, onCut, onEnd }: Bound): ReadableStream<Uint8Array> {
   let room = maxBytes
+  const failed = (error: unknown): never => {
+    onEnd()
+    throw error
+  }
   return new ReadableStream<Uint8Array>({
     // Each part is some bytes: a stream that is given none is not asked again.
     async pull(controller) {
-      const { done, value } = await parts.next()
-      if (done) return controller.close()
+      const { done, value } = await parts.next().catch(failed)
+      if (done) {
+        onEnd()
+        return controller.close()
+      }
       const bytes = 'log' in value ? value.log.subarray(0, room) : new TextEncoder().encode(value.header)
       if (bytes.length > 0) controller.enqueue(bytes) // none is left of the last one where the bound was met exactly
       if (!('log' in value)) return
@@ -110,9 +120,11 @@ function bodyOf(parts: AsyncGenerator<Part>, { maxBytes, onCut }: Bound): Readab
       if (bytes.length === value.log.length) return
       onCut()
       await parts.return(undefined)
+      onEnd()
       controller.close()
     },
     async cancel() {
+      onEnd()
       await parts.return(undefined)
     },
   })

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { decode, decodeValue, parseJson } from '#shared/decode.ts'
 import { applyPatch } from '#shared/domain/apply-patch.ts'
+import { refuseHeavyProvider } from '#shared/domain/catalogue-weight.ts'
 import { PROVIDER_RULES, readPatch } from '#shared/domain/read-patch.ts'
 import { notFound } from '#shared/errors.ts'
 import { ProviderConfig } from '#shared/models/provider.ts'
@@ -9,7 +10,7 @@ import { catalogueFilters } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
-import { toPage } from '../page.ts'
+import { answerPage } from '../page.ts'
 import { boolean, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
@@ -20,6 +21,7 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
       const config = decode(ProviderConfig, 'ProviderConfig', body)
+      refuseHeavyProvider(config)
       const created = await c.var.tenantStore.createProvider(newRequestId(), config, await idempotencyOf(c, body))
       return answer(c, 201, created, { ...locationOf(c, created.resource.id), ...entityTag(created.resource.updated_at) })
     })
@@ -28,7 +30,7 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const filters = catalogueFilters(c.req)
       refuseUnknown(c.req, PARAMETERS)
       const withBenchmarks = boolean(c.req, 'benchmarks', true)
-      return answer(c, 200, toPage(c.req.url, page, await c.var.tenantStore.listProviders(filters, page, withBenchmarks)))
+      return answerPage(c, page, await c.var.tenantStore.listProviders(filters, page, withBenchmarks))
     })
     .get('/:id', async (c) => {
       const id = c.req.param('id')

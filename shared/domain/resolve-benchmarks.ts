@@ -29,7 +29,6 @@ const MAX_SNAPSHOTS_MIB = 32
  *
  * Refuses what section 1.4 of the contract refuses, in its order: an override that is not in the collection, an empty list,
  * a `resolved_sha`, an unknown provider (404) or benchmark (400), a missing model url, an experiment (no hub has an MLflow so far).
- * Refuses too what is more than a job may keep.
  */
 export function resolveBenchmarks(request: EvaluationJobConfig, collection: Collection | undefined, found: readonly Found[]): RunSpec[] {
   const overrides = request.collection?.benchmarks ?? []
@@ -51,11 +50,11 @@ export function resolveBenchmarks(request: EvaluationJobConfig, collection: Coll
     throw HubError.of('model_url_required', {})
   }
   if (request.experiment) throw HubError.of('mlflow_required_for_experiment', {})
-  refuseTooMuch(specs)
   return specs
 }
 
-function refuseTooMuch(specs: readonly RunSpec[]) {
+/** The characters of a job's snapshots as JSON. Refuses more than a job may keep. */
+export function snapshotsLength(specs: readonly RunSpec[]): number {
   let characters = 0
   for (const spec of specs) {
     characters += JSON.stringify(spec).length
@@ -63,6 +62,7 @@ function refuseTooMuch(specs: readonly RunSpec[]) {
     const what = `the benchmarks, each with its parameters and its provider's runtime, are more than ${MAX_SNAPSHOTS_MIB} MiB together`
     throw HubError.of('request_validation_failed', { Error: `${what}: name fewer in one job, or make those shorter` })
   }
+  return characters
 }
 
 const keyOf = (provider: string, benchmark: string) => JSON.stringify([provider, benchmark])

@@ -49,8 +49,11 @@ function targetOf(path: string, { request }: Job, { hubUrl, mlflowUrl }: Upstrea
 
 const isBelow = (path: string, base: string) => path === base || path.startsWith(`${base}/`)
 
+/** No name of DNS is longer, with a port; a message may name its host thousands of times. */
+const MAX_HOST = 260
+
 function originOf(url: string | undefined): string {
   if (url === undefined || !URL.canParse(url)) return ''
   const { protocol, host } = new URL(url)
-  return host === '' ? '' : `${protocol}//${host}`
+  return host === '' || host.length > MAX_HOST ? '' : `${protocol}//${host}`
 }

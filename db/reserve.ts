@@ -1,0 +1,13 @@
+/**
+ * Asks for the memory that something of a weight (`shared/domain/weight.ts`) takes while it is read and answered, before it is read. Waits for it,
+ * or refuses by throwing. It is given back at the end of the request, unless it is released before.
+ */
+export type Reserve = (weight: number) => Held | Promise<Held>
+
+type Held = { release: () => void }
+
+/** For who reads nothing at anybody else's wish. */
+export const UNBOUNDED: Reserve = () => ({ release: () => undefined })
+
+/** What may be read without asking. */
+export const LIGHT = 1024 * 1024

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest'
+import { createMemory } from './memory.ts'
+
+const MIB = 1024 * 1024
+
+/** 128 MiB: 72 for large values, 24 for small ones, 24 and 8 for bodies; four bytes a weight. */
+const open = (waitMs = 10_000) => createMemory({ bytes: 128 * MIB, waitMs })
+
+const isFree = (hold: unknown) => !(hold instanceof Promise)
+
+describe('the memory of requests', () => {
+  test('is given at once while it is free; then one waits for the one before, in the order of asking', async () => {
+    const memory = open()
+    const [first, second, third] = [memory(), memory(), memory()]
+    expect(isFree(first.reserve(10 * MIB))).toBe(true)
+    const order: string[] = []
+    const waiting = [second.reserve(10 * MIB), third.reserve(1 * MIB)] as const
+    for (const [at, name] of ['second', 'third'].entries()) void Promise.resolve(waiting[at]).then(() => order.push(name))
+    await Promise.resolve()
+    expect(order).toEqual([])
+    first.release()
+    await Promise.all(waiting)
+    expect(order).toEqual(['second', 'third'])
+  })
+
+  test('is refused with 503 to who has waited long enough, who then no longer stands before others', async () => {
+    const memory = open(20)
+    memory().reserve(10 * MIB)
+    const [large, later] = [memory().reserve(17 * MIB), memory().reserve(7 * MIB)]
+    await expect(large).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('taken up by other requests') })
+    expect(await later).toMatchObject({ bytes: 28 * MIB })
+  })
+
+  test('is refused at once where nobody may wait', () => {
+    const memory = open(0)
+    memory().reserve(10 * MIB)
+    expect(() => memory().reserve(10 * MIB)).toThrow('taken up')
+  })
+
+  test('of large requests is not that of small ones, nor that of bodies', () => {
+    const memory = open()
+    memory().reserve(18 * MIB)
+    memory().reserveBody(24 * MIB)
+    expect(isFree(memory().reserve(1000))).toBe(true)
+    expect(isFree(memory().reserveBody(1000))).toBe(true)
+    expect(isFree(memory().reserve(1 * MIB))).toBe(false)
+    expect(isFree(memory().reserveBody(2 * MIB))).toBe(false)
+    expect(() => memory().openBody().grow(1)).toThrow('taken up')
+  })
+
+  test('of a body grows with it, and beyond all that there is if nobody else has any', () => {
+    const memory = open()
+    const [first, second] = [memory().openBody(), memory().openBody()]
+    first.grow(20 * MIB)
+    first.grow(20 * MIB)
+    expect(() => second.grow(1)).toThrow('taken up')
+    first.release()
+    second.grow(30 * MIB)
+  })
+
+  test('is given whole to what is more than all of it: nothing is refused for ever', () => {
+    const memory = open()
+    expect(memory().reserve(1000 * MIB)).toMatchObject({ bytes: 72 * MIB })
+    expect(isFree(memory().reserve(2 * MIB))).toBe(false)
+  })
+
+  test('is kept for an answer until it is sent, also when the request has ended, and given back once', async () => {
+    const memory = open()
+    const request = memory()
+    request.reserve(18 * MIB)
+    const answer = request.keepForAnswer(40 * MIB, false)
+    request.release()
+    expect(isFree(memory().reserve(8 * MIB))).toBe(true)
+    const waiting = memory().reserve(8 * MIB)
+    expect(isFree(waiting)).toBe(false)
+    answer.release()
+    answer.release()
+    await waiting
+    expect(isFree(memory().reserve(4 * MIB))).toBe(false)
+  })
+
+  test('for the answer to a change is given whether it is free or not, to another only if it is', () => {
+    const memory = open()
+    memory().reserve(18 * MIB)
+    expect(() => memory().keepForAnswer(2 * MIB, false)).toThrow('taken up')
+    expect(memory().keepForAnswer(2 * MIB, true)).toMatchObject({ bytes: 2 * MIB })
+  })
+
+  test('has a place for 4 answers under way piece by piece, and for 48 readers of logs', () => {
+    const memory = open()
+    const free = (take: () => unknown) => Array.from({ length: 60 }, take).filter(isFree).length
+    expect(free(() => memory().takeTurn())).toBe(4)
+    expect(free(() => memory().takeReader())).toBe(48)
+  })
+})

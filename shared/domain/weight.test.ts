@@ -1,0 +1,30 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { weightOf, weightOfText } from './weight.ts'
+
+const textWeight = (text: string) => weightOfText(new TextEncoder().encode(text))
+
+test.each([
+  ['[]', 64],
+  ['{"a":1}', 64 + 64],
+  ['[1,2]', 64 + 16],
+  ['{"a":{"b":[]}}', 5 * 64],
+  ['"{[,:\\"{"', 0],
+  ['"\\\\",[', 64 + 16],
+  ['[1e300]', 64 + 330],
+  ['[true,"1e5"]', 64 + 16],
+  ['"never ends {', 0],
+])('%s counts its bytes, 16, and %i', (text, values) => {
+  expect(textWeight(text)).toBe(text.length + 16 + values)
+})
+
+// Guarantee: who is let in by the weight of a text is not let in with more than that.
+test('a value weighs at least what it is as text, and its text about as much as itself', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      const value: unknown = JSON.parse(text)
+      expect(weightOf(value)).toBeGreaterThanOrEqual(JSON.stringify(value).length)
+      expect(textWeight(text)).toBeGreaterThanOrEqual(weightOf(value) / 3)
+    }),
+  )
+})
