@@ -224,6 +224,21 @@ describe('a claim that goes on', () => {
     expect(await next()).toEqual([])
   })
 
+  // Guarantee: a database that was restored from a dump has rows whose transactions are yet to come, and limits hold there as elsewhere.
+  test('counts what was restored from another server once, and no more once it has ended', async ({ db, tenant }) => {
+    await submitSpecs(db, Array(20).fill(spec), { tenant })
+    const restored = await claimsOf(db, { ...claim, holder: 'bridge-b', limit: 2 })
+    await recordLaunches(db, 'bridge-b', launchedFrom(restored))
+    await db`update evalhub.attempts set changed_in = '9000000000000', launched_in = '9000000000000'`
+    await db`update evalhub.launch_queue set changed_in = '9000000000000'`
+    const next = await goOn(db, { limits: { perTenant: 4, total: 100 }, limit: 1 })
+
+    expect(await next()).toHaveLength(1)
+    expect(await next()).toEqual([])
+    for (const one of restored) await endRun(db, { ...one, failureClass: 'oom', message: 'over' }, new Date().toISOString())
+    expect([await next(), await next(), await next()].map(({ length }) => length)).toEqual([1, 1, 0])
+  })
+
   test('counts nothing twice of an attempt that was launched and has ended between two looks', async ({ db, tenant }) => {
     await submitSpecs(db, Array(20).fill(spec), { tenant })
     const next = await goOn(db, { limits: { perTenant: 2, total: 100 }, limit: 1 })

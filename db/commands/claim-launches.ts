@@ -142,11 +142,15 @@ const everything = (tx: Db) => tx`
  * The same from what was seen, and from what transactions wrote that were not seen: those that had not begun, and those that were under way, however
  * late they committed. What was seen and deleted since is missed in no count but that of attempts, which then is too high until all is read again.
  */
-const changesSince = (tx: Db, { snapshot, tenants, under_way, leased }: Look) => tx`
+const changesSince = (tx: Db, { snapshot, tenants, under_way, leased }: Look) => {
+  const now = tx`pg_snapshot_xmax(pg_current_snapshot())`
+  // A restored database has rows of another server's transactions, which may yet be to come on this one: the look at everything has seen them.
+  const began = tx`changed_in >= pg_snapshot_xmax(${snapshot}::pg_snapshot) and changed_in < ${now}`
+  return tx`
   unseen as (
     select xid from pg_snapshot_xip(${snapshot}::pg_snapshot) as xid
   ), changed as (
-    select id, tenant, due_at, lease_expires_at from evalhub.launch_queue where changed_in >= pg_snapshot_xmax(${snapshot}::pg_snapshot)
+    select id, tenant, due_at, lease_expires_at from evalhub.launch_queue where ${began}
     union all
     select id, tenant, due_at, lease_expires_at from unseen join evalhub.launch_queue on changed_in = xid
   ), tenants as (
@@ -157,7 +161,7 @@ const changesSince = (tx: Db, { snapshot, tenants, under_way, leased }: Look) =>
     ) as start
     order by tenant, due_at, id
   ), changed_attempts as (
-    select evaluation_id, ended_at, launched_in from evalhub.attempts where changed_in >= pg_snapshot_xmax(${snapshot}::pg_snapshot)
+    select evaluation_id, ended_at, launched_in from evalhub.attempts where ${began}
     union all
     select evaluation_id, ended_at, launched_in from unseen join evalhub.attempts on changed_in = xid
   ), under_way as (
@@ -165,7 +169,8 @@ const changesSince = (tx: Db, { snapshot, tenants, under_way, leased }: Look) =>
       select * from jsonb_to_recordset(${json(tx, under_way)}) as seen (tenant text, total bigint)
       union all
       select evaluation.tenant,
-        case when ended_at is null then 1 when pg_visible_in_snapshot(launched_in, ${snapshot}::pg_snapshot) then -1 else 0 end
+        case when ended_at is null then 1
+          when launched_in >= ${now} or pg_visible_in_snapshot(launched_in, ${snapshot}::pg_snapshot) then -1 else 0 end
       from changed_attempts join evalhub.evaluations as evaluation on evaluation.id = evaluation_id
     ) as count
     group by tenant having sum(total) > 0
@@ -175,3 +180,4 @@ const changesSince = (tx: Db, { snapshot, tenants, under_way, leased }: Look) =>
     union
     select id, tenant from changed where lease_expires_at > statement_timestamp()
   )`
+}
