@@ -51,7 +51,7 @@ describe('gather', () => {
         batches.push([...rows])
         return rows
       },
-      { weight: { of: (row) => row, max: 10 } },
+      { footprint: { of: (row) => row, max: 10 } },
     )
     await Promise.all([1, 1, 4, 6, 1, 20, 5, 5].map(write))
     expect(batches).toEqual([[1, 1, 4], [6, 1], [20], [5, 5]])
@@ -100,7 +100,7 @@ describe('gather', () => {
             written.push(...rows)
             return rows.map(({ id }) => id)
           },
-          { maxRows, slowMs, weight: { of: ({ about }) => about, max: 5 }, keyOf: ({ about }) => String(about) },
+          { maxRows, slowMs, footprint: { of: ({ about }) => about, max: 5 }, keyOf: ({ about }) => String(about) },
         )
         const answers: Promise<number | string>[] = []
         const expected: (number | string)[] = []

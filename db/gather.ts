@@ -13,7 +13,7 @@ type Options<Row> = {
   /** True: a row that is the first does not wait for the end of its turn. */
   isEager?: boolean
   /** How much a row is, and how much the rows of a statement come to at most; one alone may be more. */
-  weight?: { of: (row: Row) => number; max: number }
+  footprint?: { of: (row: Row) => number; max: number }
   /** What a row is about: rows about the same thing are written in the order in which they came. */
   keyOf?: (row: Row) => string
 }
@@ -30,7 +30,7 @@ type Options<Row> = {
  */
 export function gather<Row, Answer>(
   write: (rows: readonly Row[]) => Promise<readonly Answer[]>,
-  { maxRows = 256, slowMs = 25, isEager = false, weight, keyOf }: Options<Row> = {},
+  { maxRows = 256, slowMs = 25, isEager = false, footprint, keyOf }: Options<Row> = {},
 ): (row: Row) => Promise<Answer> {
   let waiting: Waiting<Row, Answer>[] = []
   const busyKeys = new Set<string>()
@@ -48,9 +48,9 @@ export function gather<Row, Answer>(
 
   /** How many of the first of them make a statement. */
   function fitting(rows: readonly Waiting<Row, Answer>[]): number {
-    if (!weight) return maxRows
+    if (!footprint) return maxRows
     let sum = 0
-    const end = rows.findIndex(({ row }, at) => (sum += weight.of(row)) > weight.max && at > 0)
+    const end = rows.findIndex(({ row }, at) => (sum += footprint.of(row)) > footprint.max && at > 0)
     return end < 0 ? maxRows : Math.min(end, maxRows)
   }
 

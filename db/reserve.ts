@@ -1,8 +1,8 @@
 /**
- * Asks for the memory that something of a weight (`shared/domain/weight.ts`) takes while it is read and answered, before it is read. Waits for it,
+ * Asks for the memory that something of a footprint (`shared/domain/footprint.ts`) takes while it is read and answered, before it is read. Waits for it,
  * or refuses by throwing. It is given back at the end of the request, unless it is released before.
  */
-export type Reserve = (weight: number) => Held | Promise<Held>
+export type Reserve = (footprint: number) => Held | Promise<Held>
 
 type Held = { release: () => void }
 
@@ -10,4 +10,4 @@ type Held = { release: () => void }
 export const UNBOUNDED: Reserve = () => ({ release: () => undefined })
 
 /** What may be read without asking. */
-export const LIGHT = 1024 * 1024
+export const SMALL_FOOTPRINT = 1024 * 1024

@@ -2,7 +2,7 @@ import type { ExpectedVersions } from '#shared/domain/require-version.ts'
 import type { CollectionConfig } from '#shared/models/collection.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
 import type { ProviderConfig } from '#shared/models/provider.ts'
-import { runWeight } from '#shared/domain/job-weight.ts'
+import { runFootprint } from '#shared/domain/job-footprint.ts'
 import { notFound, type HubError } from '#shared/errors.ts'
 import type { Db, Pool } from './client.ts'
 import { cancelEvaluation, deleteEvaluation } from './commands/cancel-evaluation.ts'
@@ -50,7 +50,7 @@ export type Store = {
 }
 
 /** What jobs, or results, that are stored in one statement weigh together: each is written out once more for it. */
-const GATHERED_WEIGHT = 4 * 1024 * 1024
+const GATHERED_FOOTPRINT = 4 * 1024 * 1024
 
 export function openStore(db: Pool): Store {
   const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events), {
@@ -59,7 +59,7 @@ export function openStore(db: Pool): Store {
   const writeDecisive = gather<TimedEvent, HubError | undefined>((events) => recordDecisive(db, events), {
     // Each brings all runs of its job.
     maxRows: 32,
-    weight: { of: ({ runEvent }) => runWeight(runEvent.event), max: GATHERED_WEIGHT },
+    footprint: { of: ({ runEvent }) => runFootprint(runEvent.event), max: GATHERED_FOOTPRINT },
     keyOf: ({ runEvent }) => runEvent.evaluationId.toLowerCase(),
   })
   const notify = gather<undefined, undefined>(
@@ -74,7 +74,7 @@ export function openStore(db: Pool): Store {
     db,
     resolve: gather((questions) => resolve(db, questions)),
     create: gather((inputs) => createEvaluations(db, inputs), {
-      weight: { of: ({ weight, snapshots }) => weight + snapshots, max: GATHERED_WEIGHT },
+      footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT },
     }),
     recordEvent: (event, now) => recordGathered({ writeProgress, writeDecisive }, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),

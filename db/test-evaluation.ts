@@ -1,4 +1,4 @@
-import { newJobWeight } from '#shared/domain/job-weight.ts'
+import { newJobFootprint } from '#shared/domain/job-footprint.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { RunState } from '#shared/models/states.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
@@ -27,7 +27,7 @@ export async function submitSpecs(db: Pool, specs: readonly RunSpec[], { tenant 
   const auth = secretRef === undefined ? {} : { auth: { secret_ref: secretRef } }
   const request = { name: 'test', model: { url: 'http://localhost/v1', name: 'toy', ...auth } }
   const scope = { tenant, user: 'tester', everyTenant: false }
-  const weight = newJobWeight(request, specs.length)
+  const footprint = newJobFootprint(request, specs.length)
   const input = {
     id,
     scope,
@@ -36,7 +36,7 @@ export async function submitSpecs(db: Pool, specs: readonly RunSpec[], { tenant 
     snapshots: 0,
     aggregateThreshold: 0.5,
     collectionUpdatedAt: null,
-    weight,
+    footprint,
     idempotency: undefined,
   }
   await createEvaluations(db, [input])

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { weightOfText } from '#shared/domain/weight.ts'
+import { footprintOfText } from '#shared/domain/footprint.ts'
 import { HubError } from '#shared/errors.ts'
 import type { AppEnv } from './env.ts'
 import type { RequestMemory } from './memory.ts'
@@ -7,12 +7,12 @@ import type { RequestMemory } from './memory.ts'
 /** Bodies up to this are read before anything is reserved: all that may be at work at once come to little. */
 const SHORT_BYTES = 32 * 1024
 /** What a short one is taken to weigh for each byte. */
-const SHORT_WEIGHT = 2
+const SHORT_FOOTPRINT = 2
 
 const MIB = 1024 * 1024
 
 /** Heavier ones are refused: each takes at most a half more than this when it is read, and no heap is left for it beyond. */
-const MAX_WEIGHT = 32 * MIB
+const MAX_FOOTPRINT = 32 * MIB
 
 /**
  * The body as text, whatever its Content-Type, with memory for what it says. Refuses more than `maxBytes` with `request_body_too_large`, one that
@@ -26,21 +26,21 @@ export async function readBody(c: Context<AppEnv>, maxBytes: number): Promise<st
   const length = Number(c.req.header('content-length') ?? NaN)
   if (length <= Math.min(SHORT_BYTES, maxBytes)) {
     const text = await c.req.text().catch(brokeOff)
-    await memory.reserve(SHORT_WEIGHT * length)
+    await memory.reserve(SHORT_FOOTPRINT * length)
     return text
   }
   const bytes = await readLong(c, length, maxBytes)
-  const weight = weightOfText(bytes.data)
-  if (weight > MAX_WEIGHT) throw tooHeavy(bytes.data.length, weight)
-  await memory.reserve(weight)
+  const footprint = footprintOfText(bytes.data)
+  if (footprint > MAX_FOOTPRINT) throw tooLarge(bytes.data.length, footprint)
+  await memory.reserve(footprint)
   const text = new TextDecoder().decode(bytes.data)
   bytes.release()
   return text
 }
 
-function tooHeavy(bytes: number, weight: number): HubError {
-  const counted = `with 64 bytes for each list, object and member and 16 for each item its ${bytes} bytes come to ${Math.ceil(weight / MIB)} MiB`
-  return HubError.of('invalid_json_request', { Error: `${counted}, and at most ${MAX_WEIGHT / MIB} MiB are read. Send less at a time.` })
+function tooLarge(bytes: number, footprint: number): HubError {
+  const counted = `with 64 bytes for each list, object and member and 16 for each item its ${bytes} bytes come to ${Math.ceil(footprint / MIB)} MiB`
+  return HubError.of('invalid_json_request', { Error: `${counted}, and at most ${MAX_FOOTPRINT / MIB} MiB are read. Send less at a time.` })
 }
 
 function brokeOff(cause: unknown): never {

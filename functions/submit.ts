@@ -1,7 +1,7 @@
 import type { Idempotency } from '#db/commands/claim-key.ts'
-import { LIGHT } from '#db/reserve.ts'
+import { SMALL_FOOTPRINT } from '#db/reserve.ts'
 import type { TenantStore } from '#db/store.ts'
-import { newJobWeight } from '#shared/domain/job-weight.ts'
+import { newJobFootprint } from '#shared/domain/job-footprint.ts'
 import { resolveBenchmarks, snapshotsLength } from '#shared/domain/resolve-benchmarks.ts'
 import { notFound } from '#shared/errors.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
@@ -21,13 +21,13 @@ export async function submit(store: TenantStore, { id, request, idempotency }: S
   const specs = resolveBenchmarks(request, named, found)
   const snapshots = snapshotsLength(specs)
   // A short request can ask for much.
-  if (snapshots > LIGHT) await store.reserve(snapshots)
+  if (snapshots > SMALL_FOOTPRINT) await store.reserve(snapshots)
   return store.createEvaluation({
     id,
     request,
     specs,
     snapshots,
-    weight: newJobWeight(request, specs.length),
+    footprint: newJobFootprint(request, specs.length),
     aggregateThreshold: request.pass_criteria?.threshold ?? named?.config.pass_criteria?.threshold ?? DEFAULT_THRESHOLD,
     collectionUpdatedAt: collection?.updated_at ?? null,
     idempotency,

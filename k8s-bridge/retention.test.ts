@@ -19,7 +19,7 @@ async function jobOf(db: Pool, daysAgo: number, { isRunning = false } = {}): Pro
   const scope = { tenant: 'red', user: 'ann', everyTenant: false }
   const specs = [specFor('true')]
   await createEvaluations(db, [
-    { id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null, snapshots: 0, weight: 0, idempotency: undefined },
+    { id, scope, request, specs, aggregateThreshold: 0.5, collectionUpdatedAt: null, snapshots: 0, footprint: 0, idempotency: undefined },
   ])
   if (!isRunning)
     await db`update evalhub.evaluations set state = 'completed', finished_at = to_timestamp(${at / 1000}::float8) where id = ${id}`

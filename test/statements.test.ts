@@ -108,7 +108,7 @@ const newJob = (idempotency?: { key: string; bodyHash: string }) => ({
   aggregateThreshold: 0.5,
   collectionUpdatedAt: null,
   snapshots: 0,
-  weight: 0,
+  footprint: 0,
   idempotency,
 })
 const event = (status: string, more: object = {}) =>
@@ -163,7 +163,7 @@ async function useJobs(db: Pool, store: TenantStore) {
     { limit: 5, offset: 0 },
   )
   // Read piece by piece.
-  await db`update evalhub.evaluations set weight = 2000000 where id in (${id}, ${resource.id})`
+  await db`update evalhub.evaluations set footprint = 2000000 where id in (${id}, ${resource.id})`
   const { more } = await store.listEvaluations({}, { limit: 0, offset: 0 })
   for await (const { items } of more ?? []) expect(items.length).toBeLessThanOrEqual(2)
   await store.findEvaluation(id)

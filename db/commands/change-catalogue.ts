@@ -1,4 +1,4 @@
-import { refuseHeavyCollection, refuseHeavyProvider } from '#shared/domain/catalogue-weight.ts'
+import { refuseLargeCollection, refuseLargeProvider } from '#shared/domain/catalogue-footprint.ts'
 import { requireVersion, type ExpectedVersions } from '#shared/domain/require-version.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import type { Collection, CollectionConfig } from '#shared/models/collection.ts'
@@ -45,7 +45,7 @@ export async function changeProvider(
     const { resource: _, ...current } = toProvider(row)
     const changed = change(current)
     if (row.source === 'catalogue') throw HubError.of('read_only_provider', { ProviderID: id })
-    refuseHeavyProvider(changed)
+    refuseLargeProvider(changed)
 
     const { config, runtime, benchmarks } = splitProvider(changed)
     const [times] = await tx<[Pick<ProviderRow, 'updated_at'>]>`
@@ -71,7 +71,7 @@ export async function changeCollection(
     requireVersion(expected, row.updated_at)
     if (row.source === 'catalogue') throw HubError.of('read_only_collection', { CollectionID: id })
     const config = change(row.config)
-    refuseHeavyCollection(config)
+    refuseLargeCollection(config)
 
     const [stored] = await tx<[Pick<CollectionRow, 'updated_at' | 'config'>]>`
       update evalhub.collections set config = ${withPages(tx, config, row.tenant)}, ${touched(tx)}

@@ -94,7 +94,7 @@ const isTarget = (tx: Db) => tx`id = target.id and (target.tenant is null or ten
 const lockEvaluations = (tx: Db, targets: Targets) => tx<LockedEvaluation[]>`
   select job.* from ${inOrder(tx, targets)} cross join lateral (
     select id, tenant, state, aggregate_threshold, to_json(cancelled_at) as cancelled_at, to_json(deleted_at) as deleted_at, last_seq,
-      weight
+      footprint
     from evalhub.evaluations where ${isTarget(tx)} for update
   ) as job`
 

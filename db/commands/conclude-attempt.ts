@@ -1,6 +1,6 @@
 import { applyEvent } from '#shared/domain/apply-event.ts'
 import type { FailureClass } from '#shared/domain/failure-class.ts'
-import { tooHeavy, withoutResults } from '#shared/domain/job-weight.ts'
+import { tooLarge, withoutResults } from '#shared/domain/job-footprint.ts'
 import { retryAfter } from '#shared/domain/retry.ts'
 import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { isTerminal } from '#shared/models/states.ts'
@@ -27,7 +27,7 @@ export async function concludeAttempt(db: Pool, end: EndOfAttempt, now: string):
     const run = runs.find((candidate) => candidate.benchmark_index === end.benchmarkIndex)
     if (!run || isTerminal(run.state) || run.attempt !== end.attempt || evaluation.deleted_at !== null) return undefined
     const { report, failures } = await historyOf(tx, end)
-    if (report && !end.isDisrupted) return asReported({ weight: evaluation.weight, runs: runs.length }, run, { report, end, now })
+    if (report && !end.isDisrupted) return asReported({ footprint: evaluation.footprint, runs: runs.length }, run, { report, end, now })
     const decision = retryAfter([...failures, end.failureClass])
     if (decision.again) return again(run, end, decision.afterSeconds)
     const message = decision.note ? `${end.message} ${decision.note}` : end.message
@@ -49,11 +49,11 @@ async function historyOf(tx: Db, { evaluationId, benchmarkIndex, attempt }: EndO
 
 type Reported = { report: BenchmarkStatusEvent; end: EndOfAttempt; now: string }
 
-function asReported(job: { weight: number; runs: number }, run: LockedRun, { report, end, now }: Reported): Decision {
+function asReported(job: { footprint: number; runs: number }, run: LockedRun, { report, end, now }: Reported): Decision {
   const message = report.error_message?.message ?? end.message
   const whole = applyEvent(run, report, now)
   // It fitted when it was kept; other runs of the job may have ended since.
-  const why = whole && tooHeavy({ job, before: run, after: whole, benchmarkIndex: run.benchmark_index })
+  const why = whole && tooLarge({ job, before: run, after: whole, benchmarkIndex: run.benchmark_index })
   const after = why === undefined ? whole : applyEvent(run, withoutResults(report, why), now)
   return { runs: after ? [{ ...run, ...after }] : [], endedAttempts: [{ ...endedAttempt(end), failure_class: 'adapter_exit', message }] }
 }

@@ -18,8 +18,8 @@ export type NewEvaluation = {
   collectionUpdatedAt: string | null
   /** `snapshotsLength` of the specs. */
   snapshots: number
-  /** `newJobWeight` of the request. */
-  weight: number
+  /** `newJobFootprint` of the request. */
+  footprint: number
   /** Creates nothing if the tenant has used the key. */
   idempotency: Idempotency | undefined
 }
@@ -36,7 +36,7 @@ export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation
     with input as (
       select * from jsonb_to_recordset(${json(db, inputs.map(toInput))}) as job (
         id uuid, tenant text, owner text, name text, tags jsonb, message jsonb, request jsonb, experiment text,
-        aggregate_threshold float8, collection_updated_at text, weight int, runs jsonb, idempotency_key text, body_hash text
+        aggregate_threshold float8, collection_updated_at text, footprint int, runs jsonb, idempotency_key text, body_hash text
       )
     ), claimed as (
       insert into evalhub.idempotency_keys (tenant, route, key, body_hash, resource_id)
@@ -57,8 +57,8 @@ export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation
       select tenant, id, benchmark_index, 1 from input_runs order by id, benchmark_index
     )
     insert into evalhub.evaluations
-      (id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, weight)
-    select id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, weight from accepted
+      (id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint)
+    select id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint from accepted
     returning id, to_json(created_at) as created_at`
 
   const createdAt = new Map(created.map((row) => [row.id, row.created_at]))
@@ -68,7 +68,7 @@ export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation
   })
 }
 
-function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpdatedAt, weight, idempotency }: NewEvaluation) {
+function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpdatedAt, footprint, idempotency }: NewEvaluation) {
   return {
     id,
     tenant: scope.tenant,
@@ -80,7 +80,7 @@ function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpda
     experiment: request.experiment?.name ?? null,
     aggregate_threshold: aggregateThreshold,
     collection_updated_at: collectionUpdatedAt,
-    weight,
+    footprint,
     idempotency_key: idempotency?.key ?? null,
     body_hash: idempotency?.bodyHash ?? null,
     runs: specs.map((spec, index) => ({ ...identity(spec), benchmark_index: index, spec })),

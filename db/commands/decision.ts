@@ -1,6 +1,6 @@
 import type { RunProgress, RunResult } from '#shared/domain/apply-event.ts'
 import { deriveState, messageFor } from '#shared/domain/evaluation-state.ts'
-import { runWeight } from '#shared/domain/job-weight.ts'
+import { runFootprint } from '#shared/domain/job-footprint.ts'
 import { aggregate } from '#shared/domain/score.ts'
 import type { Waiting } from '#shared/domain/waiting.ts'
 import type { AggregateTest } from '#shared/models/evaluation.ts'
@@ -12,7 +12,7 @@ import type { EvaluationRow, RunRow } from '../rows.ts'
 /** The evaluation, locked, as a decision sees it. */
 export type LockedEvaluation = Pick<
   EvaluationRow,
-  'id' | 'tenant' | 'state' | 'aggregate_threshold' | 'cancelled_at' | 'deleted_at' | 'last_seq' | 'weight'
+  'id' | 'tenant' | 'state' | 'aggregate_threshold' | 'cancelled_at' | 'deleted_at' | 'last_seq' | 'footprint'
 >
 
 /** A run, locked, as a decision sees it: without results, which may be long, and which only runs have that never change again. */
@@ -69,7 +69,7 @@ export type DecidedJob = {
   outcome: Outcome | undefined
   changes: readonly StateChange[]
   /** What the job weighs more than as it is stored. */
-  weightAdded: number
+  footprintAdded: number
   endedAttempts: readonly EndedAttempt[]
   reports: readonly Report[]
   requeue: readonly Requeue[]
@@ -82,7 +82,7 @@ export const undecided = (evaluation: LockedEvaluation, runs: readonly LockedRun
   decisions: 0,
   outcome: undefined,
   changes: [],
-  weightAdded: 0,
+  footprintAdded: 0,
   endedAttempts: [],
   reports: [],
   requeue: [],
@@ -98,7 +98,10 @@ export function decided(job: DecidedJob, decision: Decision): DecidedJob {
   const runs = before.map((run) => (isTerminal(run.state) ? run : (changed.get(run.benchmark_index) ?? run)))
   const outcome = isTerminal(evaluation.state) ? undefined : outcomeOf(evaluation, runs, decision.cancel ?? false)
   const changes = changesOf(evaluation, before, runs, outcome)
-  const weightAdded = runs.reduce((sum, run, at) => (run === before[at] ? sum : sum + runWeight(run) - runWeight(before[at] ?? {})), 0)
+  const footprintAdded = runs.reduce(
+    (sum, run, at) => (run === before[at] ? sum : sum + runFootprint(run) - runFootprint(before[at] ?? {})),
+    0,
+  )
   return {
     ...job,
     evaluation: {
@@ -107,13 +110,13 @@ export function decided(job: DecidedJob, decision: Decision): DecidedJob {
       cancelled_at: evaluation.cancelled_at ?? (decision.cancel ? AT_COMMIT : null),
       deleted_at: evaluation.deleted_at ?? (decision.remove ? AT_COMMIT : null),
       last_seq: evaluation.last_seq + changes.length,
-      weight: evaluation.weight + weightAdded,
+      footprint: evaluation.footprint + footprintAdded,
     },
     runs,
     decisions: job.decisions + 1,
     outcome: outcome ?? job.outcome,
     changes: [...job.changes, ...changes],
-    weightAdded: job.weightAdded + weightAdded,
+    footprintAdded: job.footprintAdded + footprintAdded,
     endedAttempts: [...job.endedAttempts, ...(decision.endedAttempts ?? [])],
     reports: [...job.reports, ...(decision.reports ?? [])],
     requeue: [...job.requeue, ...(decision.requeue ?? [])],

@@ -230,10 +230,10 @@ describe('recordEvent', () => {
     const store = openStore(db)
     const evaluationId = await submitSpecs(db, [spec, spec], { tenant })
     const weigh = async () => {
-      const [row] = await db<{ weight: number }[]>`select weight from evalhub.evaluations where id = ${evaluationId}`
+      const [row] = await db<{ footprint: number }[]>`select footprint from evalhub.evaluations where id = ${evaluationId}`
       const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
-      expect(row!.weight).toBeGreaterThanOrEqual(JSON.stringify(job).length)
-      return row!.weight
+      expect(row!.footprint).toBeGreaterThanOrEqual(JSON.stringify(job).length)
+      return row!.footprint
     }
     const message = (length: number) => ({ message: '\u{1f600}'.repeat(length / 4), message_code: 'code' })
     const report = (status: string, more: object = {}) => store.recordEvent({ evaluationId, event: event(status, more) }, NOW)

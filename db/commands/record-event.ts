@@ -1,5 +1,5 @@
 import { applyEvent, keptMessage, laterPhase } from '#shared/domain/apply-event.ts'
-import { isShort, tooHeavy } from '#shared/domain/job-weight.ts'
+import { isShort, tooLarge } from '#shared/domain/job-footprint.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { isTerminal } from '#shared/models/states.ts'
@@ -88,7 +88,8 @@ function decide(
   }
   const after = applyEvent(run, event, now)
   const why =
-    after && tooHeavy({ job: { weight: evaluation.weight, runs: runs.length }, before: run, after, benchmarkIndex: run.benchmark_index })
+    after &&
+    tooLarge({ job: { footprint: evaluation.footprint, runs: runs.length }, before: run, after, benchmarkIndex: run.benchmark_index })
   if (why !== undefined) throw HubError.of('request_validation_failed', { Error: why })
   return attempt !== undefined && event.status === 'failed' ? keptReport(run, event, now) : after && { runs: [{ ...run, ...after }] }
 }

@@ -7,9 +7,9 @@ import type { BenchmarkResource, Provider, ProviderConfig, ProviderRuntime } fro
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
-import { LIGHT, type Reserve } from '../reserve.ts'
+import { SMALL_FOOTPRINT, type Reserve } from '../reserve.ts'
 import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
-import { inGroups, type Place, type Weighed } from './in-groups.ts'
+import { inGroups, type Place, type Measured } from './in-groups.ts'
 
 type ResourceRow = { id: string; tenant: string; owner: string; created_at: string; updated_at: string }
 
@@ -54,14 +54,14 @@ const listed = (db: Db, scope: Scope, filters: CatalogueFilters) => db`
 const containingWords = (db: Db, words: NonNullable<CatalogueFilters['words']>): Fragment =>
   COLLECTION_WORDS.reduce((all, list) => db`${all} ${containing(db, db`config->${list}::text`, words[list])}`, db``)
 
-/** As `shared/domain/weight.ts` counts text, and a little more: what looks like JSON in strings counts too. What an operator ships counts nothing. */
-const weightOf = (db: Db, text: Fragment) => db`
+/** As `shared/domain/footprint.ts` counts text, and a little more: what looks like JSON in strings counts too. What an operator ships counts nothing. */
+const footprintOf = (db: Db, text: Fragment) => db`
   case when source = 'catalogue' then 0 else least(2000000000, (
     select octet_length(json) + 64 * (length(json) - length(translate(json, '{[:', ''))) + 16 * (length(json) - length(replace(json, ',', '')))
     from (select ${text} as json) as told
   ))::int end`
 
-type Table<Row extends object, Item> = { table: Fragment; columns: Fragment; weight: Fragment; toItem: (row: Row) => Item }
+type Table<Row extends object, Item> = { table: Fragment; columns: Fragment; footprint: Fragment; toItem: (row: Row) => Item }
 
 async function wholeOf<Row extends object, Item>(
   db: Db,
@@ -79,43 +79,48 @@ async function find<Row extends object, Item>(
   wanted: Fragment,
   reserve: Reserve,
 ): Promise<Item | undefined> {
-  const { table, columns, weight, toItem } = from
-  const [row] = await db<(Row & { weight: number })[]>`
-    select columns.*, weight
-    from (select id, ${weight} as weight from ${table} where ${wanted}) as found
-    left join lateral (select ${columns} from ${table} where id = found.id and weight <= ${LIGHT}) as columns on true`
-  if (!row || row.weight <= LIGHT) return row && toItem(row)
-  await reserve(row.weight)
+  const { table, columns, footprint, toItem } = from
+  const [row] = await db<(Row & { footprint: number })[]>`
+    select columns.*, footprint
+    from (select id, ${footprint} as footprint from ${table} where ${wanted}) as found
+    left join lateral (select ${columns} from ${table} where id = found.id and footprint <= ${SMALL_FOOTPRINT}) as columns on true`
+  if (!row || row.footprint <= SMALL_FOOTPRINT) return row && toItem(row)
+  await reserve(row.footprint)
   return wholeOf(db, from, wanted)
 }
 
-async function reserveRow(db: Db, { table, weight }: Pick<Table<never, never>, 'table' | 'weight'>, wanted: Fragment, reserve: Reserve) {
-  const [row] = await db<{ weight: number }[]>`select ${weight} as weight from ${table} where ${wanted}`
-  if (row && row.weight > LIGHT) await reserve(row.weight)
+async function reserveRow(
+  db: Db,
+  { table, footprint }: Pick<Table<never, never>, 'table' | 'footprint'>,
+  wanted: Fragment,
+  reserve: Reserve,
+) {
+  const [row] = await db<{ footprint: number }[]>`select ${footprint} as footprint from ${table} where ${wanted}`
+  if (row && row.footprint > SMALL_FOOTPRINT) await reserve(row.footprint)
 }
 
 /** The rows of a table that are wanted, as many at a time as are light, or one that is heavier. */
 async function list<Row extends { id: string }, Item>(
   db: Db,
-  { table, columns, weight, toItem }: Table<Row, Item>,
+  { table, columns, footprint, toItem }: Table<Row, Item>,
   wanted: Fragment,
   slice: Slice,
   reserve: Reserve,
 ): Promise<Listed<Item>> {
   const source = {
-    next: ({ after, ...rest }: Place) => db<(Row & Weighed)[]>`
-      select columns.*, page.id, weight, chosen
+    next: ({ after, ...rest }: Place) => db<(Row & Measured)[]>`
+      select columns.*, page.id, footprint, chosen
       from (
-        select id, chosen, weight, sum(weight) over (order by id desc) as running, row_number() over (order by id desc) as place
+        select id, chosen, footprint, sum(footprint) over (order by id desc) as running, row_number() over (order by id desc) as place
         from (
-          select id, ${weight} as weight, count(*) over ()::int as chosen
+          select id, ${footprint} as footprint, count(*) over ()::int as chosen
           from ${table} where ${wanted} ${after === undefined ? db`` : db`and id < ${after}`} order by id desc ${sliced(db, rest)}
         ) as ids
-      ) as page left join lateral (select ${columns} from ${table} where id = page.id and weight <= ${LIGHT}) as columns on true
-      where running <= ${LIGHT} or place = 1
+      ) as page left join lateral (select ${columns} from ${table} where id = page.id and footprint <= ${SMALL_FOOTPRINT}) as columns on true
+      where running <= ${SMALL_FOOTPRINT} or place = 1
       order by page.id desc`,
     toItem,
-    whole: (id: string) => wholeOf(db, { table, columns, weight, toItem }, db`id = ${id} and ${wanted}`),
+    whole: (id: string) => wholeOf(db, { table, columns, footprint, toItem }, db`id = ${id} and ${wanted}`),
   }
   const [groups, [count]] = await Promise.all([
     inGroups(source, slice, reserve),
@@ -133,7 +138,7 @@ const providers = (db: Db, withBenchmarks: boolean): Table<ProviderRow, Provider
   return {
     table: db`evalhub.providers`,
     columns: db`${resourceColumns(db)}, config, runtime, ${benchmarks} as benchmarks`,
-    weight: weightOf(db, db`concat(config, runtime, ${benchmarks})`),
+    footprint: footprintOf(db, db`concat(config, runtime, ${benchmarks})`),
     toItem: toProvider,
   }
 }
@@ -182,7 +187,7 @@ const presentConfig = (db: Db) => db`
 const collections = (db: Db): Table<CollectionRow, Collection> => ({
   table: db`evalhub.collections`,
   columns: db`${resourceColumns(db)}, ${presentConfig(db)} as config`,
-  weight: weightOf(db, db`(${presentConfig(db)})::text`),
+  footprint: footprintOf(db, db`(${presentConfig(db)})::text`),
   toItem: toCollection,
 })
 

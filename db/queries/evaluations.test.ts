@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { parseFilter } from '#shared/domain/list-filter.ts'
-import { weightOf } from '#shared/domain/weight.ts'
+import { footprintOf } from '#shared/domain/footprint.ts'
 import { EVALUATION_STATES } from '#shared/models/states.ts'
 import type { Pool } from '../client.ts'
 import { test } from '../test-db.ts'
 import { specFor, submitSpecs } from '../test-evaluation.ts'
-import { LIGHT, UNBOUNDED } from '../reserve.ts'
+import { SMALL_FOOTPRINT, UNBOUNDED } from '../reserve.ts'
 import { findEvaluation, listEvaluations } from './evaluations.ts'
 
 type Stored = { id: string; state: string; name: string; owner: string; tags: string[]; deleted: boolean }
@@ -59,7 +59,7 @@ test('a page and its total are those of all rows, whatever the filters', async (
   const jobs = await storeJobs(db, tenant)
   await storeJobs(db, `${tenant}-other`)
   // Some are read at once, some in groups, and some each by itself.
-  await db`update evalhub.evaluations set weight = greatest(0, (random() * random() * 1.5 - 0.1) * 1024 * 1024)::int`
+  await db`update evalhub.evaluations set footprint = greatest(0, (random() * random() * 1.5 - 0.1) * 1024 * 1024)::int`
   const property = fc.asyncProperty(question, async ({ limit, offset, ...asked }) => {
     const expected = jobs.filter(
       ({ state, name, owner, tags, deleted }) =>
@@ -90,8 +90,8 @@ test('what is heavy is read after its memory was given, one at a time, and given
   const ids = await Promise.all(['a', 'b', 'c'].map(() => submitSpecs(db, [specFor('true')], { tenant })))
   const asked: number[] = []
   let held = 0
-  const reserve = (weight: number) => {
-    asked.push(weight)
+  const reserve = (footprint: number) => {
+    asked.push(footprint)
     held++
     return { release: () => void held-- }
   }
@@ -99,7 +99,7 @@ test('what is heavy is read after its memory was given, one at a time, and given
   expect((await listEvaluations(db, scope, {}, { limit: 50, offset: 0 }, reserve)).more).toBeUndefined()
   expect(asked).toEqual([])
 
-  await db`update evalhub.evaluations set weight = 5000000 where tenant = ${tenant}`
+  await db`update evalhub.evaluations set footprint = 5000000 where tenant = ${tenant}`
   expect((await findEvaluation(db, scope, ids[0]!, reserve))?.status.benchmarks).toHaveLength(1)
   expect(asked.splice(0)).toEqual([5_000_000])
   held = 0
@@ -110,7 +110,7 @@ test('what is heavy is read after its memory was given, one at a time, and given
     expect(held).toBe(1)
     group.release()
   }
-  expect(asked).toEqual([5_000_000, LIGHT, 5_000_000])
+  expect(asked).toEqual([5_000_000, SMALL_FOOTPRINT, 5_000_000])
   expect(held).toBe(0)
   const refusing = () => Promise.reject(new Error('none left'))
   await expect(findEvaluation(db, scope, ids[0]!, refusing)).rejects.toThrow('none left')
@@ -120,7 +120,7 @@ test('a page goes on to its length when jobs of it are deleted while it is read'
   const scope = { tenant, user: '', everyTenant: false }
   const ids: string[] = []
   for (let at = 0; at < 5; at++) ids.unshift(await submitSpecs(db, [specFor('true')], { tenant }))
-  await db`update evalhub.evaluations set weight = 5000000 where tenant = ${tenant}`
+  await db`update evalhub.evaluations set footprint = 5000000 where tenant = ${tenant}`
   const { more } = await listEvaluations(db, scope, {}, { limit: 3, offset: 0 }, UNBOUNDED)
   const seen: string[] = []
   for await (const { items } of more ?? []) {
@@ -130,19 +130,19 @@ test('a page goes on to its length when jobs of it are deleted while it is read'
   expect(seen).toEqual([ids[0], ids[2], ids[3]])
 })
 
-// Guarantee: what was reserved by weight is at least what PostgreSQL sends.
+// Guarantee: what was reserved by footprint is at least what PostgreSQL sends.
 test('no value is longer in the database than it weighs', async ({ db }) => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.jsonValue({ noUnicodeString: false }), { minLength: 1, maxLength: 20 }), async (values) => {
       const storable = values.filter((value) => !/\\u0000|\\ud[89a-f]/.test(JSON.stringify(value)))
       const rows = await db<{ bytes: number }[]>`
         select octet_length(value::text) as bytes from jsonb_array_elements(${db.json(storable as never)}) with ordinality as one (value, place) order by place`
-      storable.forEach((value, at) => expect(weightOf(value)).toBeGreaterThanOrEqual(rows[at]!.bytes))
+      storable.forEach((value, at) => expect(footprintOf(value)).toBeGreaterThanOrEqual(rows[at]!.bytes))
     }),
     { numRuns: 50 },
   )
   const [row] = await db<
     { bytes: number }[]
   >`select octet_length(${db.json([1e308, -1e-308, 123456789012345680000])}::jsonb::text) as bytes`
-  expect(weightOf([1e308, -1e-308, 123456789012345680000])).toBeGreaterThanOrEqual(row!.bytes)
+  expect(footprintOf([1e308, -1e-308, 123456789012345680000])).toBeGreaterThanOrEqual(row!.bytes)
 })

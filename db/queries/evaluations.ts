@@ -5,10 +5,10 @@ import { sha256 } from '#shared/sha256.ts'
 import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { toJob, type JobRow } from '../rows.ts'
-import { LIGHT, type Reserve } from '../reserve.ts'
+import { SMALL_FOOTPRINT, type Reserve } from '../reserve.ts'
 import { ofTenant, type Scope, type TenantScope } from '../scope.ts'
 import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
-import { inGroups, type Place, type Weighed } from './in-groups.ts'
+import { inGroups, type Place, type Measured } from './in-groups.ts'
 
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
@@ -18,10 +18,10 @@ const ANY = 2 ** 31 - 1
 
 /** A job's columns and its runs, for `evaluations` in a `from`; of one that weighs more than `max` neither request nor runs. */
 const jobColumns = (db: Db, max: number) => db`
-  id, tenant, owner, state, message, case when weight <= ${max}::int then request end as request, weight, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
+  id, tenant, owner, state, message, case when footprint <= ${max}::int then request end as request, footprint, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
   to_json(updated_at) as updated_at, extract(epoch from now() - created_at)::float8 as age_seconds,
   (select extract(epoch from now() - bridge_seen_at)::float8 from evalhub.hub) as bridge_seen_seconds_ago,
-  case when weight <= ${max}::int then (
+  case when footprint <= ${max}::int then (
     select json_agg(
       json_build_object(
         'provider_id', provider_id, 'benchmark_id', benchmark_id, 'benchmark_index', benchmark_index, 'state', state, 'phase', phase,
@@ -42,17 +42,17 @@ const jobColumns = (db: Db, max: number) => db`
  */
 export async function findEvaluation(db: Db, scope: Scope, id: string, reserve?: Reserve): Promise<EvaluationJob | undefined> {
   if (!isUuid(id)) return undefined
-  const found = (on: Db, max: number) => on<WeighedJob[]>`
+  const found = (on: Db, max: number) => on<MeasuredJob[]>`
     select ${jobColumns(on, max)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(on, scope)}`
-  const [row] = await found(db, reserve ? LIGHT : ANY)
-  if (!reserve || !row || row.weight <= LIGHT) return row && toJob(row)
-  await reserve(row.weight)
+  const [row] = await found(db, reserve ? SMALL_FOOTPRINT : ANY)
+  if (!reserve || !row || row.footprint <= SMALL_FOOTPRINT) return row && toJob(row)
+  await reserve(row.footprint)
   // The driver keeps what it was sent last on a connection: the end of the transaction takes the place of the job.
   const [whole] = 'begin' in db ? await db.begin((tx) => found(tx, ANY)) : await found(db, ANY)
   return whole && toJob(whole)
 }
 
-type WeighedJob = JobRow & { weight: number }
+type MeasuredJob = JobRow & { footprint: number }
 
 /** Whether there is such a job for the caller. */
 export async function hasEvaluation(db: Db, scope: Scope, id: string): Promise<boolean> {
@@ -114,16 +114,16 @@ export async function listEvaluations(
     return states ? idsInStates(db, scope, states, beyond, rest) : idsOf(db, scope, beyond, rest)
   }
   const source = {
-    next: (place: Place) => db<(WeighedJob & Weighed)[]>`
-      select ${jobColumns(db, LIGHT)}, chosen
+    next: (place: Place) => db<(MeasuredJob & Measured)[]>`
+      select ${jobColumns(db, SMALL_FOOTPRINT)}, chosen
       from (
-        select evaluation.*, chosen, sum(weight) over (order by evaluation.id desc) as running,
+        select evaluation.*, chosen, sum(footprint) over (order by evaluation.id desc) as running,
           row_number() over (order by evaluation.id desc) as place
         from (select id, count(*) over ()::int as chosen from (${idsFrom(place)}) as ids) as page, lateral (
           select * from evalhub.evaluations where id = page.id limit 1
         ) as evaluation
       ) as evaluations
-      where running <= ${LIGHT} or place = 1
+      where running <= ${SMALL_FOOTPRINT} or place = 1
       order by id desc`,
     toItem: toJob,
     whole: (id: string) => findEvaluation(db, scope, id),

@@ -1,11 +1,11 @@
-import { LIGHT, type Reserve } from '../reserve.ts'
+import { SMALL_FOOTPRINT, type Reserve } from '../reserve.ts'
 import type { Slice } from './filters.ts'
 
 /** Rows of a list that are answered one group after another, so that a long page is never held whole. */
 
-export type Weighed = {
+export type Measured = {
   id: string
-  weight: number
+  footprint: number
   /** How many rows the statement had found before it looked at what they weigh. */
   chosen: number
 }
@@ -14,7 +14,7 @@ export type Weighed = {
 export type Place = Slice & { after: string | undefined }
 
 type Source<Row, Item> = {
-  /** The next rows of the list, newest first: as many as are `LIGHT` together, or one that is heavier, without what makes it heavy. */
+  /** The next rows of the list, newest first: as many as are `SMALL_FOOTPRINT` together, or one that is heavier, without what makes it heavy. */
   next: (place: Place) => Promise<readonly Row[]>
   toItem: (row: Row) => Item
   /** One that is heavier; undefined if it is gone. */
@@ -34,7 +34,7 @@ export type Groups<Item> = {
 const CHOSEN_MAX = 1000
 
 /** A page of a list, its first group at once. What is deleted meanwhile is left out, and the page goes on to its length. */
-export async function inGroups<Row extends Weighed, Item>(
+export async function inGroups<Row extends Measured, Item>(
   source: Source<Row, Item>,
   { limit, offset }: Slice,
   reserve: Reserve,
@@ -43,16 +43,16 @@ export async function inGroups<Row extends Weighed, Item>(
   return { items: first.items, ...(first.next && { more: restOf(source, first.next, reserve) }) }
 }
 
-type Next = { left: number; after: string | undefined; offset: number; heavy?: Weighed }
+type Next = { left: number; after: string | undefined; offset: number; heavy?: Measured }
 
-async function* restOf<Row extends Weighed, Item>(
+async function* restOf<Row extends Measured, Item>(
   source: Source<Row, Item>,
   first: Next,
   reserve: Reserve,
 ): AsyncGenerator<ItemGroup<Item>> {
   for (let next: Next | undefined = first; next !== undefined;) {
     const { heavy, left }: Next = next
-    const held = await reserve(heavy?.weight ?? LIGHT)
+    const held = await reserve(heavy?.footprint ?? SMALL_FOOTPRINT)
     if (heavy) {
       const items: Item[] = await wholeOf(source, heavy.id)
       const after: Next = { left: left - items.length, after: heavy.id, offset: 0 }
@@ -73,13 +73,13 @@ async function wholeOf<Row, Item>(source: Source<Row, Item>, id: string): Promis
   return item === undefined ? [] : [item]
 }
 
-async function readGroup<Row extends Weighed, Item>(source: Source<Row, Item>, { left, after, offset }: Next) {
+async function readGroup<Row extends Measured, Item>(source: Source<Row, Item>, { left, after, offset }: Next) {
   const limit = Math.min(left, CHOSEN_MAX)
   const rows = await source.next({ after, limit, offset })
   const [first] = rows
   const last = rows.at(-1)
   if (!first || !last) return { items: [], next: undefined }
-  if (first.weight > LIGHT) return { items: [], next: { left, after, offset: 0, heavy: first } }
+  if (first.footprint > SMALL_FOOTPRINT) return { items: [], next: { left, after, offset: 0, heavy: first } }
   const isEnd = rows.length === left || (rows.length === first.chosen && first.chosen < limit)
   const next = isEnd ? undefined : { left: left - rows.length, after: last.id, offset: 0 }
   return { items: rows.map(source.toItem), next }

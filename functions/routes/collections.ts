@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { decode, decodeValue, parseJson } from '#shared/decode.ts'
 import { applyPatch } from '#shared/domain/apply-patch.ts'
-import { refuseHeavyCollection } from '#shared/domain/catalogue-weight.ts'
+import { refuseLargeCollection } from '#shared/domain/catalogue-footprint.ts'
 import { COLLECTION_RULES, readPatch, type PatchOperation } from '#shared/domain/read-patch.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { COLLECTION_WORDS, CollectionConfig } from '#shared/models/collection.ts'
@@ -31,7 +31,7 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
       const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', body))
-      refuseHeavyCollection(config)
+      refuseLargeCollection(config)
       const created = await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body))
       return answer(c, 201, created, { ...locationOf(c, created.resource.id), ...entityTag(created.resource.updated_at) })
     })

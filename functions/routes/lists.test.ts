@@ -160,8 +160,8 @@ test('a page that is read piece by piece is the page that is read at once, and s
   const atOnce = await answers()
   const id = atOnce[0].items[0].resource.id
   const one = await call('GET', `/jobs/${id}`)
-  for (const weight of [700_000, 3_000_000]) {
-    await db`update evalhub.evaluations set weight = ${weight} where tenant = ${tenant}`
+  for (const footprint of [700_000, 3_000_000]) {
+    await db`update evalhub.evaluations set footprint = ${footprint} where tenant = ${tenant}`
     expect(await answers()).toEqual(atOnce)
   }
   const heavy = await call('GET', `/jobs/${id}`)

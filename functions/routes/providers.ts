@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { decode, decodeValue, parseJson } from '#shared/decode.ts'
 import { applyPatch } from '#shared/domain/apply-patch.ts'
-import { refuseHeavyProvider } from '#shared/domain/catalogue-weight.ts'
+import { refuseLargeProvider } from '#shared/domain/catalogue-footprint.ts'
 import { PROVIDER_RULES, readPatch } from '#shared/domain/read-patch.ts'
 import { notFound } from '#shared/errors.ts'
 import { ProviderConfig } from '#shared/models/provider.ts'
@@ -21,7 +21,7 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     .post('/', async (c) => {
       const body = await readBody(c, maxBodyBytes)
       const config = decode(ProviderConfig, 'ProviderConfig', body)
-      refuseHeavyProvider(config)
+      refuseLargeProvider(config)
       const created = await c.var.tenantStore.createProvider(newRequestId(), config, await idempotencyOf(c, body))
       return answer(c, 201, created, { ...locationOf(c, created.resource.id), ...entityTag(created.resource.updated_at) })
     })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { weightOf, weightOfText } from './weight.ts'
+import { footprintOf, footprintOfText } from './footprint.ts'
 
-const textWeight = (text: string) => weightOfText(new TextEncoder().encode(text))
+const textFootprint = (text: string) => footprintOfText(new TextEncoder().encode(text))
 
 test.each([
   ['[]', 64],
@@ -15,16 +15,16 @@ test.each([
   ['[true,"1e5"]', 64 + 16],
   ['"never ends {', 0],
 ])('%s counts its bytes, 16, and %i', (text, values) => {
-  expect(textWeight(text)).toBe(text.length + 16 + values)
+  expect(textFootprint(text)).toBe(text.length + 16 + values)
 })
 
-// Guarantee: who is let in by the weight of a text is not let in with more than that.
+// Guarantee: who is let in by the footprint of a text is not let in with more than that.
 test('a value weighs at least what it is as text, and its text about as much as itself', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
       const value: unknown = JSON.parse(text)
-      expect(weightOf(value)).toBeGreaterThanOrEqual(JSON.stringify(value).length)
-      expect(textWeight(text)).toBeGreaterThanOrEqual(weightOf(value) / 3)
+      expect(footprintOf(value)).toBeGreaterThanOrEqual(JSON.stringify(value).length)
+      expect(textFootprint(text)).toBeGreaterThanOrEqual(footprintOf(value) / 3)
     }),
   )
 })

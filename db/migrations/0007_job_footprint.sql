@@ -1,6 +1,6 @@
-ALTER TABLE "evalhub"."evaluations" ADD COLUMN "weight" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
--- As shared/domain/weight.ts counts text: its bytes, 64 for each list, object and member, 16 for each item.
-UPDATE "evalhub"."evaluations" SET "weight" = least(
+ALTER TABLE "evalhub"."evaluations" ADD COLUMN "footprint" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+-- As shared/domain/footprint.ts counts text: its bytes, 64 for each list, object and member, 16 for each item.
+UPDATE "evalhub"."evaluations" SET "footprint" = least(
 	octet_length(answer) + 64 * (length(answer) - length(translate(answer, '{[:', ''))) + 16 * (length(answer) - length(replace(answer, ',', ''))) + 3072 * runs,
 	2000000000)
 FROM (

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isShort, newJobWeight, runWeight, tooHeavy, withoutResults } from './job-weight.ts'
+import { isShort, newJobFootprint, runFootprint, tooLarge, withoutResults } from './job-footprint.ts'
 
 const MIB = 1024 * 1024
 const request = { name: 'job', model: { url: 'http://localhost:1/v1', name: 'm' } }
@@ -8,11 +8,11 @@ const results = (bytes: number) => ({ artifacts: { text: 'x'.repeat(bytes) } })
 
 describe('a new job', () => {
   test('has room for its request and its runs, and refuses more with what, how much and what to do', () => {
-    expect(newJobWeight(request, 2)).toBe(newJobWeight(request, 1) + 3072)
+    expect(newJobFootprint(request, 2)).toBe(newJobFootprint(request, 1) + 3072)
     const long = { ...request, custom: { text: 'x'.repeat(12 * MIB) } }
-    expect(() => newJobWeight(long, 1)).toThrow('the job comes to 12.0 MiB; at most 12.0 MiB are kept. Shorten what is given')
-    expect(newJobWeight(request, 10_000)).toBeGreaterThan(30_000_000)
-    expect(() => newJobWeight(request, 10_001)).toThrow('the job has 10001 benchmarks; name at most 10000 in one')
+    expect(() => newJobFootprint(long, 1)).toThrow('the job comes to 12.0 MiB; at most 12.0 MiB are kept. Shorten what is given')
+    expect(newJobFootprint(request, 10_000)).toBeGreaterThan(30_000_000)
+    expect(() => newJobFootprint(request, 10_001)).toThrow('the job has 10001 benchmarks; name at most 10000 in one')
   })
 })
 
@@ -20,23 +20,23 @@ describe('what a run adds', () => {
   test.each([
     ['nothing for short messages', { error_message: message(100), warning_message: message(100) }, 0],
     ['nothing for none', { error_message: null, metrics: null }, 0],
-  ])('is %s', (_, run, weight) => {
-    expect(runWeight(run)).toBe(weight)
+  ])('is %s', (_, run, footprint) => {
+    expect(runFootprint(run)).toBe(footprint)
     expect(isShort(run)).toBe(true)
   })
 
   test('is a long message, each result, and the type of each metric, which answers name', () => {
-    expect(runWeight({ error_message: message(1000) })).toBeGreaterThan(1000)
+    expect(runFootprint({ error_message: message(1000) })).toBeGreaterThan(1000)
     expect(isShort({ error_message: message(1000) })).toBe(false)
-    const one = runWeight({ metrics: { acc: 1 } })
+    const one = runFootprint({ metrics: { acc: 1 } })
     expect(one).toBeGreaterThan(JSON.stringify([{ name: 'acc', type: 'numeric' }, { acc: 1 }]).length)
-    expect(runWeight({ metrics: { acc: 1, f1: 1 }, ...results(1000) })).toBeGreaterThan(one + 1000)
+    expect(runFootprint({ metrics: { acc: 1, f1: 1 }, ...results(1000) })).toBeGreaterThan(one + 1000)
   })
 })
 
 describe('a report', () => {
-  const judge = (jobWeight: number, after: object, before: object = {}) =>
-    tooHeavy({ job: { weight: jobWeight + 4 * 3072, runs: 4 }, before, after, benchmarkIndex: 3 })
+  const judge = (jobFootprint: number, after: object, before: object = {}) =>
+    tooLarge({ job: { footprint: jobFootprint + 4 * 3072, runs: 4 }, before, after, benchmarkIndex: 3 })
 
   test.each([
     ['within the bounds of a run and its job', 12 * MIB, results(7.9 * MIB), undefined],
@@ -50,8 +50,8 @@ describe('a report', () => {
     ['without results where there is no room left', 20 * MIB, { error_message: message(100) }, undefined],
     ['that says why there are no results, where there is none', 20 * MIB, { error_message: message(3000) }, undefined],
     ['of long messages without end', 24 * MIB, { error_message: message(3000) }, 'its job has 24.0 MiB already'],
-  ])('%s', (_, jobWeight, after, why) => {
-    const said = judge(jobWeight, after)
+  ])('%s', (_, jobFootprint, after, why) => {
+    const said = judge(jobFootprint, after)
     if (why === undefined) expect(said).toBeUndefined()
     else expect(said).toContain(why)
   })
@@ -66,6 +66,6 @@ describe('a report', () => {
     const kept = withoutResults(event, 'they are too long')
     expect(kept).toMatchObject({ status: 'failed', error_message: message(10) })
     expect(kept.warning_message?.message).toBe('Its results were not kept: they are too long.')
-    expect(runWeight(kept)).toBe(0)
+    expect(runFootprint(kept)).toBe(0)
   })
 })

@@ -3,10 +3,10 @@ import type { MetricSchema } from '../models/benchmark-run.ts'
 import type { EvaluationJobConfig } from '../models/evaluation.ts'
 import type { BenchmarkStatusEvent } from '../models/event.ts'
 import type { Message } from '../models/message.ts'
-import { weightOf } from './weight.ts'
+import { footprintOf } from './footprint.ts'
 
 /**
- * What a job's answer weighs at most (`weight.ts`). It is kept with the job, and rises under the job's lock, so that who reads a job knows
+ * What a job's answer weighs at most (`footprint.ts`). It is kept with the job, and rises under the job's lock, so that who reads a job knows
  * what it will take before it is read.
  */
 
@@ -24,9 +24,9 @@ const JOB_MAX = 20 * MIB
 const MESSAGES_MAX = 4 * MIB
 
 /** A run's place in an answer: names, state, times and verdict, and messages that are short. */
-const RUN_WEIGHT = 3 * 1024
+const RUN_FOOTPRINT = 3 * 1024
 
-/** A message up to this has room in `RUN_WEIGHT`. */
+/** A message up to this has room in `RUN_FOOTPRINT`. */
 const SHORT_MESSAGE = 1024
 
 type Messages = { error_message?: Message | null | undefined; warning_message?: Message | null | undefined }
@@ -40,53 +40,54 @@ type Results = {
   logs_path?: string | null | undefined
 }
 
-/** The weight of a new job. Refuses a request that weighs more than a job may, or asks for more runs. */
-export function newJobWeight(request: EvaluationJobConfig, runs: number): number {
-  const weight = weightOf(request)
-  if (weight > REQUEST_MAX) {
+/** The footprint of a new job. Refuses a request that weighs more than a job may, or asks for more runs. */
+export function newJobFootprint(request: EvaluationJobConfig, runs: number): number {
+  const footprint = footprintOf(request)
+  if (footprint > REQUEST_MAX) {
     throw HubError.of('request_validation_failed', {
-      Error: `the job comes to ${mib(weight)}; at most ${mib(REQUEST_MAX)} are kept. Shorten what is given with its benchmarks, or name fewer`,
+      Error: `the job comes to ${mib(footprint)}; at most ${mib(REQUEST_MAX)} are kept. Shorten what is given with its benchmarks, or name fewer`,
     })
   }
-  if (runs <= RUNS_MAX) return weight + runs * RUN_WEIGHT
+  if (runs <= RUNS_MAX) return footprint + runs * RUN_FOOTPRINT
   throw HubError.of('request_validation_failed', { Error: `the job has ${runs} benchmarks; name at most ${RUNS_MAX} in one` })
 }
 
-/** What a run adds to its job's weight beyond its place. */
-export const runWeight = (run: Messages & Results): number => messagesWeight(run) + resultsWeight(run)
+/** What a run adds to its job's footprint beyond its place. */
+export const runFootprint = (run: Messages & Results): number => messagesFootprint(run) + resultsFootprint(run)
 
 /** Whether a report's messages are so short that they add nothing. */
-export const isShort = (report: Messages): boolean => messagesWeight(report) === 0
+export const isShort = (report: Messages): boolean => messagesFootprint(report) === 0
 
-function messagesWeight({ error_message: error, warning_message: warning }: Messages): number {
-  const [first, second] = [error ? weightOf(error) : 0, warning ? weightOf(warning) : 0]
+function messagesFootprint({ error_message: error, warning_message: warning }: Messages): number {
+  const [first, second] = [error ? footprintOf(error) : 0, warning ? footprintOf(warning) : 0]
   return (first > SHORT_MESSAGE ? first : 0) + (second > SHORT_MESSAGE ? second : 0)
 }
 
-function resultsWeight({ metrics, metrics_schema, additional_info, artifacts, mlflow_run_id, logs_path }: Results): number {
-  let weight = 0
-  for (const part of [metrics, metrics_schema, additional_info, artifacts, mlflow_run_id, logs_path]) if (part) weight += weightOf(part)
+function resultsFootprint({ metrics, metrics_schema, additional_info, artifacts, mlflow_run_id, logs_path }: Results): number {
+  let footprint = 0
+  for (const part of [metrics, metrics_schema, additional_info, artifacts, mlflow_run_id, logs_path])
+    if (part) footprint += footprintOf(part)
   // An answer names the type of each metric, also of those that the adapter did not.
-  for (const name of Object.keys(metrics ?? {})) weight += weightOf({ name, type: 'numeric' })
-  return weight
+  for (const name of Object.keys(metrics ?? {})) footprint += footprintOf({ name, type: 'numeric' })
+  return footprint
 }
 
 type Change = {
-  /** The job as it is: its weight, and how many runs it has. */
-  job: { weight: number; runs: number }
+  /** The job as it is: its footprint, and how many runs it has. */
+  job: { footprint: number; runs: number }
   before: Messages
   after: Messages & Results
   benchmarkIndex: number
 }
 
 /** Why a run may not become what it shall; undefined if it may. */
-export function tooHeavy({ job, before, after, benchmarkIndex }: Change): string | undefined {
-  const added = runWeight(after)
+export function tooLarge({ job, before, after, benchmarkIndex }: Change): string | undefined {
+  const added = runFootprint(after)
   const what = `the results and messages of benchmark ${benchmarkIndex} come to ${mib(added)}`
   const advice = 'Report less in metrics, additional_info and artifacts, and keep what is long in a file or an OCI artifact'
   if (added > RUN_MAX) return `${what}; at most ${mib(RUN_MAX)} of a run are kept. ${advice}`
-  const taken = job.weight - job.runs * RUN_WEIGHT - runWeight(before)
-  const max = resultsWeight(after) > 0 ? JOB_MAX : JOB_MAX + MESSAGES_MAX
+  const taken = job.footprint - job.runs * RUN_FOOTPRINT - runFootprint(before)
+  const max = resultsFootprint(after) > 0 ? JOB_MAX : JOB_MAX + MESSAGES_MAX
   if (added === 0 || taken + added <= max) return undefined
   return `${what}; its job has ${mib(taken)} already, and at most ${mib(JOB_MAX)} of a job are kept. ${advice}`
 }
@@ -98,5 +99,5 @@ export function withoutResults(event: BenchmarkStatusEvent, why: string): Benchm
   return { ...rest, warning_message }
 }
 
-/** Weights are told as what they are: bytes, with 64 for each list, object and member and 16 for each item. */
-const mib = (weight: number) => `${(weight / MIB).toFixed(1)} MiB`
+/** Footprints are told as what they are: bytes, with 64 for each list, object and member and 16 for each item. */
+const mib = (footprint: number) => `${(footprint / MIB).toFixed(1)} MiB`
