@@ -12,7 +12,7 @@ type Options<Row> = {
   slowMs?: number
   /** True: a row that is the first does not wait for the end of its turn. */
   isEager?: boolean
-  /** How much a row is, and how much the rows of a statement come to at most; one alone may be more. */
+  /** The footprint of a row, and of the rows of a statement together at most; one alone may have more. */
   footprint?: { of: (row: Row) => number; max: number }
   /** What a row is about: rows about the same thing are written in the order in which they came. */
   keyOf?: (row: Row) => string

@@ -1,6 +1,6 @@
 /**
- * Asks for the memory that something of a footprint (`shared/domain/footprint.ts`) takes while it is read and answered, before it is read. Waits for it,
- * or refuses by throwing. It is given back at the end of the request, unless it is released before.
+ * Asks for the memory that something of a footprint (`shared/domain/footprint.ts`) takes while it is read and answered, before it is read.
+ * Waits for it, or refuses by throwing. It is given back at the end of the request, unless it is released before.
  */
 export type Reserve = (footprint: number) => Held | Promise<Held>
 

@@ -119,7 +119,7 @@ export const evaluations = evalhub.table(
     passed: boolean('passed'),
     aggregateThreshold: doublePrecision('aggregate_threshold').notNull(),
     collectionUpdatedAt: text('collection_updated_at'),
-    /** What its answer weighs at most (`domain/job-footprint.ts`), known without reading what it is made of. */
+    /** What its answer takes of memory at most (`domain/job-footprint.ts`), known without reading what it is made of. */
     footprint: integer('footprint').notNull().default(0),
     /** Number of the last row of `job_events`; handed out under this row's lock. */
     lastSeq: integer('last_seq').notNull().default(0),

@@ -49,7 +49,7 @@ export type Store = {
   notifyBridge: () => void
 }
 
-/** What jobs, or results, that are stored in one statement weigh together: each is written out once more for it. */
+/** Footprint of the jobs, or results, that are stored in one statement together: each is written out once more for it. */
 const GATHERED_FOOTPRINT = 4 * 1024 * 1024
 
 export function openStore(db: Pool): Store {
@@ -83,7 +83,7 @@ export function openStore(db: Pool): Store {
   }
 }
 
-/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing heavy its memory. */
+/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing large its memory. */
 export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope, reserve: Reserve) => ({
   reserve,
   resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
@@ -98,9 +98,9 @@ export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: S
   findJobStates: (ids: readonly string[]) => findJobStates(db, scope, ids),
   listEvaluations: (filters: EvaluationFilters, slice: Slice) => listEvaluations(db, scope, filters, slice, reserve),
   cancelEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
-    cancelEvaluation(db, scope, id, now, expected, reserve).then(notifyBridge),
+    cancelEvaluation(db, scope, id, now, { expected, reserve }).then(notifyBridge),
   deleteEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
-    deleteEvaluation(db, scope, id, now, expected, reserve).then(notifyBridge),
+    deleteEvaluation(db, scope, id, now, { expected, reserve }).then(notifyBridge),
   listAttempts: (...args: Rest<typeof listAttempts>) => listAttempts(db, scope, ...args),
   listLogOwners: (id: string) => listLogOwners(db, scope, id),
   findLogPieces: (...args: Rest<typeof findLogPieces>) => findLogPieces(db, scope, ...args),

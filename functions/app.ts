@@ -7,8 +7,8 @@ import { createMemory } from './memory.ts'
 import { answerInTime } from './middleware/answer-in-time.ts'
 import { bounded } from './middleware/bounded.ts'
 import { cleanPath } from './middleware/clean-path.ts'
-import { identity } from './middleware/identity.ts'
 import { holdMemory } from './middleware/hold-memory.ts'
+import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
 import { reporter } from './middleware/reporter.ts'
 import { requestId } from './middleware/request-id.ts'
@@ -36,7 +36,7 @@ const ANSWER_LIMIT_MS = 15_000
 /** Far more than a database keeps up with in that time, and few enough to hold in memory. */
 const MAX_CONCURRENT_REQUESTS = 2000
 
-/** A quarter of the heap that a process is started with, and time enough for a few large answers to be made. */
+/** A quarter of the heap that a process is started with, and time for a few large answers to be made; a client of the contract waits longer. */
 const MEMORY = { bytes: 64 * 1024 * 1024, waitMs: 5000 }
 
 const EVENTS = `${JOBS}/:id/events`
@@ -71,7 +71,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.use(cleanPath)
   app.use(answerInTime(options.answerLimitMs ?? ANSWER_LIMIT_MS))
   app.use('/api/v1/evaluations/*', bounded(options.maxConcurrentRequests ?? MAX_CONCURRENT_REQUESTS))
-  app.use('/api/v1/evaluations/*', holdMemory(createMemory(options.memory ?? MEMORY)))
+  app.use('/api/v1/evaluations/*', holdMemory(createMemory({ ...MEMORY, ...options.memory })))
   const identify = identifier(options.identity, options.now)
   const ofTenant = identity(options.storeOf, identify)
   for (const path of TENANT_PATHS) app.use(path, ofTenant)

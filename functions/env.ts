@@ -27,7 +27,7 @@ export type AppOptions = {
   /** Requests at work at once; 2000 unless told. */
   maxConcurrentRequests?: number
   /** What requests hold together at most; 64 MiB unless told, and 5 s to wait for it. */
-  memory?: MemoryOptions
+  memory?: Partial<MemoryOptions>
   /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** What `/metrics` answers; without it there is no such path. */

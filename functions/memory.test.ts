@@ -3,7 +3,7 @@ import { createMemory } from './memory.ts'
 
 const MIB = 1024 * 1024
 
-/** 128 MiB: 72 for large values, 24 for small ones, 24 and 8 for bodies; four bytes a footprint. */
+/** 128 MiB: 72 for large values, 24 for small ones, 24 and 8 for bodies; four bytes for each of a footprint. */
 const open = (waitMs = 10_000) => createMemory({ bytes: 128 * MIB, waitMs })
 
 const isFree = (hold: unknown) => !(hold instanceof Promise)

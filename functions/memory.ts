@@ -105,8 +105,8 @@ function twoLanes(size: number): Budget & { openLarge: () => Hold } {
   }
 }
 
-/** Of a value's footprint (`shared/domain/footprint.ts`): the value, what is made of it, and its text on the way in and out. */
-const HELD_PER_FOOTPRINT = 4
+/** Held for each byte of a value's footprint (`shared/domain/footprint.ts`): for the value, what is made of it, and its text on the way in and out. */
+const HELD_PER_BYTE = 4
 
 /** Answers under way piece by piece, and how much longer they wait for a piece than others wait at all. */
 const [TURNS, PATIENCE] = [4, 3]
@@ -120,7 +120,7 @@ export type RequestMemory = {
   reserveBody: (bytes: number) => Hold | Promise<Hold>
   /** For one that does not say how long it is; `grow` adds to it, and refuses with `unavailable` what is not free. */
   openBody: () => { grow: (bytes: number) => void; release: () => void }
-  /** For a value of this footprint, until the end of the request unless it is released before. An answer that has begun waits longer. */
+  /** For a value of this footprint, until the end of the request unless released before. An answer that has begun waits longer. */
   reserve: (footprint: number) => Hold | Promise<Hold>
   /** For an answer of `bytes` until it has been sent: outlives the request. If that is not free, refuses with `unavailable` unless it `isOwed`. */
   keepForAnswer: (bytes: number, isOwed: boolean) => Hold
@@ -160,7 +160,7 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => Requ
         }
         return { grow, release: hold.release }
       },
-      reserve: (footprint) => keptWhen(values.take(HELD_PER_FOOTPRINT * footprint, patienceMs)),
+      reserve: (footprint) => keptWhen(values.take(HELD_PER_BYTE * footprint, patienceMs)),
       keepForAnswer(bytes, isOwed) {
         const at = holds.findIndex((hold) => hold.bytes >= bytes)
         if (at < 0) return isOwed ? values.takeAnyway(bytes) : taken(values.takeNow(bytes))

@@ -6,12 +6,12 @@ import type { RequestMemory } from './memory.ts'
 
 /** Bodies up to this are read before anything is reserved: all that may be at work at once come to little. */
 const SHORT_BYTES = 32 * 1024
-/** What a short one is taken to weigh for each byte. */
-const SHORT_FOOTPRINT = 2
+/** What the footprint of a short one is taken for. */
+const FOOTPRINT_PER_BYTE = 2
 
 const MIB = 1024 * 1024
 
-/** Heavier ones are refused: each takes at most a half more than this when it is read, and no heap is left for it beyond. */
+/** Larger ones are refused: each takes at most a half more than this when it is read, and no heap is left for it beyond. */
 const MAX_FOOTPRINT = 32 * MIB
 
 /**
@@ -26,7 +26,7 @@ export async function readBody(c: Context<AppEnv>, maxBytes: number): Promise<st
   const length = Number(c.req.header('content-length') ?? NaN)
   if (length <= Math.min(SHORT_BYTES, maxBytes)) {
     const text = await c.req.text().catch(brokeOff)
-    await memory.reserve(SHORT_FOOTPRINT * length)
+    await memory.reserve(FOOTPRINT_PER_BYTE * length)
     return text
   }
   const bytes = await readLong(c, length, maxBytes)

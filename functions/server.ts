@@ -26,9 +26,6 @@ const END_LIMIT_SECONDS = 5
 const SEND_MS = 5000
 const LOG_SEND_MS = 30_000
 
-/** Time for large answers before it to be made; a client of the contract waits longer. */
-const MEMORY_WAIT_MS = 5000
-
 async function start({ config, log, registry, stack }: Parts): Promise<void> {
   // What is put here first ends last: requests are finished before their pool is closed.
   const db = connect(config.databaseUrl, config.maxConnections === undefined ? {} : { max: config.maxConnections })
@@ -55,7 +52,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     maxBodyBytes: config.maxBodyBytes,
     maxLogBytes: config.maxLogBytes,
     maxConcurrentRequests: config.maxConcurrentRequests,
-    memory: { bytes: config.requestMemoryBytes, waitMs: MEMORY_WAIT_MS },
+    memory: { bytes: config.requestMemoryBytes },
     answerLimitMs: config.writeTimeoutMs,
     checkReady: shared(() => checkMigrated(probe)),
     onAnswered: watch.onAnswered,

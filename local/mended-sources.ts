@@ -6,7 +6,8 @@ import { CONNECTION_FILE, mendConnection } from './mend-postgres.ts'
 registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context)
-    if (!CONNECTION_FILE.test(url) || !loaded.source) return loaded
-    return { ...loaded, source: mendConnection(new TextDecoder().decode(loaded.source as Uint8Array)) }
+    const { source } = loaded
+    if (!CONNECTION_FILE.test(url) || !source) return loaded
+    return { ...loaded, source: mendConnection(typeof source === 'string' ? source : new TextDecoder().decode(source)) }
   },
 })

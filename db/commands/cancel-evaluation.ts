@@ -9,20 +9,16 @@ import type { Scope } from '../scope.ts'
 import { changeRuns } from './change-runs.ts'
 import type { Decision, LockedEvaluation, LockedRun } from './decision.ts'
 
+/** The versions that the caller takes the job for; absent means any. With them the job is read, for which `reserve` gives the memory. */
+type Version = { expected?: ExpectedVersions; reserve?: Reserve }
+
 /**
  * Ends a job and its runs as cancelled. The bridge sees that and ends what runs. `now` is RFC 3339.
  *
  * A job that is cancelled already stays as it is; one that has ended otherwise is refused with `job_can_not_be_updated`.
  */
-export async function cancelEvaluation(
-  db: Pool,
-  scope: Scope,
-  id: string,
-  now: string,
-  expected?: ExpectedVersions,
-  reserve?: Reserve,
-): Promise<void> {
-  await changeOwn(db, scope, id, { expected, reserve }, (evaluation, runs) => {
+export async function cancelEvaluation(db: Pool, scope: Scope, id: string, now: string, version: Version = {}): Promise<void> {
+  await changeOwn(db, scope, id, version, (evaluation, runs) => {
     if (evaluation.state === 'cancelled') return undefined
     if (isTerminal(evaluation.state)) {
       throw HubError.of('job_can_not_be_updated', { Id: id, NewStatus: 'cancelled', Status: evaluation.state })
@@ -32,15 +28,8 @@ export async function cancelEvaluation(
 }
 
 /** Takes a job away, in whatever state it is. No read shows it from here on; the bridge removes the rest. `now` is RFC 3339. */
-export async function deleteEvaluation(
-  db: Pool,
-  scope: Scope,
-  id: string,
-  now: string,
-  expected?: ExpectedVersions,
-  reserve?: Reserve,
-): Promise<void> {
-  await changeOwn(db, scope, id, { expected, reserve }, (evaluation, runs) => {
+export async function deleteEvaluation(db: Pool, scope: Scope, id: string, now: string, version: Version = {}): Promise<void> {
+  await changeOwn(db, scope, id, version, (evaluation, runs) => {
     if (isTerminal(evaluation.state)) return { runs: [], remove: true }
     return { runs: cancelled(runs, now), cancel: true, remove: true }
   })
@@ -48,9 +37,7 @@ export async function deleteEvaluation(
 
 type Decide = (evaluation: LockedEvaluation, runs: readonly LockedRun[]) => Decision | undefined
 
-type Versions = { expected: ExpectedVersions; reserve: Reserve | undefined }
-
-async function changeOwn(db: Pool, scope: Scope, id: string, { expected, reserve }: Versions, decide: Decide): Promise<void> {
+async function changeOwn(db: Pool, scope: Scope, id: string, { expected, reserve }: Version, decide: Decide): Promise<void> {
   if (!isUuid(id)) throw notFound('evaluation job', id)
   const result = await changeRuns(db, scope, id, async (evaluation, runs, tx) => {
     const job = expected && (await findEvaluation(tx, scope, id, reserve))

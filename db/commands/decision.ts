@@ -68,7 +68,7 @@ export type DecidedJob = {
   /** What the job comes to; undefined while there is no decision, and for one that had ended before. */
   outcome: Outcome | undefined
   changes: readonly StateChange[]
-  /** What the job weighs more than as it is stored. */
+  /** How much larger the job's footprint is than as it is stored. */
   footprintAdded: number
   endedAttempts: readonly EndedAttempt[]
   reports: readonly Report[]

@@ -226,10 +226,10 @@ describe('recordEvent', () => {
     expect((await storedRuns(db, evaluationId))[3]).toMatchObject({ state: 'failed', message: refused.message })
   })
 
-  test('knows what a job weighs: never less than its answer, messages of progress included', async ({ db, tenant }) => {
+  test('knows the footprint of a job: never less than its answer, messages of progress included', async ({ db, tenant }) => {
     const store = openStore(db)
     const evaluationId = await submitSpecs(db, [spec, spec], { tenant })
-    const weigh = async () => {
+    const footprintOf = async () => {
       const [row] = await db<{ footprint: number }[]>`select footprint from evalhub.evaluations where id = ${evaluationId}`
       const job = await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId)
       expect(row!.footprint).toBeGreaterThanOrEqual(JSON.stringify(job).length)
@@ -237,18 +237,18 @@ describe('recordEvent', () => {
     }
     const message = (length: number) => ({ message: '\u{1f600}'.repeat(length / 4), message_code: 'code' })
     const report = (status: string, more: object = {}) => store.recordEvent({ evaluationId, event: event(status, more) }, NOW)
-    const before = await weigh()
+    const before = await footprintOf()
     await report('running')
     await report('running', { warning_message: message(200), progress: 0.5 })
-    expect(await weigh()).toBe(before)
+    expect(await footprintOf()).toBe(before)
     await report('running', { warning_message: message(16_000) })
-    const long = await weigh()
+    const long = await footprintOf()
     expect(long).toBeGreaterThan(before + 16_000)
     await report('running', { warning_message: message(200) })
-    expect(await weigh()).toBeLessThan(long)
+    expect(await footprintOf()).toBeLessThan(long)
     await report('running', { warning_message: message(4000), error_message: message(4000) })
     const metrics = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`metric ${at}`, 1e300]))
     await report('completed', { metrics, additional_info: { list: [1, 2, 3] } })
-    expect(await weigh()).toBeGreaterThan(before + 8000)
+    expect(await footprintOf()).toBeGreaterThan(before + 8000)
   })
 })

@@ -102,11 +102,11 @@ function keptReport(run: LockedRun, event: BenchmarkStatusEvent, now: string): D
   return { runs: started ? [{ ...run, ...started }] : [], reports: [{ benchmark_index, attempt: run.attempt, report: event }] }
 }
 
-/** True for an event that cannot change a state of a running run, nor what may be said but once, nor what its job weighs. */
+/** True for an event that cannot change a state of a running run, nor what may be said but once, nor its job's footprint. */
 const isProgress = ({ status, job_meta: meta, error_message: error, warning_message: warning }: BenchmarkStatusEvent): boolean =>
   status === 'running' && meta === undefined && isShort({ error_message: keptMessage(error), warning_message: keptMessage(warning) })
 
-/** Surely so short that its job does not weigh less without it. */
+/** A stored message up to this has added nothing to its job's footprint, whatever it says. */
 const SHORT_BYTES = 700
 
 /**

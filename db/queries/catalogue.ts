@@ -9,7 +9,7 @@ import { json } from '../json.ts'
 import { ofTenantOrCatalogue, type Scope } from '../scope.ts'
 import { SMALL_FOOTPRINT, type Reserve } from '../reserve.ts'
 import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
-import { inGroups, type Place, type Measured } from './in-groups.ts'
+import { inGroups, type Measured, type Place } from './in-groups.ts'
 
 type ResourceRow = { id: string; tenant: string; owner: string; created_at: string; updated_at: string }
 
@@ -54,7 +54,10 @@ const listed = (db: Db, scope: Scope, filters: CatalogueFilters) => db`
 const containingWords = (db: Db, words: NonNullable<CatalogueFilters['words']>): Fragment =>
   COLLECTION_WORDS.reduce((all, list) => db`${all} ${containing(db, db`config->${list}::text`, words[list])}`, db``)
 
-/** As `shared/domain/footprint.ts` counts text, and a little more: what looks like JSON in strings counts too. What an operator ships counts nothing. */
+/**
+ * As `shared/domain/footprint.ts` counts text, and a little more: what looks like JSON in strings counts too. What an operator ships counts
+ * nothing.
+ */
 const footprintOf = (db: Db, text: Fragment) => db`
   case when source = 'catalogue' then 0 else least(2000000000, (
     select octet_length(json) + 64 * (length(json) - length(translate(json, '{[:', ''))) + 16 * (length(json) - length(replace(json, ',', '')))
@@ -72,7 +75,7 @@ async function wholeOf<Row extends object, Item>(
   return row && toItem(row)
 }
 
-/** The only row that is wanted, for which `reserve` is asked if it is not light. */
+/** The only row that is wanted, for which `reserve` is asked if it is not small. */
 async function find<Row extends object, Item>(
   db: Db,
   from: Table<Row, Item>,
@@ -99,7 +102,7 @@ async function reserveRow(
   if (row && row.footprint > SMALL_FOOTPRINT) await reserve(row.footprint)
 }
 
-/** The rows of a table that are wanted, as many at a time as are light, or one that is heavier. */
+/** The rows of a table that are wanted, as many at a time as are small together, or a larger one. */
 async function list<Row extends { id: string }, Item>(
   db: Db,
   { table, columns, footprint, toItem }: Table<Row, Item>,
@@ -158,9 +161,6 @@ export async function listProviders(
 export const findProvider = (db: Db, scope: Scope, id: string, reserve: Reserve): Promise<Provider | undefined> =>
   find(db, providers(db, true), db`id = ${id} ${ofTenantOrCatalogue(db, scope)}`, reserve)
 
-/** Longer ones are shown with their provider only: a collection would have a copy for each of its benchmarks. */
-const MAX_PAGE_CHARACTERS = 2048
-
 /** Asks for the memory that a change of the provider needs beside that of the request. */
 export const reserveProvider = (db: Db, scope: Scope, id: string, reserve: Reserve): Promise<void> =>
   reserveRow(db, providers(db, true), db`id = ${id} ${ofTenantOrCatalogue(db, scope)}`, reserve)
@@ -168,6 +168,9 @@ export const reserveProvider = (db: Db, scope: Scope, id: string, reserve: Reser
 /** The same for a collection. */
 export const reserveCollection = (db: Db, scope: Scope, id: string, reserve: Reserve): Promise<void> =>
   reserveRow(db, collections(db), db`id = ${id} ${ofTenantOrCatalogue(db, scope)}`, reserve)
+
+/** Longer ones are shown with their provider only: a collection would have a copy for each of its benchmarks. */
+const MAX_PAGE_CHARACTERS = 2048
 
 /** The page about a benchmark of a collection, as its provider names it now; no row if it names none, is gone, or belongs to another tenant. */
 export const pageOf = (db: Db, entry: Fragment, tenant: Fragment) => db`

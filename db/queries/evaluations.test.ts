@@ -82,7 +82,7 @@ test('a page and its total are those of all rows, whatever the filters', async (
 })
 
 // Guarantee: nothing large is read before there is memory for it, and nothing small asks for any.
-test('what is heavy is read after its memory was given, one at a time, and given back; what is light asks for nothing', async ({
+test('what is large is read after its memory was given, one at a time, and given back; what is small asks for nothing', async ({
   db,
   tenant,
 }) => {
@@ -131,7 +131,7 @@ test('a page goes on to its length when jobs of it are deleted while it is read'
 })
 
 // Guarantee: what was reserved by footprint is at least what PostgreSQL sends.
-test('no value is longer in the database than it weighs', async ({ db }) => {
+test('no value is longer in the database than its footprint', async ({ db }) => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.jsonValue({ noUnicodeString: false }), { minLength: 1, maxLength: 20 }), async (values) => {
       const storable = values.filter((value) => !/\\u0000|\\ud[89a-f]/.test(JSON.stringify(value)))

@@ -8,17 +8,17 @@ import { toJob, type JobRow } from '../rows.ts'
 import { SMALL_FOOTPRINT, type Reserve } from '../reserve.ts'
 import { ofTenant, type Scope, type TenantScope } from '../scope.ts'
 import { containing, matching, sliced, type Fragment, type Listed, type Slice } from './filters.ts'
-import { inGroups, type Place, type Measured } from './in-groups.ts'
+import { inGroups, type Measured, type Place } from './in-groups.ts'
 
 /** Ids are opaque to callers: text that is no UUID is an id that nothing has. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 
-/** However heavy. */
-const ANY = 2 ** 31 - 1
+const ANY_FOOTPRINT = 2 ** 31 - 1
 
-/** A job's columns and its runs, for `evaluations` in a `from`; of one that weighs more than `max` neither request nor runs. */
+/** A job's columns and its runs, for `evaluations` in a `from`; of one with a footprint of more than `max` neither request nor runs. */
 const jobColumns = (db: Db, max: number) => db`
-  id, tenant, owner, state, message, case when footprint <= ${max}::int then request end as request, footprint, to_json(created_at) as created_at, score, passed, aggregate_threshold, collection_updated_at,
+  id, tenant, owner, state, message, case when footprint <= ${max}::int then request end as request, footprint, to_json(created_at) as created_at,
+  score, passed, aggregate_threshold, collection_updated_at,
   to_json(updated_at) as updated_at, extract(epoch from now() - created_at)::float8 as age_seconds,
   (select extract(epoch from now() - bridge_seen_at)::float8 from evalhub.hub) as bridge_seen_seconds_ago,
   case when footprint <= ${max}::int then (
@@ -38,17 +38,17 @@ const jobColumns = (db: Db, max: number) => db`
 /**
  * Undefined also when it belongs to another tenant: a caller cannot tell the two apart.
  *
- * One that is not light is read once `reserve` has given the memory for it; without `reserve` the caller answers for that.
+ * One that is not small is read once `reserve` has given the memory for it; without `reserve` the caller answers for that.
  */
 export async function findEvaluation(db: Db, scope: Scope, id: string, reserve?: Reserve): Promise<EvaluationJob | undefined> {
   if (!isUuid(id)) return undefined
   const found = (on: Db, max: number) => on<MeasuredJob[]>`
     select ${jobColumns(on, max)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(on, scope)}`
-  const [row] = await found(db, reserve ? SMALL_FOOTPRINT : ANY)
+  const [row] = await found(db, reserve ? SMALL_FOOTPRINT : ANY_FOOTPRINT)
   if (!reserve || !row || row.footprint <= SMALL_FOOTPRINT) return row && toJob(row)
   await reserve(row.footprint)
   // The driver keeps what it was sent last on a connection: the end of the transaction takes the place of the job.
-  const [whole] = 'begin' in db ? await db.begin((tx) => found(tx, ANY)) : await found(db, ANY)
+  const [whole] = 'begin' in db ? await db.begin((tx) => found(tx, ANY_FOOTPRINT)) : await found(db, ANY_FOOTPRINT)
   return whole && toJob(whole)
 }
 
@@ -94,7 +94,7 @@ export type EvaluationFilters = Partial<Record<'name' | 'tags' | 'owner' | 'stat
  *
  * The ids of the page are found in an index alone, so that the rows before it cost little; only the page's rows are read. How many there are
  * in all, or in some states, is kept by a trigger; with any other filter they are counted. The `limit 1` keeps the planner, which does not
- * know how long a page is, from reading the whole table for it. More than is light is read as it is answered (`in-groups.ts`).
+ * know how long a page is, from reading the whole table for it. More than is small is read as it is answered (`in-groups.ts`).
  */
 export async function listEvaluations(
   db: Db,

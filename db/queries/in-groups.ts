@@ -6,7 +6,7 @@ import type { Slice } from './filters.ts'
 export type Measured = {
   id: string
   footprint: number
-  /** How many rows the statement had found before it looked at what they weigh. */
+  /** How many rows the statement had found before it looked at their footprints. */
   chosen: number
 }
 
@@ -14,10 +14,10 @@ export type Measured = {
 export type Place = Slice & { after: string | undefined }
 
 type Source<Row, Item> = {
-  /** The next rows of the list, newest first: as many as are `SMALL_FOOTPRINT` together, or one that is heavier, without what makes it heavy. */
+  /** The next rows of the list, newest first: as many as are `SMALL_FOOTPRINT` together, or a larger one, without what makes it large. */
   next: (place: Place) => Promise<readonly Row[]>
   toItem: (row: Row) => Item
-  /** One that is heavier; undefined if it is gone. */
+  /** A larger one; undefined if it is gone. */
   whole: (id: string) => Promise<Item | undefined>
 }
 
@@ -43,7 +43,7 @@ export async function inGroups<Row extends Measured, Item>(
   return { items: first.items, ...(first.next && { more: restOf(source, first.next, reserve) }) }
 }
 
-type Next = { left: number; after: string | undefined; offset: number; heavy?: Measured }
+type Next = { left: number; after: string | undefined; offset: number; large?: Measured }
 
 async function* restOf<Row extends Measured, Item>(
   source: Source<Row, Item>,
@@ -51,11 +51,11 @@ async function* restOf<Row extends Measured, Item>(
   reserve: Reserve,
 ): AsyncGenerator<ItemGroup<Item>> {
   for (let next: Next | undefined = first; next !== undefined;) {
-    const { heavy, left }: Next = next
-    const held = await reserve(heavy?.footprint ?? SMALL_FOOTPRINT)
-    if (heavy) {
-      const items: Item[] = await wholeOf(source, heavy.id)
-      const after: Next = { left: left - items.length, after: heavy.id, offset: 0 }
+    const { large, left }: Next = next
+    const held = await reserve(large?.footprint ?? SMALL_FOOTPRINT)
+    if (large) {
+      const items: Item[] = await wholeOf(source, large.id)
+      const after: Next = { left: left - items.length, after: large.id, offset: 0 }
       next = after.left > 0 ? after : undefined
       yield { items, release: held.release }
     } else {
@@ -79,7 +79,7 @@ async function readGroup<Row extends Measured, Item>(source: Source<Row, Item>, 
   const [first] = rows
   const last = rows.at(-1)
   if (!first || !last) return { items: [], next: undefined }
-  if (first.footprint > SMALL_FOOTPRINT) return { items: [], next: { left, after, offset: 0, heavy: first } }
+  if (first.footprint > SMALL_FOOTPRINT) return { items: [], next: { left, after, offset: 0, large: first } }
   const isEnd = rows.length === left || (rows.length === first.chosen && first.chosen < limit)
   const next = isEnd ? undefined : { left: left - rows.length, after: last.id, offset: 0 }
   return { items: rows.map(source.toItem), next }

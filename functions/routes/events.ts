@@ -11,6 +11,7 @@ import { readBody } from '../read-body.ts'
 export const events = ({ storeOf, maxBodyBytes, now, upstreams = DEFAULT_UPSTREAMS }: AppOptions) =>
   new Hono<AppEnv>().post('/', async (c) => {
     const { benchmark_status_event: event } = decode(StatusEvent, 'StatusEvent', await readBody(c, maxBodyBytes))
+    // Not by `c.var`, which copies all that is there: no route is asked more often.
     const { run, tenant } = c.get('reporter')
     if (run && run.benchmarkIndex !== event.benchmark_index) {
       throw HubError.of('forbidden', {

@@ -5,17 +5,17 @@ import { footprintOf } from './footprint.ts'
 
 const MIB = 1024 * 1024
 
-/** What a provider or collection of a tenant may weigh (`footprint.ts`). */
+/** Footprint of a provider or collection of a tenant at most. */
 const MAX = 8 * MIB
 /** What the page of its provider adds to a benchmark of a collection. */
 const PAGE = 2304
 
-/** Refuses a provider that weighs more than is kept. */
+/** Refuses a provider whose footprint is more than is kept. */
 export function refuseLargeProvider(config: ProviderConfig): void {
   refuse('provider', footprintOf(config), 'Split its benchmarks among several providers, or shorten what is said of them')
 }
 
-/** Refuses a collection that weighs more than is kept. */
+/** Refuses a collection whose footprint is more than is kept. */
 export function refuseLargeCollection(config: CollectionConfig): void {
   const footprint = footprintOf(config) + PAGE * config.benchmarks.length
   refuse('collection', footprint, 'Split its benchmarks among several collections, or shorten what is given with them')

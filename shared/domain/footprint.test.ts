@@ -19,7 +19,7 @@ test.each([
 })
 
 // Guarantee: who is let in by the footprint of a text is not let in with more than that.
-test('a value weighs at least what it is as text, and its text about as much as itself', () => {
+test('the footprint of a value is at least its length as text, and that of its text about the same', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
       const value: unknown = JSON.parse(text)

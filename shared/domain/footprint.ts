@@ -1,6 +1,7 @@
 /**
- * How much memory JSON takes, counted the same whether it is text or has been read: its bytes as text, 64 for each list, object and member, and
- * 16 for each item. Text alone says little: 10 MiB of `{},{},…` are 200 MiB once they are read. What V8 takes is at most 1.3 times the footprint.
+ * How much memory JSON takes, its footprint, counted the same whether it is text or has been read: its bytes as text, 64 for each list, object and
+ * member, and 16 for each item. Text alone says little: 10 MiB of `{},{},…` are 200 MiB once they are read. What V8 takes is at most 1.3 times
+ * the footprint.
  */
 
 const NODE = 64

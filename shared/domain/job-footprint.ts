@@ -6,8 +6,8 @@ import type { Message } from '../models/message.ts'
 import { footprintOf } from './footprint.ts'
 
 /**
- * What a job's answer weighs at most (`footprint.ts`). It is kept with the job, and rises under the job's lock, so that who reads a job knows
- * what it will take before it is read.
+ * The footprint (`footprint.ts`) that a job's answer has at most. It is kept with the job, and rises under the job's lock, so that who reads a
+ * job knows what it will take before it is read.
  */
 
 const MIB = 1024 * 1024
@@ -40,7 +40,7 @@ type Results = {
   logs_path?: string | null | undefined
 }
 
-/** The footprint of a new job. Refuses a request that weighs more than a job may, or asks for more runs. */
+/** The footprint of a new job. Refuses a request that has more than a job may, or asks for more runs. */
 export function newJobFootprint(request: EvaluationJobConfig, runs: number): number {
   const footprint = footprintOf(request)
   if (footprint > REQUEST_MAX) {
@@ -99,5 +99,5 @@ export function withoutResults(event: BenchmarkStatusEvent, why: string): Benchm
   return { ...rest, warning_message }
 }
 
-/** Footprints are told as what they are: bytes, with 64 for each list, object and member and 16 for each item. */
+/** Told as what it is: bytes, with 64 for each list, object and member and 16 for each item. */
 const mib = (footprint: number) => `${(footprint / MIB).toFixed(1)} MiB`
