@@ -17,8 +17,9 @@ import { startTemporary } from '../test/start-postgres.ts'
 /**
  * `npm run bench:cluster`: the bridge under load on the cluster of KUBECONFIG, beside a bare client that makes the same objects in the same run.
  *
- * The bridge is the built one (`npm run build` first). Give it a cluster with simulated nodes, or none: nothing here needs a pod to run.
- * `--bare 500` objects of the bare client, `--burst 2000` runs at once, `--steady 30` seconds at five runs a second, `--api-server PID` for its CPU.
+ * The bridge is the built one (`npm run build` first). Give it a cluster with simulated nodes, or none.
+ * `--bare 500` objects of the bare client, `--burst 2000` runs at once, `--steady 30` seconds at five runs a second, `--api-server PID` for its CPU,
+ * `--lives` for that of whole runs, on simulated nodes.
  */
 const { values } = parseArgs({
   options: {
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     burst: { type: 'string', default: '2000' },
     steady: { type: 'string', default: '30' },
     'api-server': { type: 'string', default: '' },
+    lives: { type: 'boolean', default: false },
   },
 })
 const [bareCount, burst, steadySeconds] = [values.bare, values.burst, values.steady].map(Number) as [number, number, number]
@@ -82,6 +84,9 @@ async function until(isSo: () => Promise<boolean>, withinMs = 1_200_000): Promis
   }
 }
 
+const countUnsettled = async (db: Pool) =>
+  (await db<{ count: number }[]>`select count(*)::int as count from evalhub.runs where settled_at is null`)[0]!.count
+
 const countQueued = async (db: Pool) => (await db<{ count: number }[]>`select count(*)::int as count from evalhub.launch_queue`)[0]!.count
 
 const usage = (pid: number) => (pid > 0 ? usageOf(pid) : undefined)
@@ -135,7 +140,7 @@ try {
     RUNTIME: 'kubernetes',
     EVALHUB_IMAGE: 'localhost/evalhub:1',
     FUNCTIONS_URL: 'http://127.0.0.1:1',
-    RUN_TOKEN_KEY: 'the key of this bench',
+    RUN_TOKEN_KEY: 'the key of this bench'.padEnd(32, '.'),
     RUNS_MAX: '100000',
     RUNS_PER_TENANT_MAX: '100000',
     KUBECONFIG: process.env.KUBECONFIG ?? '',
@@ -145,6 +150,8 @@ try {
   let bridge = await start()
   const namespaces = await Promise.all(Array.from({ length: 4 }, makeNamespace))
 
+  const livesFromMs = performance.now()
+  const beforeLives = [usage(bridge.child.pid ?? 0), usage(apiServer)]
   if (steadySeconds > 0) {
     const latencies = await steadyLatencies(db, namespaces[0]!, steadySeconds)
     console.log(
@@ -163,11 +170,13 @@ try {
     console.log(`launch rate: bridge ${(await burstRate(db, namespaces, bridge)).toFixed(1)}/s of ${burst}`)
   }
 
-  const idle = [usage(bridge.child.pid ?? 0), usage(apiServer)]
-  await delay(20_000)
-  console.log(
-    `CPU in 20 s after it: bridge ${spent(idle[0], usage(bridge.child.pid ?? 0))} s, API server ${spent(idle[1], usage(apiServer))} s; bridge ${usage(bridge.child.pid ?? 0)?.mib} MiB`,
-  )
+  if (values.lives) {
+    await until(async () => (await countUnsettled(db)) === 0)
+    const now = [usage(bridge.child.pid ?? 0), usage(apiServer)]
+    console.log(
+      `CPU of all runs from submit to settled, in ${((performance.now() - livesFromMs) / 1000).toFixed(0)} s: bridge ${spent(beforeLives[0], now[0])} s, API server ${spent(beforeLives[1], now[1])} s; bridge ${now[0]?.mib} MiB`,
+    )
+  }
 
   await submitSpecs(db, Array(200).fill(spec), { tenant: namespaces[1]! })
   await db.notify('evalhub_bridge', '')

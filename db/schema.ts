@@ -44,6 +44,9 @@ export const phase = evalhub.enum('phase', PHASES)
 export const source = evalhub.enum('source', ['catalogue', 'api'])
 
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
+/** A transaction by its full number, which is never used again: what a snapshot does not show of it can be asked for later, whenever it commits. */
+const transaction = customType<{ data: string }>({ dataType: () => 'xid8' })
+const thisTransaction = sql`pg_current_xact_id()`
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 6 })
 const now = sql`now()`
 
@@ -220,6 +223,10 @@ export const attempts = evalhub.table(
     exitCode: integer('exit_code'),
     message: text('message'),
     endedAt: at('ended_at'),
+    /** The transaction that wrote the row. */
+    launchedIn: transaction('launched_in').notNull().default(thisTransaction),
+    /** The same, and from the end on the one that wrote the end. */
+    changedIn: transaction('changed_in').notNull().default(thisTransaction),
   },
   (table) => [
     primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt] }),
@@ -229,6 +236,7 @@ export const attempts = evalhub.table(
     // What was launched, and what has ended, since somebody last looked: for metrics.
     index('attempts_launched').on(table.launchedAt),
     index('attempts_ended').on(table.endedAt),
+    index('attempts_changed').on(table.changedIn),
     foreignKey({ columns: [table.evaluationId, table.benchmarkIndex], foreignColumns: [runs.evaluationId, runs.benchmarkIndex] }).onDelete(
       'cascade',
     ),
@@ -268,11 +276,14 @@ export const launchQueue = evalhub.table(
     leaseExpiresAt: at('lease_expires_at'),
     tries: integer('tries').notNull().default(0),
     lastError: text('last_error'),
+    /** The transaction that made the row due, or leased it. */
+    changedIn: transaction('changed_in').notNull().default(thisTransaction),
   },
   (table) => [
     unique('launch_queue_run').on(table.evaluationId, table.benchmarkIndex),
     index('launch_queue_due').on(table.tenant, table.dueAt, table.id),
     index('launch_queue_leased').on(table.leaseExpiresAt, table.tenant),
+    index('launch_queue_changed').on(table.changedIn),
   ],
 )
 

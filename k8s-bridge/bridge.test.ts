@@ -153,7 +153,7 @@ describe('launching', () => {
 
   test('takes over what a dead bridge had claimed', async ({ db, directory, start }) => {
     const id = await submitSpecs(db, [specFor(announced(directory, 'exec sleep 100'))])
-    await claimLaunches(db, { holder: 'dead', limit: 9, leaseSeconds: 1, since: {} })
+    await claimLaunches(db, { holder: 'dead', limit: 9, leaseSeconds: 1 })
     await start()
 
     await textOf(`${directory}/pid`)

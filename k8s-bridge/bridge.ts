@@ -54,9 +54,10 @@ const manyPauseMs = 250
 /**
  * Makes the runtime run what the queue holds, and settles what has ended, until it is stopped.
  *
- * Of two loops one launches and one observes; each makes a pass when functions say that something was submitted, cancelled or deleted, when
- * something launched has changed, after each (re)connection, and at least once an interval. It reads all there is; nothing it needs is in
- * memory only. Every bridge launches; where there may be several, the one that holds `observerLock` observes.
+ * Of two loops one launches and one observes; each makes a pass when functions say that something was submitted, cancelled or deleted, after each
+ * (re)connection, and at least once an interval; the one that observes also when something launched has changed, and the other when that made
+ * room. A pass reads all there is; nothing it needs is in memory only. Every bridge launches; where there may be several, the one that holds
+ * `observerLock` observes.
  *
  * To stop a local hub: `pause`, then refuse and finish requests, then `stop`. So the last words of an adapter that is being ended
  * reach nobody, and its run is neither failed nor completed by them.
@@ -86,12 +87,13 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     const isObserver = !observerLock || (await observerLock.isHeld())
     options.onObserver?.(isObserver)
     if (isObserver !== isWatching) {
-      if (isObserver) runtime.watch(wake)
+      if (isObserver) runtime.watch(() => observing.wake())
       else runtime.unwatch()
       isWatching = isObserver
     }
     if (!isObserver) return
-    const seen = await reconcile()
+    const { seen, isRoomMade } = await reconcile()
+    if (isRoomMade) launching.wake()
     await purge(hands)
     if (seen > alwaysMax) await delay(manyPauseMs, undefined, { signal: pausing.signal }).catch(() => {})
   }
@@ -106,7 +108,11 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     await Promise.all([launching.stop(), observing.stop()])
     await launcher.finish()
   }
-  const listening = await db.listen('evalhub_bridge', wake, wake).catch(async (error: unknown) => {
+  const begin = () => {
+    launcher.forget()
+    wake()
+  }
+  const listening = await db.listen('evalhub_bridge', wake, begin).catch(async (error: unknown) => {
     await pause()
     throw error
   })
@@ -120,8 +126,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   }
 }
 
-/** Answers how many launched things there are. */
-function createReconciler(hands: Hands): () => Promise<number> {
+/** Answers how many launched things there are, and whether something has ended, so that there may be room for others. */
+function createReconciler(hands: Hands): () => Promise<{ seen: number; isRoomMade: boolean }> {
   const { db, runtime } = hands
   let everyLaunchedAtMs = -Infinity
   return async () => {
@@ -132,8 +138,9 @@ function createReconciler(hands: Hands): () => Promise<number> {
     const asked = (objects ?? []).filter(({ end, isSealed }) => !isSealed && (everyLaunched || end))
     const runs = await listUnsettledRuns(db, { present: asked.map(attemptKey), limit: endedMax, everyLaunched })
     const known = new Set([...asked, ...runs].map(attemptName))
-    await apply(hands, plan({ runs, objects: objects?.filter((object) => known.has(attemptName(object))), nowMs, runtime }))
-    return objects?.length ?? 0
+    const actions = plan({ runs, objects: objects?.filter((object) => known.has(attemptName(object))), nowMs, runtime })
+    await apply(hands, actions)
+    return { seen: objects?.length ?? 0, isRoomMade: actions.some((action) => action.do === 'conclude' || action.do === 'settle') }
   }
 }
 

@@ -1,4 +1,4 @@
-import { claimLaunches, type Claim } from '#db/commands/claim-launches.ts'
+import type { Claim } from '#db/commands/claim-launches.ts'
 import { deferLaunches, type Deferral } from '#db/commands/defer-launch.ts'
 import { endRun } from '#db/commands/end-run.ts'
 import { noteWaiting, type WaitingRun } from '#db/commands/note-waiting.ts'
@@ -7,16 +7,13 @@ import { listQueuedRuns } from '#db/queries/queued-runs.ts'
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Waiting } from '#shared/domain/waiting.ts'
 import type { Hands } from './apply.ts'
+import { createClaimer } from './claimer.ts'
 import { patienceOf } from './plan.ts'
 import type { Obstacle, RunEnd } from './runtime.ts'
 
 const leaseSeconds = 10
 /** Kept free at a lease's end for recording. */
 const leaseMarginMs = 2000
-/** How often the whole queue is looked at, and not only what came since. */
-const fullClaimMs = 30_000
-/** Rows may become visible out of order: a submit's time is its beginning, not its commit. */
-const overlapMs = 2000
 /** Launches under way at once: as many as a slow cluster answers well within a lease. */
 const underWayMax = 48
 /** Rows are claimed for so many launches at once, so that those under load share a claim and what records it. */
@@ -30,6 +27,8 @@ const refusedMax = 20
 export type Launcher = {
   /** One pass: records what was launched since the last one, and begins to launch what is due. True if it left something that could be done at once. */
   pass(): Promise<boolean>
+  /** Makes the next pass look at the whole queue. */
+  forget(): void
   /** Resolves when nothing is being launched, and all that was is recorded. No pass may be made meanwhile, nor after. */
   finish(): Promise<void>
 }
@@ -40,15 +39,11 @@ export type OnLaunch = (outcome: LaunchOutcome, count: number) => void
 
 /**
  * Launches what is due. A launch that is slow holds up no other: each pass fills the places that have become free, and `wake` is called when one has.
- *
- * Goes on where the last pass ended, so that rows which have left the queue are not met again and again, and looks at the whole queue every
- * 30 s. Remembers only where it was: forgetting that costs one full look.
  */
 export function createLauncher(hands: Hands, wake: () => void, onLaunch: OnLaunch = () => {}): Launcher {
-  const since = new Map<string, number>()
+  const claimer = createClaimer(hands.db)
   const underWay = new Set<Promise<void>>()
   const done: Result[] = []
-  let fullClaimAt = performance.now()
   let lastQueuedId = 0
 
   const begin = (claim: Claim, leaseEndsAtMs: number) => {
@@ -64,8 +59,7 @@ export function createLauncher(hands: Hands, wake: () => void, onLaunch: OnLaunc
     const leaseEndsAtMs = performance.now() + leaseSeconds * 1000 - leaseMarginMs
     const { holder, runtime } = hands
     const limits = runtime.limits && { limits: runtime.limits }
-    const claims = await claimLaunches(hands.db, { holder, limit, leaseSeconds, since: Object.fromEntries(since), ...limits })
-    for (const { tenant, dueAtMs } of claims) since.set(tenant, Math.max(since.get(tenant) ?? 0, dueAtMs - overlapMs))
+    const claims = await claimer.claim({ holder, limit, leaseSeconds, ...limits })
     for (const claim of claims) begin(claim, leaseEndsAtMs)
   }
   return {
@@ -73,15 +67,12 @@ export function createLauncher(hands: Hands, wake: () => void, onLaunch: OnLaunc
       await record(hands, done.splice(0), onLaunch)
       const { isMore, lastId } = await refuseQueued(hands, lastQueuedId)
       lastQueuedId = lastId
-      if (performance.now() - fullClaimAt > fullClaimMs) {
-        since.clear()
-        fullClaimAt = performance.now()
-      }
       const places = underWayMax - underWay.size
       const limit = Math.min(hands.runtime.freeSlots() - underWay.size, places)
       if (limit > 0 && places >= claimMin) await claimFor(limit)
       return isMore
     },
+    forget: claimer.forget,
     async finish() {
       await Promise.all(underWay)
       await record(hands, done.splice(0), onLaunch).catch(hands.onError)

@@ -181,7 +181,8 @@ async function useJobs(db: Pool, store: TenantStore) {
 }
 
 async function useBridge(db: Pool, evaluationId: string) {
-  const claims = await claimLaunches(db, { holder: 'bridge', limit: 2, leaseSeconds: 10, since: { 'tenant-x': 0 } })
+  const { claims, look } = await claimLaunches(db, { holder: 'bridge', limit: 2, leaseSeconds: 10 })
+  await claimLaunches(db, { holder: 'bridge', limit: 2, leaseSeconds: 10, since: look })
   await deferLaunches(db, 'bridge', [{ queueId: claims[0]?.queueId ?? 0, delaySeconds: 0, reason: 'busy' }])
   await recordLaunches(
     db,

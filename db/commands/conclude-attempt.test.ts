@@ -39,7 +39,7 @@ const again = (db: Pool, evaluationId: string, attempt = 1) =>
 describe('concludeAttempt', () => {
   test('closes the attempt, sends the run back and queues it, and the job stays running', async ({ db, tenant }) => {
     const id = await submitSpecs(db, [spec], { tenant })
-    const claims = await claimLaunches(db, { holder: 'b', limit: 10, leaseSeconds: 10, since: {} })
+    const { claims } = await claimLaunches(db, { holder: 'b', limit: 10, leaseSeconds: 10 })
     await recordLaunches(
       db,
       'b',

@@ -22,7 +22,7 @@ export async function deferLaunches(db: Db, holder: string, deferrals: readonly 
     )
     update evalhub.launch_queue as queue
     set due_at = statement_timestamp() + make_interval(secs => "delaySeconds"), last_error = reason,
-      lease_holder = null, lease_expires_at = null
+      lease_holder = null, lease_expires_at = null, changed_in = pg_current_xact_id()
     from deferred, held
     where queue.id = held.id and queue.id = "queueId"`
 }

@@ -153,7 +153,7 @@ describe('ends of runs', () => {
     const scope = { tenant, user: '', everyTenant: false }
     for (let round = 0; round < 4; round++) {
       const ids = await Promise.all(Array.from({ length: 40 }, () => submitSpecs(db, [spec, spec], { tenant })))
-      const claims = await claimLaunches(db, { holder: 'bridge', limit: 200, leaseSeconds: 10, since: {} })
+      const { claims } = await claimLaunches(db, { holder: 'bridge', limit: 200, leaseSeconds: 10 })
       const launched = claims.map((claim) => ({ ...claim, objectUid: 'uid' }))
       const work = stores.flatMap((store, at) => {
         const inOrder = at === 0 ? ids : ids.toReversed()

@@ -1,6 +1,7 @@
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Pool } from '../client.ts'
 import { json } from '../json.ts'
+import { lookUpByIndex } from '../look-up.ts'
 
 export type Launched = AttemptKey & {
   queueId: number
@@ -18,11 +19,13 @@ export async function recordLaunches(db: Pool, holder: string, launched: readonl
   if (launched.length === 0) return new Set()
   const rows = await db.begin(async (tx) => {
     const input = json(tx, launched)
+    const planned = lookUpByIndex(tx)
     // Everybody locks runs before queue rows. Without this the foreign key of `attempts` would lock them after.
-    await tx`
+    const locked = tx`
       select from evalhub.runs join jsonb_to_recordset(${input}) as launched ("evaluationId" uuid, "benchmarkIndex" int)
         on evaluation_id = "evaluationId" and benchmark_index = "benchmarkIndex"
       order by evaluation_id, benchmark_index for key share of runs`
+    await Promise.all([planned, locked])
     return tx<{ id: number }[]>`
       with removed as (
         delete from evalhub.launch_queue as queue

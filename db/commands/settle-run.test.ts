@@ -22,7 +22,7 @@ const keyOf = (evaluationId: string, benchmarkIndex = 0) => ({ evaluationId, ben
 describe('settleRuns', () => {
   test('marks what has ended, closes its attempt, and changes nothing that a client sees', async ({ db }) => {
     const id = await submitSpecs(db, [spec])
-    const claims = await claimLaunches(db, { holder: 'bridge', limit: 9, leaseSeconds: 10, since: {} })
+    const { claims } = await claimLaunches(db, { holder: 'bridge', limit: 9, leaseSeconds: 10 })
     await recordLaunches(db, 'bridge', claims.map((claim) => ({ ...claim, objectUid: 'pid:1' }))) // prettier-ignore
     await cancelEvaluation(db, operator, id, now)
     const [before] = await storedRuns(db, id)
@@ -61,7 +61,7 @@ describe('settleRuns', () => {
 describe('listUnsettledRuns', () => {
   test('has what was launched and what has ended, and not what waits', async ({ db }) => {
     const launched = await submitSpecs(db, [specFor('true', { deadline_seconds: 5 })], { secretRef: '/secrets/model' })
-    const claims = await claimLaunches(db, { holder: 'bridge', limit: 9, leaseSeconds: 10, since: {} })
+    const { claims } = await claimLaunches(db, { holder: 'bridge', limit: 9, leaseSeconds: 10 })
     await recordLaunches(db, 'bridge', claims.map((claim) => ({ ...claim, objectUid: 'pid:1' }))) // prettier-ignore
     const cancelled = await submitSpecs(db, [spec])
     await cancelEvaluation(db, operator, cancelled, now)

@@ -39,5 +39,6 @@ export async function settleRuns(db: Db, runs: readonly SettledRun[]): Promise<v
     from free where holder is not null
     on conflict (evaluation_id, benchmark_index, attempt) do update
     set ended_at = coalesce(old.ended_at, excluded.ended_at), exit_code = coalesce(old.exit_code, excluded.exit_code),
-      object_uid = coalesce(old.object_uid, excluded.object_uid)`
+      object_uid = coalesce(old.object_uid, excluded.object_uid),
+      changed_in = case when old.ended_at is null then excluded.changed_in else old.changed_in end`
 }

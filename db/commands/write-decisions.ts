@@ -113,7 +113,8 @@ const closeAttempts = (tx: Db, ended: readonly object[]) => tx`
   from jsonb_to_recordset(${json(tx, ended)})
     as new (evaluation_id uuid, benchmark_index int, attempt smallint, failure_class text, exit_code int, message text)
   on conflict (evaluation_id, benchmark_index, attempt) do update
-    set failure_class = excluded.failure_class, exit_code = excluded.exit_code, message = excluded.message, ended_at = excluded.ended_at
+    set failure_class = excluded.failure_class, exit_code = excluded.exit_code, message = excluded.message, ended_at = excluded.ended_at,
+      changed_in = excluded.changed_in
     where old.ended_at is null`
 
 const keepReports = (tx: Db, reports: readonly object[]) => tx`
@@ -128,4 +129,5 @@ const enqueue = (tx: Db, rows: readonly object[]) => tx`
   from jsonb_to_recordset(${json(tx, rows)})
     as new (tenant text, evaluation_id uuid, benchmark_index int, attempt smallint, "delaySeconds" float8)
   on conflict (evaluation_id, benchmark_index) do update
-    set attempt = excluded.attempt, due_at = excluded.due_at, lease_holder = null, lease_expires_at = null, tries = 0, last_error = null`
+    set attempt = excluded.attempt, due_at = excluded.due_at, lease_holder = null, lease_expires_at = null, tries = 0, last_error = null,
+      changed_in = excluded.changed_in`

@@ -85,7 +85,7 @@ describe('explained', () => {
     [new ApiException(500, '', JSON.stringify({ message: 'etcd' }), { secret: 'header' }), 'Kubernetes answered 500: etcd'],
     [new ApiException(401, 'Unauthorized', undefined, {}), 'Kubernetes answered 401'],
     [
-      new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 127.0.0.1:1') }),
+      Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' }),
       'Kubernetes cannot be reached: connect ECONNREFUSED 127.0.0.1:1',
     ],
     [new DOMException('aborted', 'TimeoutError'), 'Kubernetes did not answer in time'],

@@ -36,7 +36,7 @@ function parsed(body: unknown): unknown {
   }
 }
 
-/** An error of a call in one line that a user may read, instead of `fetch failed` or an answer with all its headers. */
+/** An error of a call in one line that a user may read, instead of an answer with all its headers. */
 export function explained(error: unknown): Error {
   const answer = answerOf(error)
   if (answer) {
@@ -44,8 +44,8 @@ export function explained(error: unknown): Error {
     return new Error(`Kubernetes answered ${answer.code}${words && `: ${words}`}`, { cause: error })
   }
   if (error instanceof Error && error.name === 'TimeoutError') return new Error('Kubernetes did not answer in time', { cause: error })
-  if (error instanceof TypeError && error.cause instanceof Error) {
-    return new Error(`Kubernetes cannot be reached: ${error.cause.message}`, { cause: error })
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+    return new Error(`Kubernetes cannot be reached: ${error.message}`, { cause: error })
   }
   return error instanceof Error ? error : new Error(String(error))
 }

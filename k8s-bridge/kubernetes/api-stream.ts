@@ -1,6 +1,6 @@
-import { Agent as HttpAgent, request as requestPlain, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as requestTls, type RequestOptions } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import type { KubeConfig } from '@kubernetes/client-node'
+import { connectTo } from './api-connection.ts'
 
 /** Asks the API server for a path with its query. Ending `signal` ends the answer, too. */
 export type OpenStream = (path: string, signal: AbortSignal) => Promise<AsyncIterable<Buffer>>
@@ -19,34 +19,19 @@ export class ApiFailure extends Error {
   }
 }
 
-/**
- * GET requests whose answers are read as they come, over connections that are kept; every status but 200 is thrown.
- *
- * Credentials are asked for anew each time: tokens change on disk.
- */
+/** GET requests whose answers are read as they come, over connections that are kept; every status but 200 is thrown. */
 export function streamFrom(config: KubeConfig): OpenStream {
   const cluster = config.getCurrentCluster()
   if (!cluster) throw new Error('The kubeconfig has no current cluster: set its current-context.')
   const base = cluster.server.replace(/\/$/, '')
-  const isTls = base.startsWith('https:')
-  const kept = cluster.proxyUrl ? undefined : new (isTls ? HttpsAgent : HttpAgent)({ keepAlive: true })
+  const send = connectTo(config)
 
   return async (path, signal) => {
-    const options: RequestOptions = {}
-    await config.applyToHTTPSOptions(options)
-    if (kept) options.agent = kept
-    const answer = await send(isTls, `${base}${path}`, { ...options, signal })
+    const answer = await send({ method: 'GET', url: `${base}${path}`, signal })
     if (answer.statusCode === 200) return answer
     throw await failureOf(answer, path)
   }
 }
-
-const send = (isTls: boolean, url: string, options: RequestOptions) =>
-  new Promise<IncomingMessage>((resolve, reject) => {
-    const sent = (isTls ? requestTls : requestPlain)(url, options, resolve)
-    sent.on('error', reject)
-    sent.end()
-  })
 
 /** Kept of an error's text. */
 const wordsMax = 1000

@@ -4,13 +4,15 @@ import {
   CoreV1Api,
   createConfiguration,
   CustomObjectsApi,
-  HttpMethod,
   KubeConfig,
   Observable,
-  RequestContext,
+  ResponseContext,
   ServerConfiguration,
+  setHeaderOptions,
   type ConfigurationOptions,
+  type RequestContext,
 } from '@kubernetes/client-node'
+import { connectTo, type SendToApi } from './api-connection.ts'
 
 /** The API server, as whom the kubeconfig names. */
 export type KubernetesApi = {
@@ -36,41 +38,53 @@ export function readKubeConfig(path?: string): KubeConfig {
   return config
 }
 
-/** Credentials are read anew after so long: they may have been renewed on disk. */
-const credentialsMs = 30_000
-
 /**
  * Typed clients that share their connections. Each call ends within `timeoutMs`, or as `within` says.
  *
  * Not for watching and following: what the library offers for those stops for good on a dropped connection.
  */
 export function connectKubernetes(config: KubeConfig, { timeoutMs = 10_000 } = {}): KubernetesApi {
-  const server = config.getCurrentCluster()?.server ?? ''
-  let kept: { credentials: RequestContext; sinceMs: number } | undefined
-  const authentication = {
-    getName: () => 'kubeconfig',
-    async applySecurityAuthentication(context: RequestContext) {
-      if (!kept || performance.now() - kept.sinceMs > credentialsMs) {
-        // The library would make an agent, and with it a connection, for every call.
-        const credentials = new RequestContext(server, HttpMethod.GET)
-        await config.applySecurityAuthentication(credentials)
-        kept = { credentials, sinceMs: performance.now() }
-      }
-      for (const [name, value] of Object.entries(kept.credentials.getHeaders())) context.setHeaderParam(name, value)
-      const dispatcher = kept.credentials.getDispatcher()
-      if (dispatcher) context.setDispatcher(dispatcher)
-      context.setSignal(AbortSignal.timeout(timeoutMs))
-    },
-  }
+  const send = connectTo(config)
   const configuration = createConfiguration({
-    baseServer: new ServerConfiguration(server, {}),
-    authMethods: { default: authentication },
+    baseServer: new ServerConfiguration(config.getCurrentCluster()?.server ?? '', {}),
+    // The library's own goes through the streams of fetch, which cost more than all the rest of a call.
+    httpApi: { send: (request) => new Observable(answerTo(request, send, timeoutMs)) },
   })
   return {
     config,
     batch: new BatchV1Api(configuration),
     core: new CoreV1Api(configuration),
     custom: new CustomObjectsApi(configuration),
+  }
+}
+
+async function answerTo(request: RequestContext, send: SendToApi, timeoutMs: number): Promise<ResponseContext> {
+  const body = request.getBody()
+  if (body !== undefined && typeof body !== 'string') throw new Error('no form is ever sent to Kubernetes')
+  const signal = request.getSignal() ?? AbortSignal.timeout(timeoutMs)
+  const answer = await send({
+    method: request.getHttpMethod(),
+    url: request.getUrl(),
+    headers: request.getHeaders(),
+    ...(body !== undefined && { body }),
+    signal,
+  })
+  const whole = await readAll(answer, signal)
+  const headers = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)]))
+  return new ResponseContext(answer.statusCode ?? 0, headers, {
+    text: async () => whole.toString(),
+    binary: async () => whole,
+    stream: () => null,
+  })
+}
+
+async function readAll(answer: AsyncIterable<Buffer>, signal: AbortSignal): Promise<Buffer> {
+  try {
+    const chunks: Buffer[] = []
+    for await (const chunk of answer) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
   }
 }
 
@@ -87,3 +101,8 @@ export const within = (signal: AbortSignal): ConfigurationOptions => ({
   ],
   middlewareMergeStrategy: 'append',
 })
+
+const metadataOf = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+
+/** Options of a call of whose answer only the object's metadata is read: the server writes, and this process reads, no more than that. */
+export const metadataOnly = (options?: ConfigurationOptions): ConfigurationOptions => setHeaderOptions('Accept', metadataOf, options)

@@ -2,7 +2,7 @@ import { setHeaderOptions } from '@kubernetes/client-node'
 import type { BenchmarkTest } from '#shared/models/benchmark-run.ts'
 import type { Mark } from '../runtime.ts'
 import { answerOf } from './api-answer.ts'
-import type { KubernetesApi } from './api.ts'
+import { metadataOnly, type KubernetesApi } from './api.ts'
 import { SEALED_LABEL } from './labels.ts'
 import type { ObservedJob } from './observe.ts'
 import type { SeenJob } from './seen-objects.ts'
@@ -15,7 +15,7 @@ const sealedTtlSeconds = 3600
 /** What a pod that is not wanted any more may take to end; its own grace is for adapters whose results are. */
 const graceSeconds = 30
 
-const MERGE_PATCH = setHeaderOptions('Content-Type', 'application/merge-patch+json')
+const MERGE_PATCH = metadataOnly(setHeaderOptions('Content-Type', 'application/merge-patch+json'))
 
 /** Ends a Job and its pods, and takes all away that it owns. */
 export async function removeJob(api: KubernetesApi, shown: ObservedJob): Promise<void> {
@@ -55,7 +55,7 @@ export async function markJob(
   const { namespace, name } = job
   await batch.patchNamespacedJob({ namespace, name, body: markPatch(job, mark, now) }, MERGE_PATCH).catch(unlessOther)
   const event = markEvent(job, mark, test, now)
-  if (event) await core.createNamespacedEvent({ namespace, body: event })
+  if (event) await core.createNamespacedEvent({ namespace, body: event }, metadataOnly())
 }
 
 /** Whether the API server has pods of a Job, seen or not. */

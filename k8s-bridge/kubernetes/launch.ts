@@ -1,7 +1,7 @@
 import type { V1ObjectMeta } from '@kubernetes/client-node'
 import { attemptName, jobName } from '#shared/domain/attempt-key.ts'
 import { makeRunToken } from '#shared/run-token.ts'
-import { within, type KubernetesApi } from './api.ts'
+import { metadataOnly, within, type KubernetesApi } from './api.ts'
 import { answerOf, explained, verdictOn, type NotLaunched } from './api-answer.ts'
 import { namespaceOf, secretName, specName, type Attempt } from './attempt.ts'
 import { attemptOf, isOfHub } from './labels.ts'
@@ -51,7 +51,7 @@ type Stored = { metadata?: V1ObjectMeta }
 function writerFor(writing: Writing) {
   const { api, settings, attempt, signal } = writing
   const namespace = namespaceOf(attempt, settings)
-  const options = within(signal)
+  const options = metadataOnly(within(signal))
   return {
     job: (body: ReturnType<typeof jobFor>) =>
       write(writing, {
