@@ -37,12 +37,14 @@ async function statementOf(url: string, operation: OperationName, subject: Subje
 }
 
 /** The same statement as a script: with another job each time, a new one or one of `ids`. */
-function toScript({ text, parameters: [parameter] }: Statement, ids: readonly string[]): string {
+function toScript({ text, parameters: [parameter, ...others] }: Statement, ids: readonly string[]): string {
   // JSON, as the driver sends it. A colon before a name would be a variable of pgbench.
   const json = String(parameter).replaceAll('":', '": ').replaceAll("'", "''")
   const [id] = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(json) ?? ['']
   const other = ids.length === 0 ? 'gen_random_uuid()::text' : `(array['${ids.join("','")}'])[1 + floor(random() * ${ids.length})::int]`
-  return `${text.replace('$1', `replace('${json}', '${id}', ${other})::jsonb`)};\n`
+  // The others are numbers.
+  const whole = others.reduce<string>((sql, value, at) => sql.replace(`$${at + 2}`, String(Number(value))), text)
+  return `${whole.replace('$1', `replace('${json}', '${id}', ${other})::jsonb`)};\n`
 }
 
 async function perSecondOf(pgbench: string, script: string, clients: number, seconds: number, databaseUrl: string): Promise<number> {
