@@ -143,21 +143,24 @@ describe.concurrent('on a node', () => {
     expect((await becomes(own, tenant, id, 'completed')).warning_message).toMatchObject({ message_code: 'artifacts_not_kept' })
   })
 
-  test.for(FAILS)('%s', async ([failureClass, benchmark, sentence], { hub: own, tenant }) => {
-    const id = await submit(own, tenant, benchmark)
-    const run = await becomes(own, tenant, id, 'failed')
-    expect(run.error_message.message).toMatch(sentence)
-    expect(new Set(await classesOf(own, tenant, id))).toEqual(new Set([failureClass]))
-  })
+  test.for(FAILS)(
+    '%s is said in its class and in a sentence to act on',
+    async ([failureClass, benchmark, sentence], { hub: own, tenant }) => {
+      const id = await submit(own, tenant, benchmark)
+      const run = await becomes(own, tenant, id, 'failed')
+      expect(run.error_message.message).toMatch(sentence)
+      expect(new Set(await classesOf(own, tenant, id))).toEqual(new Set([failureClass]))
+    },
+  )
 
-  test('missing_secret', async ({ hub: own, tenant }) => {
+  test('a Secret that is missing is named, in its class', async ({ hub: own, tenant }) => {
     const id = await submit(own, tenant, { id: 'fits' }, { model: { auth: { secret_ref: 'nothing' } } })
     const run = await becomes(own, tenant, id, 'failed')
     expect(run.error_message.message).toMatch(/Secret.*nothing/)
     expect(await classesOf(own, tenant, id)).toEqual(['missing_secret'])
   })
 
-  test('quota', async ({ hub: own, tenant, api }) => {
+  test('a quota that leaves no room is named, in its class', async ({ hub: own, tenant, api }) => {
     const body = { metadata: { name: 'none' }, spec: { hard: { pods: '0' } } }
     await api.core.createNamespacedResourceQuota({ namespace: tenant, body })
     const id = await submit(own, tenant, { id: 'fits' })
@@ -166,13 +169,13 @@ describe.concurrent('on a node', () => {
     expect(await classesOf(own, tenant, id)).toEqual(['quota'])
   })
 
-  test('more memory is given to what ran out of it, until it fits', async ({ hub: own, tenant }) => {
+  test('a run that ran out of memory gets more, until it fits', async ({ hub: own, tenant }) => {
     const id = await submit(own, tenant, { id: 'needs' })
     await becomes(own, tenant, id, 'completed')
     expect(await classesOf(own, tenant, id)).toEqual(['oom', null])
   })
 
-  test('evicted, and another attempt', async ({ hub: own, tenant, api }) => {
+  test('a run that is evicted gets another attempt', async ({ hub: own, tenant, api }) => {
     const id = await submit(own, tenant, { id: 'hang' })
     await becomes(own, tenant, id, 'running')
     const { metadata } = await podOf(api, tenant)
@@ -182,7 +185,7 @@ describe.concurrent('on a node', () => {
     expect((await own.call(tenant, 'DELETE', `/${id}`)).status).toBe(204)
   })
 
-  test('vanished, and another attempt', async ({ hub: own, tenant, api }) => {
+  test('a run whose Job vanished gets another attempt', async ({ hub: own, tenant, api }) => {
     const id = await submit(own, tenant, { id: 'hang' })
     await becomes(own, tenant, id, 'running')
     await podOf(api, tenant)
@@ -211,7 +214,7 @@ describe.concurrent('on a node', () => {
 })
 
 // Others would have to make room as well.
-test('preempted, and another attempt once there is room again', async ({ hub: own, tenant, api, onTestFinished }) => {
+test('a run that is preempted gets another attempt once there is room again', async ({ hub: own, tenant, api, onTestFinished }) => {
   const id = await submit(own, tenant, { id: 'hang', hardware_config: { cpu: { request: '1', limit: '1' } } })
   await becomes(own, tenant, id, 'running')
   const { spec } = await podOf(api, tenant)

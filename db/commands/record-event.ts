@@ -106,7 +106,7 @@ function keptReport(run: LockedRun, event: BenchmarkStatusEvent, now: string): D
 const isProgress = ({ status, job_meta: meta, error_message: error, warning_message: warning }: BenchmarkStatusEvent): boolean =>
   status === 'running' && meta === undefined && isShort({ error_message: keptMessage(error), warning_message: keptMessage(warning) })
 
-/** A stored message up to this has added nothing to its job's footprint, whatever it says. */
+/** A stored message that is shorter has added nothing to its job's footprint, whatever it says. */
 const SHORT_BYTES = 700
 
 /**
