@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { parseAllDocuments, type Scalar, type YAMLSeq } from 'yaml'
 import { connect, type Pool } from '#db/client.ts'
 import { migrate } from '#db/migrate.ts'
 import { specFor, submitSpecs } from '#db/test-evaluation.ts'
@@ -84,6 +85,13 @@ async function until(isSo: () => Promise<boolean>, withinMs = 1_200_000): Promis
   }
 }
 
+/** Node's, with which the bridge is installed. */
+function shippedOptions(): string[] {
+  const [deployment] = parseAllDocuments(readFileSync(new URL('../infra/kubernetes/base/bridge.yaml', import.meta.url), 'utf8'))
+  const command = deployment?.getIn(['spec', 'template', 'spec', 'containers', 0, 'command']) as YAMLSeq<Scalar<string>> // it is a list of words
+  return command.items.map(({ value }) => value).filter((word) => word.startsWith('--'))
+}
+
 const countUnsettled = async (db: Pool) =>
   (await db<{ count: number }[]>`select count(*)::int as count from evalhub.runs where settled_at is null`)[0]!.count
 
@@ -144,9 +152,9 @@ try {
     RUNS_MAX: '100000',
     RUNS_PER_TENANT_MAX: '100000',
     KUBECONFIG: process.env.KUBECONFIG ?? '',
-    NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=160',
+    MALLOC_ARENA_MAX: '1',
   }
-  const start = () => startEntry(`${process.cwd()}/dist/app/bridge.mjs`, environment)
+  const start = () => startEntry(`${process.cwd()}/dist/app/bridge.mjs`, environment, shippedOptions())
   let bridge = await start()
   const namespaces = await Promise.all(Array.from({ length: 4 }, makeNamespace))
 

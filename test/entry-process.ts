@@ -24,9 +24,9 @@ const PRELOAD = ['--import', new URL('../local/mended-sources.ts', import.meta.u
 /** Knows no setting of the machine that the tests run on. */
 const OWN: Environment = { PATH: process.env.PATH ?? '', METRICS_HOST: '127.0.0.1', METRICS_PORT: '0', PORT: '0' }
 
-function launch(entry: string, env: Environment, args: string[] = []) {
+function launch(entry: string, env: Environment, args: string[] = [], options: readonly string[] = []) {
   const file = fileURLToPath(new URL(entry, new URL('..', import.meta.url)))
-  const child = spawn(process.execPath, [...(file.endsWith('.ts') ? PRELOAD : []), file, ...args], {
+  const child = spawn(process.execPath, [...(file.endsWith('.ts') ? PRELOAD : []), ...options, file, ...args], {
     env: { ...OWN, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -48,9 +48,12 @@ function launch(entry: string, env: Environment, args: string[] = []) {
   return { child, lines, ready, ended }
 }
 
-/** Starts a program of the project, or one that was built (absolute), once it says that it is ready. Rejects with what it printed if it ends before. */
-export async function startEntry(entry: string, env: Environment): Promise<EntryProcess> {
-  const { child, lines, ready, ended } = launch(entry, env)
+/**
+ * Starts a program of the project, or one that was built (absolute), once it says that it is ready. Rejects with what it printed if it ends before.
+ * `options` are Node's.
+ */
+export async function startEntry(entry: string, env: Environment, options?: readonly string[]): Promise<EntryProcess> {
+  const { child, lines, ready, ended } = launch(entry, env, [], options)
   const failed = ended.then(({ code, stderr }) => {
     throw new Error(`${entry} ended with ${code}: ${stderr}`)
   })
