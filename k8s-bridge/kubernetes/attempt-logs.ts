@@ -29,6 +29,8 @@ type Options = {
 }
 
 const decompress = promisify(gunzip)
+/** Attempts whose Secrets are read at once: a bridge that starts beside thousands of pods must not ask for all of theirs together. */
+const tracksMax = 16
 /** More than the lines that a message shows, and than the events that a sidecar may leave. */
 const lastBytes = 64 * 1024
 
@@ -56,6 +58,26 @@ export function createAttemptLogs({ db, api, shipper, onError }: Options): Attem
     await shipper.addEvents(key, shown.events, hidden)
   }
 
+  /** What changed and was not handed on yet, by `attemptName`. */
+  const changed = new Map<string, ObservedJob>()
+  let underWay = 0
+  const trackNext = () => {
+    for (const [name, shown] of changed) {
+      if (underWay >= tracksMax) return
+      changed.delete(name)
+      underWay++
+      void track(shown)
+        .catch((error: unknown) => {
+          told.delete(name)
+          onError(error)
+        })
+        .finally(() => {
+          underWay--
+          trackNext()
+        })
+    }
+  }
+
   return {
     follow(attempts) {
       const present = new Set<string>()
@@ -66,11 +88,9 @@ export function createAttemptLogs({ db, api, shipper, onError }: Options): Attem
         const version = versionOf(shown)
         if (told.get(name) === version) continue
         told.set(name, version)
-        track(shown).catch((error: unknown) => {
-          told.delete(name)
-          onError(error)
-        })
+        changed.set(name, shown)
       }
+      trackNext()
       for (const name of told.keys()) if (!present.has(name)) forget(name)
     },
     async finish(shown) {
@@ -87,6 +107,7 @@ export function createAttemptLogs({ db, api, shipper, onError }: Options): Attem
 
   function forget(name: string) {
     told.delete(name)
+    changed.delete(name)
     secrets.delete(name)
   }
 }
