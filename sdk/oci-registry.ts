@@ -86,8 +86,8 @@ export function createRegistry(settings: Settings): Registry {
 function uploadUrl({ headers: { location = '' } }: Answer, settings: Settings, base: URL): URL {
   const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined
   if (url?.origin === base.origin) return url
-  const place = shortened(url?.host || location)
-  const error = new RegistryError(`it sends its uploads to ${place}, another host than it is asked at, which is not followed`)
+  const place = url?.host ? shortened(`${url.protocol}//${url.host}`) : 'what is no address of a host'
+  const error = new RegistryError(`it sends its uploads to ${place}, elsewhere than it is asked, which is not followed`)
   throw failure(settings, error, 'Choose a registry that takes uploads at its own address.')
 }
 
