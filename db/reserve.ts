@@ -1,8 +1,10 @@
 /**
  * Asks for the memory that something of a footprint (`shared/domain/footprint.ts`) takes while it is read and answered, before it is read.
  * Waits for it, or refuses by throwing. It is given back at the end of the request, unless it is released before.
+ *
+ * Who has a connection that others need, as in a transaction, asks for it `atOnce`, and is refused if it is not free.
  */
-export type Reserve = (footprint: number) => Held | Promise<Held>
+export type Reserve = (footprint: number, how?: { atOnce?: boolean }) => Held | Promise<Held>
 
 type Held = { release: () => void }
 

@@ -110,7 +110,7 @@ export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: S
   createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
     createOnce(db, scope, 'providers', id, idempotency, {
       create: (tx) => createProvider(tx, scope, id, config),
-      find: (tx, existing) => findProvider(tx, scope, existing, reserve),
+      find: (tx, existing) => findProvider(tx, scope, existing, atOnce(reserve)),
     }),
   changeProvider: (id: string, change: (config: ProviderConfig) => ProviderConfig, expected?: ExpectedVersions) =>
     changeProvider(db, scope, id, { change, expected, reserve }),
@@ -120,7 +120,7 @@ export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: S
   createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
     createOnce(db, scope, 'collections', id, idempotency, {
       create: (tx) => createCollection(tx, scope, id, config),
-      find: (tx, existing) => findCollection(tx, scope, existing, reserve),
+      find: (tx, existing) => findCollection(tx, scope, existing, atOnce(reserve)),
     }),
   changeCollection: (id: string, change: (config: CollectionConfig) => CollectionConfig, expected?: ExpectedVersions) =>
     changeCollection(db, scope, id, { change, expected, reserve }),
@@ -128,6 +128,12 @@ export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: S
 })
 
 /** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
+/** For what is read in a transaction. */
+const atOnce =
+  (reserve: Reserve): Reserve =>
+  (footprint) =>
+    reserve(footprint, { atOnce: true })
+
 async function findCreated({ db, create }: Pick<Store, 'db' | 'create'>, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
   const { scope, idempotency } = input
   const id = idempotency && (await findKeyed(db, scope, 'jobs', idempotency))

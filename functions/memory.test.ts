@@ -92,4 +92,32 @@ describe('the memory of requests', () => {
     expect(free(() => memory().takeTurn())).toBe(4)
     expect(free(() => memory().takeReader())).toBe(48)
   })
+
+  // Guarantee: no request waits for its own memory, and no two that hold some wait for each other.
+  test('of a request that holds some for large values grows at once, or it is refused at once', () => {
+    const memory = open()
+    const [first, second] = [memory(), memory()]
+    first.reserve(8 * MIB)
+    second.reserve(8 * MIB)
+    expect(() => second.reserve(8 * MIB)).toThrow('taken up')
+    second.release()
+    expect(isFree(first.reserve(30 * MIB))).toBe(true)
+    expect(isFree(memory().reserve(1 * MIB))).toBe(false)
+  })
+
+  test('that was reserved for later is there then, and only once', () => {
+    const memory = open()
+    const [first, second] = [memory(), memory()]
+    first.reserve(6 * MIB, { later: 6 * MIB })
+    expect(isFree(second.reserve(6 * MIB))).toBe(true)
+    expect(isFree(first.reserve(6 * MIB))).toBe(true)
+    expect(() => first.reserve(1 * MIB)).toThrow('taken up')
+  })
+
+  test('is waited for by nobody who asks for it at once', () => {
+    const memory = open()
+    memory().reserve(18 * MIB)
+    expect(() => memory().reserve(2 * MIB, { atOnce: true })).toThrow('taken up')
+    expect(isFree(memory().reserve(1000, { atOnce: true }))).toBe(true)
+  })
 })

@@ -9,6 +9,8 @@ export type Hold = {
   release: () => void
 }
 
+type Held = Pick<Hold, 'release'>
+
 /** A bound of what all requests of this process hold together. */
 type Budget = {
   /** Undefined if that is not free now. */
@@ -120,8 +122,12 @@ export type RequestMemory = {
   reserveBody: (bytes: number) => Hold | Promise<Hold>
   /** For one that does not say how long it is; `grow` adds to it, and refuses with `unavailable` what is not free. */
   openBody: () => { grow: (bytes: number) => void; release: () => void }
-  /** For a value of this footprint, until the end of the request unless released before. An answer that has begun waits longer. */
-  reserve: (footprint: number) => Hold | Promise<Hold>
+  /**
+   * For a value of this footprint, and as much again for what will be reserved `later`; until the end of the request unless released before. An
+   * answer that has begun waits longer. Who holds memory for large values already, or says `atOnce`, waits for nobody, so that no two wait for each
+   * other: what is not free is refused at once, unless nobody else holds any.
+   */
+  reserve: (footprint: number, how?: { later?: number; atOnce?: boolean }) => Held | Promise<Held>
   /** For an answer of `bytes` until it has been sent: outlives the request. If that is not free, refuses with `unavailable` unless it `isOwed`. */
   keepForAnswer: (bytes: number, isOwed: boolean) => Hold
   /** One of the few places of those that answer piece by piece, for whom others wait again and again. Outlives the request. */
@@ -139,18 +145,32 @@ export type MemoryOptions = {
   waitMs: number
 }
 
+const NOTHING: Held = { release: () => undefined }
+
 /** Makes the memory of each request out of what this process has for all. */
 export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => RequestMemory {
   const [bodies, values] = [twoLanes(size / 4), twoLanes((3 * size) / 4)]
   const [turns, readers] = [createBudget(TURNS), createBudget(READERS)]
   return () => {
     const holds: Hold[] = []
+    /** Of `holds`, what large values take. */
+    let large: Hold | undefined
+    /** Of that, what was reserved for later. */
+    let spare = 0
     let patienceMs = waitMs
     const kept = (hold: Hold) => {
       holds.push(hold)
       return hold
     }
     const keptWhen = (hold: Hold | Promise<Hold>) => (hold instanceof Promise ? hold.then(kept) : kept(hold))
+    const asLarge = (hold: Hold) => {
+      if (hold.bytes > SMALL) large = hold
+      return hold
+    }
+    const grown = (hold: Hold, bytes: number): Held => {
+      if (!values.grow(hold, bytes)) throw full()
+      return { release: () => hold.shrink(hold.bytes - bytes) }
+    }
     return {
       reserveBody: (bytes) => keptWhen(bodies.take(bytes, waitMs)),
       openBody() {
@@ -160,7 +180,15 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => Requ
         }
         return { grow, release: hold.release }
       },
-      reserve: (footprint) => keptWhen(values.take(HELD_PER_BYTE * footprint, patienceMs)),
+      reserve(footprint, { later = 0, atOnce = false } = {}) {
+        const saved = Math.min(spare, HELD_PER_BYTE * footprint)
+        spare += HELD_PER_BYTE * later - saved
+        const bytes = HELD_PER_BYTE * (footprint + later) - saved
+        if (bytes === 0) return NOTHING
+        if (large && large.bytes > 0) return grown(large, bytes)
+        const hold = values.take(bytes, atOnce ? 0 : patienceMs)
+        return hold instanceof Promise ? hold.then((one) => asLarge(kept(one))) : asLarge(kept(hold))
+      },
       keepForAnswer(bytes, isOwed) {
         const at = holds.findIndex((hold) => hold.bytes >= bytes)
         if (at < 0) return isOwed ? values.takeAnyway(bytes) : taken(values.takeNow(bytes))

@@ -19,6 +19,7 @@ export async function submit(store: TenantStore, { id, request, idempotency }: S
 
   const named = collection && collectionId !== undefined ? { id: collectionId, config: collection.config } : undefined
   const specs = resolveBenchmarks(request, named, found)
+  const footprint = newJobFootprint(request, specs.length)
   const snapshots = snapshotsLength(specs)
   // A short request can ask for much.
   if (snapshots > SMALL_FOOTPRINT) await store.reserve(snapshots)
@@ -27,7 +28,7 @@ export async function submit(store: TenantStore, { id, request, idempotency }: S
     request,
     specs,
     snapshots,
-    footprint: newJobFootprint(request, specs.length),
+    footprint,
     aggregateThreshold: request.pass_criteria?.threshold ?? named?.config.pass_criteria?.threshold ?? DEFAULT_THRESHOLD,
     collectionUpdatedAt: collection?.updated_at ?? null,
     idempotency,

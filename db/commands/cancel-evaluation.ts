@@ -2,7 +2,7 @@ import { messageFor } from '#shared/domain/evaluation-state.ts'
 import { requireVersion, type ExpectedVersions } from '#shared/domain/require-version.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { isTerminal } from '#shared/models/states.ts'
-import type { Pool } from '../client.ts'
+import type { Db, Pool } from '../client.ts'
 import { findEvaluation, isUuid, versionOf } from '../queries/evaluations.ts'
 import type { Reserve } from '../reserve.ts'
 import type { Scope } from '../scope.ts'
@@ -39,9 +39,14 @@ type Decide = (evaluation: LockedEvaluation, runs: readonly LockedRun[]) => Deci
 
 async function changeOwn(db: Pool, scope: Scope, id: string, { expected, reserve }: Version, decide: Decide): Promise<void> {
   if (!isUuid(id)) throw notFound('evaluation job', id)
-  const result = await changeRuns(db, scope, id, async (evaluation, runs, tx) => {
-    const job = expected && (await findEvaluation(tx, scope, id, reserve))
+  const requireExpected = async (on: Db, toReserve?: Reserve) => {
+    const job = expected && (await findEvaluation(on, scope, id, toReserve))
     if (job) requireVersion(expected, await versionOf(JSON.stringify(job)))
+  }
+  // Before the lock: nobody waits for memory with a connection that others need, nor locks what is another version anyway.
+  await requireExpected(db, reserve)
+  const result = await changeRuns(db, scope, id, async (evaluation, runs, tx) => {
+    await requireExpected(tx)
     if (evaluation.deleted_at !== null) throw notFound('evaluation job', id)
     return decide(evaluation, runs)
   })

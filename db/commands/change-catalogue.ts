@@ -33,8 +33,9 @@ export async function changeProvider(
   id: string,
   { change, expected, reserve }: Change<ProviderConfig>,
 ): Promise<Provider> {
+  // Nobody waits for memory with a connection that others need.
+  await reserveProvider(db, scope, id, reserve)
   return db.begin(async (tx) => {
-    await reserveProvider(tx, scope, id, reserve)
     const [row] = await tx<Locked<ProviderRow>[]>`
       select ${columns(tx)}, runtime, (
         select json_agg(definition order by position) from evalhub.provider_benchmarks where provider_id = providers.id
@@ -63,8 +64,8 @@ export async function changeCollection(
   id: string,
   { change, expected, reserve }: Change<CollectionConfig>,
 ): Promise<Collection> {
+  await reserveCollection(db, scope, id, reserve)
   return db.begin(async (tx) => {
-    await reserveCollection(tx, scope, id, reserve)
     const [row] = await tx<Locked<CollectionRow>[]>`
       select ${columns(tx)} from evalhub.collections where id = ${id} ${ofTenantOrCatalogue(tx, scope)} for update`
     if (!row) throw notFound('collection', id)

@@ -28,7 +28,7 @@ export const batch = ({ log, maxBodyBytes, newId }: AppOptions) => {
 
   return new Hono<AppEnv>()
     .post('/', async (c) => {
-      const { jobs } = decode(Batch, 'JobBatch', await readBody(c, maxBodyBytes))
+      const { jobs } = decode(Batch, 'JobBatch', await readBody(c, maxBodyBytes, { isStored: true }))
       const key = idempotencyKeyOf(c)
       const keyAt = (at: number) => (key === undefined ? undefined : `${key}/${at}`)
       // Ids in the order of the jobs; their writes are gathered, so that most of them are one statement.

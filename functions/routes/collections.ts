@@ -29,7 +29,7 @@ const givesBenchmarks = (operations: readonly PatchOperation[]) =>
 export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
   new Hono<AppEnv>()
     .post('/', async (c) => {
-      const body = await readBody(c, maxBodyBytes)
+      const body = await readBody(c, maxBodyBytes, { isStored: true })
       const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', body))
       refuseLargeCollection(config)
       const created = await c.var.tenantStore.createCollection(newRequestId(), config, await idempotencyOf(c, body))
@@ -49,7 +49,7 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .put('/:id', async (c) => {
-      const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes)))
+      const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes, { isStored: true })))
       const collection = await c.var.tenantStore.changeCollection(c.req.param('id'), () => config, expectedVersions(c))
       return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })

@@ -17,7 +17,7 @@ const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'status', 'exper
 export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
   new Hono<AppEnv>()
     .post('/', async (c) => {
-      const body = await readBody(c, maxBodyBytes)
+      const body = await readBody(c, maxBodyBytes, { isStored: true })
       const request = decode(EvaluationJobConfig, 'EvaluationJobConfig', body)
       const idempotency = await idempotencyOf(c, body)
       const job = await submit(c.var.tenantStore, { id: newId(), request, idempotency })

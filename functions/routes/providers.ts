@@ -19,7 +19,7 @@ const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'benchm
 export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
   new Hono<AppEnv>()
     .post('/', async (c) => {
-      const body = await readBody(c, maxBodyBytes)
+      const body = await readBody(c, maxBodyBytes, { isStored: true })
       const config = decode(ProviderConfig, 'ProviderConfig', body)
       refuseLargeProvider(config)
       const created = await c.var.tenantStore.createProvider(newRequestId(), config, await idempotencyOf(c, body))
@@ -39,7 +39,7 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       return answer(c, 200, provider, entityTag(provider.resource.updated_at))
     })
     .put('/:id', async (c) => {
-      const config = decode(ProviderConfig, 'ProviderConfig', await readBody(c, maxBodyBytes))
+      const config = decode(ProviderConfig, 'ProviderConfig', await readBody(c, maxBodyBytes, { isStored: true }))
       const provider = await c.var.tenantStore.changeProvider(c.req.param('id'), () => config, expectedVersions(c))
       return answer(c, 200, provider, entityTag(provider.resource.updated_at))
     })
