@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { RequestListener } from 'node:http'
+import { truncate, writeFile } from 'node:fs/promises'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { test } from '#sidecar/test-sidecar.ts'
 import { createRegistry } from './oci-registry.ts'
+import { pause } from './pause.ts'
 
 const text = '{}'
 const blob = { digest: `sha256:${createHash('sha256').update(text).digest('hex')}`, mediaType: 'application/json', content: { text } }
@@ -69,6 +72,23 @@ describe('an upload', () => {
       expect(asked.at(-1)).toMatch(new RegExp(`^PUT .*[?]a=b&digest=${encodeURIComponent(blob.digest)}$`))
     },
   )
+})
+
+/** Takes an upload a piece every 10 ms, and all at once after two seconds. */
+async function takeSlowly(request: IncomingMessage): Promise<void> {
+  const begun = performance.now()
+  for await (const _ of request) if (performance.now() < begun + 2000) await pause(10, undefined)
+}
+
+test('an upload may last longer than the patience of the export, as long as it goes on', async ({ upstream, folder }) => {
+  const path = join(folder, 'layer')
+  await writeFile(path, '')
+  await truncate(path, 32 * 1024 * 1024)
+  const { url } = await upstream((request, response) => {
+    if (request.method === 'PUT') void takeSlowly(request).then(() => response.writeHead(201).end())
+    else sendingTo('/put')(request, response)
+  })
+  await registryOf(url.origin, 1.5).putBlob({ ...blob, content: { path } })
 })
 
 describe('an answer', () => {
