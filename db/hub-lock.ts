@@ -19,6 +19,7 @@ export async function lockHub(url: string, onLost: () => void): Promise<HubLock>
     max: 1,
     max_lifetime: null,
     fetch_types: false,
+    onnotice: () => {},
     connection: { application_name: 'evalhub lock', lock_timeout: waitMs },
     onclose: () => {
       if (isHeld) onLost()

@@ -19,6 +19,7 @@ export function openObserverLock(url: string): ObserverLock {
     max_lifetime: null,
     idle_timeout: undefined,
     fetch_types: false,
+    onnotice: () => {},
     connect_timeout: 5,
     connection: { application_name: 'evalhub observer' },
     onclose: () => {

@@ -26,7 +26,7 @@ export type AdapterSettings = {
   podDataDir: string
   /** How long the end of a run is offered to the hub before the adapter gives up. */
   deliverySeconds: number
-  /** How long a registry that fails is asked again for the artifacts of a run, from its first failure. */
+  /** How long a registry that fails is asked again for the artifacts of a run, from its first failure. No answer is waited for longer. */
   exportSeconds: number
 }
 

@@ -182,8 +182,8 @@ describe('a registry that fails', () => {
     [{ status: 403 }, /answered 403 to POST\. .*connection must name a Secret/],
     [{ status: 404, code: 'NAME_UNKNOWN' }, /answered 404 .*NAME_UNKNOWN.*Check exports\.oci\.coordinates/],
     [{ status: 413 }, /its limit must be raised/],
-    [{ status: 500 }, /It was asked again for 0\.3 s\. Submit the job again/],
-    ['hang up', /there was no answer \(.+\)\. It was asked again/],
+    [{ status: 500 }, /It was given 0\.3 s\. Submit the job again/],
+    ['hang up', /there was no answer \(.+\)\. It was given/],
   ])('%j for good fails in words', async ([refusal, words], { folder }) => {
     const { pushed } = await push(
       folder,
@@ -192,6 +192,56 @@ describe('a registry that fails', () => {
     )
     await expect(pushed).rejects.toThrow(words)
     await expect(pushed).rejects.toMatchObject({ code: 'oci_export_failed' })
+  })
+
+  test.for<[Partial<typeof coordinates>, RegExp]>([
+    [
+      { oci_repository: '../../api/v1/evaluations' },
+      /^exports\.oci\.coordinates\.oci_repository is "\.\.\/\.\.\/api\/v1\/evaluations", but must be lower-case/,
+    ],
+    [{ oci_repository: 'Team/results' }, /oci_repository is "Team\/results"/],
+    [{ oci_repository: 'team//results' }, /oci_repository/],
+    [{ oci_repository: 'team/results?x' }, /oci_repository/],
+    [{ oci_repository: 'team/a___b' }, /oci_repository/],
+    [{ oci_repository: 'team/results\n' }, /oci_repository is "team\/results\\n"/],
+    [{ oci_repository: 'a'.repeat(200) + '/' }, /oci_repository is "a{80}…"/],
+    [{ oci_tag: '../x' }, /^exports\.oci\.coordinates\.oci_tag is "\.\.\/x", but must be 1 to 128 letters/],
+    [{ oci_tag: '-v1' }, /oci_tag/],
+    [{ oci_tag: 'v'.repeat(129) }, /oci_tag is "v{80}…"/],
+  ])('%j is refused before the registry is asked', async ([changes, words], { folder }) => {
+    const registry = await startStrictRegistry(REPOSITORY, () => undefined)
+    onTestFinished(registry.stop)
+    const spec = { callback_url: registry.url } as JobSpec
+    const signal = new AbortController().signal
+    const asked = {
+      spec,
+      coordinates: { ...coordinates, ...changes },
+      files: [],
+      workdir: folder,
+      patienceSeconds: 1,
+      signal,
+      log: () => {},
+    }
+    await expect(exportArtifacts(asked)).rejects.toThrow(words)
+    await expect(exportArtifacts(asked)).rejects.toMatchObject({ code: 'oci_export_failed' })
+    expect(registry.asked).toEqual([])
+  })
+
+  test.for<Partial<typeof coordinates>>([
+    { oci_repository: 'a' },
+    { oci_repository: 'a.b_c__d---e/0/f' },
+    { oci_tag: '_' },
+    { oci_tag: 'V1.2-x_y' },
+    { oci_tag: 'v'.repeat(128) },
+    { oci_tag: '' },
+  ])('%j is a place in a registry', async (changes, { folder }) => {
+    const place = { ...coordinates, ...changes }
+    const registry = await startStrictRegistry(place.oci_repository, () => undefined)
+    onTestFinished(registry.stop)
+    const spec = { callback_url: registry.url } as JobSpec
+    const signal = new AbortController().signal
+    const asked = { spec, coordinates: place, files: [], workdir: folder, patienceSeconds: 1, signal, log: () => {} }
+    await expect(exportArtifacts(asked)).resolves.toHaveProperty('oci_digest')
   })
 
   test('a file that was written to after it was registered is not passed off as what it was', async ({ folder }) => {

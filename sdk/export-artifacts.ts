@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import type { JobSpec } from '#shared/models/job-spec.ts'
-import type { Artifact } from './adapter.ts'
+import { AdapterFailure, type Artifact } from './adapter.ts'
 import { packLayer, type Layer, type RegisteredFile } from './oci-layer.ts'
-import { createRegistry, type Stored } from './oci-registry.ts'
+import { createRegistry, shortened, type Stored } from './oci-registry.ts'
 
 /** Media types, annotations and tag are those of the published Python SDK (section 3.10 of the contract), whose readers thus read ours. */
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
@@ -38,6 +38,7 @@ type Export = {
  */
 export async function exportArtifacts(asked: Export): Promise<Exported> {
   const { spec, coordinates, files, log } = asked
+  checkPlace(coordinates)
   const repository = `${hostOf(coordinates)}/${coordinates.oci_repository}`
   const registry = createRegistry({ ...asked, baseUrl: spec.callback_url, repository: coordinates.oci_repository, shownAs: repository })
 
@@ -60,6 +61,25 @@ export async function exportArtifacts(asked: Export): Promise<Exported> {
   const uri = `oci://${reference}`
   const artifacts = files.map(({ name, artifact }) => [name, { ...artifact, uri }] as const)
   return { ...Object.fromEntries(artifacts), oci_reference: reference, oci_digest: manifest.digest }
+}
+
+/** The grammar of the OCI distribution specification, and how it is said. What is not in it could be a path to elsewhere. */
+const PLACE = {
+  oci_repository: {
+    grammar: /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/,
+    rule: 'lower-case letters and digits, in parts divided by "/", within them by one ".", one or two "_", or any number of "-"',
+  },
+  oci_tag: { grammar: /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/, rule: '1 to 128 letters, digits, "_", "." and "-", the first no "." or "-"' },
+} as const
+
+function checkPlace(coordinates: Coordinates): void {
+  for (const field of ['oci_repository', 'oci_tag'] as const) {
+    const { grammar, rule } = PLACE[field]
+    const value = coordinates[field]
+    if (!value || grammar.test(value)) continue
+    const shown = JSON.stringify(shortened(value))
+    throw new AdapterFailure('oci_export_failed', `exports.oci.coordinates.${field} is ${shown}, but must be ${rule}.`)
+  }
 }
 
 type Pushed = { layer: Layer; annotations: Record<string, string> }
