@@ -20,7 +20,7 @@ import { startTemporary } from '../test/start-postgres.ts'
  *
  * The bridge is the built one (`npm run build` first). Give it a cluster with simulated nodes, or none.
  * `--bare 500` objects of the bare client, `--burst 2000` runs at once, `--steady 30` seconds at five runs a second, `--api-server PID` for its CPU,
- * `--lives` for that of whole runs, on simulated nodes.
+ * `--lives` for that of whole runs, on simulated nodes and with `--bare 0`: else the API server's has the bare client's objects in it.
  */
 const { values } = parseArgs({
   options: {

@@ -6,7 +6,7 @@
  */
 export type Reserve = (footprint: number, how?: { atOnce?: boolean }) => Held | Promise<Held>
 
-type Held = { release: () => void }
+export type Held = { release: () => void }
 
 /** For who reads nothing at anybody else's wish. */
 export const UNBOUNDED: Reserve = () => ({ release: () => undefined })

@@ -1,8 +1,6 @@
 import { describe, expect } from 'vitest'
 import { connect } from '#db/client.ts'
-import { openStore } from '#db/store.ts'
-import { createApp } from './app.ts'
-import { test } from './test-app.ts'
+import { appWithout, test } from './test-app.ts'
 
 describe('every route', () => {
   test('answers the request’s id, and makes one', async ({ call }) => {
@@ -63,18 +61,8 @@ describe('every route', () => {
 
   test('answers 503 and Retry-After, without detail, while the database is away', async () => {
     const db = connect('postgres://nobody:secret@127.0.0.1:1/none')
-    const store = openStore(db)
     const errors: string[] = []
-    const app = createApp({
-      storeOf: () => store,
-      identity: { mode: 'none' },
-      log: { info: () => undefined, warn: () => undefined, error: (message) => errors.push(message) },
-      now: () => new Date(0),
-      newId: () => '',
-      newRequestId: () => 'id',
-      maxBodyBytes: 1000,
-      findDocsFile: async () => new Uint8Array(),
-    })
+    const app = appWithout(db, errors)
     const response = await app.request('http://localhost/api/v1/evaluations/jobs')
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('2')

@@ -1,3 +1,4 @@
+import type { Held } from '#db/reserve.ts'
 import { HubError } from '#shared/errors.ts'
 
 /** Part of a budget that is in use. */
@@ -8,8 +9,6 @@ export type Hold = {
   /** Gives it back. Once more does nothing. */
   release: () => void
 }
-
-type Held = Pick<Hold, 'release'>
 
 /** A bound of what all requests of this process hold together. */
 type Budget = {
@@ -201,6 +200,8 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => Requ
       takeReader: () => readers.take(1, waitMs),
       release() {
         patienceMs = PATIENCE * waitMs
+        large = undefined
+        spare = 0
         for (const hold of holds.splice(0)) hold.release()
       },
     }

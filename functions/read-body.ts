@@ -18,8 +18,8 @@ const MAX_FOOTPRINT = 32 * MIB
  * The body as text, whatever its Content-Type, with memory for what it says. Refuses more than `maxBytes` with `request_body_too_large`, one that
  * breaks off with `invalid_json_request`, since that its client went away is no failure of this hub, and with the same what has too many values.
  *
- * A long one is read once there is memory for it, and with `isStored` for what will be stored of it, else refused with `unavailable`. What is refused is read to its end all the same and thrown
- * away, so that a client that is still sending sees the answer.
+ * A long one is read once there is memory for it, and with `isStored` for what will be stored of it, else refused with `unavailable`. What is
+ * refused is read to its end all the same and thrown away, so that a client that is still sending sees the answer.
  */
 export async function readBody(c: Context<AppEnv>, maxBytes: number, { isStored = false } = {}): Promise<string> {
   const { memory } = c.var

@@ -9,6 +9,7 @@ import { ProviderFile } from '#shared/models/provider.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
 import { findDocsFile } from './docs-files.ts'
+import type { AppOptions } from './env.ts'
 import type { Identity } from './identity/identity.ts'
 import { expectDocumented } from './test-documented.ts'
 
@@ -98,3 +99,19 @@ export const JOB = {
 export const event = (status: string, more: object = {}, id = 'first', index = 0) => ({
   benchmark_status_event: { provider_id: 'frame', id, benchmark_index: index, status, ...more },
 })
+
+/** The app on a pool whose database is away; what it logs as an error is put into `errors`. */
+export function appWithout(db: Pool, errors: string[], onAnswered?: AppOptions['onAnswered']): ReturnType<typeof createApp> {
+  const store = openStore(db)
+  return createApp({
+    storeOf: () => store,
+    identity: { mode: 'none' },
+    log: { info: () => undefined, warn: () => undefined, error: (message) => errors.push(message) },
+    now: () => new Date(0),
+    newId: () => '',
+    newRequestId: () => 'id',
+    maxBodyBytes: 1000,
+    findDocsFile: async () => new Uint8Array(),
+    ...(onAnswered && { onAnswered }),
+  })
+}

@@ -7,7 +7,7 @@ import { secretsToHide } from '../redact.ts'
 import { answerOf } from './api-answer.ts'
 import type { KubernetesApi } from './api.ts'
 import type { LogShipper } from './logs.ts'
-import { type ObservedJob } from './observe.ts'
+import type { ObservedJob } from './observe.ts'
 import type { SeenPod } from './seen-objects.ts'
 
 /** The logs of attempts, as the runtime needs them. */
