@@ -38,6 +38,12 @@ test.each([
   expect(provider?.benchmarks).toHaveLength(count)
 })
 
+// Source: their adapters, which read the file `hf-token`; those of the others do not.
+test('lighteval, inspect and lm_evaluation_harness get the token of the Hugging Face hub, and no other provider does', () => {
+  const needing = providers.filter(({ runtime }) => runtime?.k8s?.needs_hf_token).map(({ id }) => id)
+  expect(needing.toSorted()).toEqual(['inspect', 'lighteval', 'lm_evaluation_harness'])
+})
+
 test('there are ten providers and 331 published benchmarks', () => {
   expect(providers).toHaveLength(10)
   expect(benchmarks).toHaveLength(331)

@@ -14,6 +14,19 @@ describe('providers', () => {
     expect((await call('GET', `/providers/${body.resource.id}`)).body).toEqual(body)
   })
 
+  // Guarantee: a tenant's own adapter gets the hub's token as a shipped one does: its provider says so, and its runs are made from that.
+  test('declare that their adapter needs hf-token, and pass it on to their runs', async ({ call, db }) => {
+    const own = { ...PROVIDER, runtime: { k8s: { image: 'x:1', needs_hf_token: true } } }
+    const { body } = await call('POST', '/providers', own)
+    expect(body.runtime.k8s).toMatchObject({ Image: 'x:1', needs_hf_token: true })
+    const job = { name: 'j', model: { url: 'http://h/v1', name: 'm' }, benchmarks: [{ id: 'b', provider_id: body.resource.id }] }
+    const submitted = (await call('POST', '/jobs', job)).body.resource.id
+    const [row] = await db`select spec from evalhub.runs where evaluation_id = ${submitted}`
+    expect(row?.spec).toMatchObject({ runtime: { k8s: { needs_hf_token: true } } })
+    const wrong = { ...PROVIDER, runtime: { k8s: { image: 'x:1', needs_hf_token: 'yes' } } }
+    expect(await call('POST', '/providers', wrong)).toMatchObject({ status: 400 })
+  })
+
   // The published Python client refuses null there, and with it every list that has such a provider.
   test('{} is one, without benchmarks', async ({ call }) => {
     const { body } = await call('POST', '/providers', {})

@@ -61,12 +61,14 @@ const POD_NAMESPACE: Mounted = {
   mounts: [{ name: 'pod-namespace', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true }],
 }
 
-/** References in place of credentials, and of the Secret itself only what no sidecar can stand in for. */
+/** References in place of credentials, and of the Secret itself only what no sidecar can stand in for: a token only where the provider asks for it. */
 function modelReferences(attempt: Attempt, { modelSecret }: Surroundings): Mounted | undefined {
   if (!modelSecret || !modelOf(attempt)) return undefined
   const keys = Object.keys(modelSecret.references)
   const references = { name: secretName(attempt), items: keys.map((key) => ({ key, path: key })) }
-  const plain = ['hf-token', 'ca_cert'].map((key) => ({ secret: { name: modelSecret.name, items: [{ key, path: key }], optional: true } }))
+  const plain = [...(attempt.spec.runtime.k8s?.needs_hf_token ? ['hf-token'] : []), 'ca_cert'].map((key) => ({
+    secret: { name: modelSecret.name, items: [{ key, path: key }], optional: true },
+  }))
   return {
     volume: { name: 'model-auth-internal', projected: { sources: [...(keys.length > 0 ? [{ secret: references }] : []), ...plain] } },
     mounts: [{ name: 'model-auth-internal', mountPath: '/var/run/secrets/model', readOnly: true }],

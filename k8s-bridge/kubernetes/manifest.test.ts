@@ -98,6 +98,11 @@ const CASES: Record<string, Case> = {
       other: 'x',
     }),
   },
+  'model-secret-with-hub-token': {
+    spec: { runtime: { k8s: k8s({ needs_hf_token: true }) } },
+    request: { model: { url: 'https://model.example/v1', name: 'm', auth: { secret_ref: 'model-secret' } } },
+    modelSecret: secretOf({ 'api-key': 'sk-1', 'hf-token': 'hf' }),
+  },
   'model-secret-without-credentials': {
     request: { model: { url: 'http://model/v1', name: 'm', auth: { secret_ref: 'model-secret' } } },
     modelSecret: secretOf({ ca_cert: 'PEM' }),
@@ -177,6 +182,15 @@ describe('the objects of an attempt', () => {
     expect(JSON.stringify(volumes)).not.toMatch(/"run-token"|serviceAccountToken|dockerconfigjson/)
     expect(job.spec?.template.spec?.automountServiceAccountToken).toBe(false)
   })
+})
+
+// Guarantee: an adapter, which is anybody's code, gets the one credential that no sidecar can stand in for only if its provider says that it must.
+test.each(Object.entries(CASES))('%s: hf-token reaches the adapter only if its provider declares needs_hf_token', (name, example) => {
+  const [job] = objectsOf(example)
+  const { containers, volumes = [] } = job.spec!.template.spec!
+  const mounted = new Set(containers[0]?.volumeMounts?.map((mount) => mount.name))
+  const seen = JSON.stringify(volumes.filter((volume) => mounted.has(volume.name)))
+  expect(seen.includes('hf-token')).toBe(name === 'model-secret-with-hub-token')
 })
 
 test.each(Object.entries(CASES))('%s: the ConfigMap holds what the sidecar and the adapter read', (_name, example) => {

@@ -62,6 +62,8 @@ export const K8sRuntime = z.object({
   gpu: Gpu.optional(),
   Env: z.array(EnvVar).optional(),
   image_pull_policy: z.enum(['', 'if_not_present', 'always']).optional(),
+  /** Whether the adapter gets `hf-token` of the model's Secret as it is; absent: it does not. */
+  needs_hf_token: z.boolean().optional(),
 })
 
 /** How a run is launched as a process of the local hub. */
