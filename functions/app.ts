@@ -1,24 +1,18 @@
-import { Hono } from 'hono'
-import { HubError } from '#shared/errors.ts'
+import type { Hono } from 'hono'
 import type { AppEnv, AppOptions } from './env.ts'
-import { errorResponse } from './error-response.ts'
 import { identifier } from './identity/identify.ts'
-import { createMemory } from './memory.ts'
-import { answerInTime } from './middleware/answer-in-time.ts'
-import { bounded } from './middleware/bounded.ts'
 import { cleanPath } from './middleware/clean-path.ts'
-import { holdMemory } from './middleware/hold-memory.ts'
 import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
+import { proxyOnly } from './middleware/proxy-only.ts'
 import { reporter } from './middleware/reporter.ts'
-import { requestId } from './middleware/request-id.ts'
-import { requestLog } from './middleware/request-log.ts'
+import { boundRequests, openApp, refuseOdd, refuseOtherMethods } from './open-app.ts'
 import { attempts } from './routes/attempts.ts'
 import { batch } from './routes/batch.ts'
 import { collections } from './routes/collections.ts'
 import { docs } from './routes/docs.ts'
 import { evaluations } from './routes/evaluations.ts'
-import { events } from './routes/events.ts'
+import { EVENTS, events } from './routes/events.ts'
 import { health, readiness } from './routes/health.ts'
 import { logs } from './routes/logs.ts'
 import { metrics } from './routes/metrics.ts'
@@ -29,17 +23,6 @@ const PROVIDERS = '/api/v1/evaluations/providers'
 const COLLECTIONS = '/api/v1/evaluations/collections'
 const BATCH = '/api/v1/evaluations/batch/jobs'
 const BATCH_STATES = `${BATCH}/states`
-
-/** As long as the published server takes to write an answer. */
-const ANSWER_LIMIT_MS = 15_000
-
-/** Far more than a database keeps up with in that time, and few enough to hold in memory. */
-const MAX_CONCURRENT_REQUESTS = 2000
-
-/** A quarter of the heap that a process is started with, and time for a few large answers to be made; a client of the contract waits longer. */
-const MEMORY = { bytes: 64 * 1024 * 1024, waitMs: 5000 }
-
-const EVENTS = `${JOBS}/:id/events`
 
 /** Paths on which a caller sees what is its tenant's. */
 const TENANT_PATHS = [
@@ -60,33 +43,19 @@ const PATHS = [...TENANT_PATHS, BATCH_STATES, EVENTS, '/api/v1/health', '/health
 
 /** The HTTP application, the same on every runtime. It does nothing between requests. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
-  const app = new Hono<AppEnv>()
-  app.onError(errorResponse(options.log))
-  app.notFound(() => new Response('404 page not found\n', { status: 404, headers: PLAIN_TEXT }))
-
-  app.use(requestId(options.newRequestId))
-  if (options.onAnswered) app.use(requestLog(options.onAnswered))
+  const app = openApp(options)
   // A hub with identities is for other machines too, and no page may ask it in its reader's name.
   if (options.identity.mode === 'none') app.use(localOnly)
+  if (options.identity.mode === 'headers' && options.identity.proxySecret !== undefined) app.use(proxyOnly(options.identity.proxySecret))
   app.use(cleanPath)
-  app.use(answerInTime(options.answerLimitMs ?? ANSWER_LIMIT_MS))
-  app.use('/api/v1/evaluations/*', bounded(options.maxConcurrentRequests ?? MAX_CONCURRENT_REQUESTS))
-  app.use('/api/v1/evaluations/*', holdMemory(createMemory({ ...MEMORY, ...options.memory })))
+  boundRequests(app, options)
   const identify = identifier(options.identity, options.now)
   const ofTenant = identity(options.storeOf, identify)
   for (const path of TENANT_PATHS) app.use(path, ofTenant)
   // A question, which is too long for a URL.
   app.use(BATCH_STATES, identity(options.storeOf, identify, 'read'))
   app.use(EVENTS, reporter(options.identity, identify))
-  // Hono would answer HEAD as GET; the published server does not.
-  app.use(function refuseHead(c, next) {
-    if (c.req.method === 'HEAD') throw methodNotAllowed(c.req)
-    return next()
-  })
-  // PostgreSQL takes no U+0000, so nothing has such an id.
-  app.use('/api/v1/*', function refuseNul(c, next) {
-    return c.req.url.includes('%00') && c.req.path.includes('\0') ? Promise.resolve(c.notFound()) : next()
-  })
+  refuseOdd(app)
   app.route('/api/v1/health', health(options))
   app.route('/healthz', health(options))
   app.route('/readyz', readiness(options))
@@ -99,17 +68,6 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.route(BATCH, batch(options))
   app.route(PROVIDERS, providers(options))
   app.route(COLLECTIONS, collections(options))
-  for (const path of PATHS) {
-    app.all(path, (c) => {
-      throw methodNotAllowed(c.req)
-    })
-  }
+  refuseOtherMethods(app, PATHS)
   return app
-}
-
-const PLAIN_TEXT = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }
-
-function methodNotAllowed({ method, url }: { method: string; url: string }): HubError {
-  const { pathname, search } = new URL(url)
-  return HubError.of('method_not_allowed', { Method: method, Api: pathname + search })
 }

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { readFunctionsConfig } from './config.ts'
 
 const RUN_TOKEN_KEY = 'the key of run tokens in this test'
+const PROXY_SECRET = 'what-only-the-proxy-of-this-test-knows'
 const ENV = { IDENTITY_MODE: 'headers', RUN_TOKEN_KEY, DATABASE_URL: 'postgres://user@host/db' }
 
 test('what is not set is as the published server has it', () => {
@@ -13,6 +14,7 @@ test('what is not set is as the published server has it', () => {
     identity: { mode: 'headers', runTokenKey: RUN_TOKEN_KEY, reporters: [] },
     host: '127.0.0.1',
     port: 8080,
+    events: { host: '127.0.0.1', port: 8083 },
     readTimeoutMs: 15_000,
     readHeaderTimeoutMs: 15_000,
     writeTimeoutMs: 15_000,
@@ -25,7 +27,8 @@ test('what is not set is as the published server has it', () => {
     requestMemoryBytes: 67_108_864,
     shutdownTimeoutMs: 30_000,
     upstreams: { sidecarUrl: 'http://localhost:8080' },
-    metrics: { host: '0.0.0.0', port: 8081 },
+    health: { host: '0.0.0.0', port: 8081 },
+    showsMetrics: true,
     logLevel: 'info',
     unread: [],
   })
@@ -35,23 +38,24 @@ test('a file of the published server is read, and what it has for others is name
   const folder = await mkdtemp(join(tmpdir(), 'evalhub-config-'))
   await writeFile(
     join(folder, 'config.yaml'),
-    `service: { port: 9000, host: 0.0.0.0, max_request_body_bytes: -1, write_timeout: 20s }
+    `service: { port: 9000, host: 0.0.0.0, events_port: 9003, max_request_body_bytes: -1, write_timeout: 20s }
 database: { driver: pgx, url: "postgres://user@host/file", max_open_conns: 7 }
 prometheus: { enabled: false }
-identity: { mode: headers, run_token_key: ${RUN_TOKEN_KEY}, reporters: [ann, bob] }
+identity: { mode: headers, run_token_key: ${RUN_TOKEN_KEY}, reporters: [ann, bob], proxy_secret: ${PROXY_SECRET} }
 mlflow: { tracking_uri: "http://mlflow", http_timeout: 30s }
 kubernetes: { instance_name: eval, namespace: hub }
 `,
   )
-  const { metrics, ...config } = readFunctionsConfig({ EVAL_HUB_CONFIG_DIR: folder })
+  const config = readFunctionsConfig({ EVAL_HUB_CONFIG_DIR: folder })
   await rm(folder, { recursive: true })
-  expect(metrics).toBeUndefined()
   expect(config).toMatchObject({
     databaseUrl: 'postgres://user@host/file',
     maxConnections: 7,
-    identity: { reporters: ['ann', 'bob'] },
+    identity: { reporters: ['ann', 'bob'], proxySecret: PROXY_SECRET },
     host: '0.0.0.0',
     port: 9000,
+    events: { host: '0.0.0.0', port: 9003 },
+    showsMetrics: false,
     maxBodyBytes: Infinity,
     writeTimeoutMs: 20_000,
     upstreams: { hubUrl: 'https://eval.hub.svc.cluster.local:8443', mlflowUrl: 'http://mlflow' },
@@ -64,6 +68,11 @@ test.each([
   [{ TLS_KEY_FILE: '/key.pem' }, /must be set both, or neither/],
   [{ TLS_CERT_FILE: '/none.pem', TLS_KEY_FILE: '/none.pem' }, /must name a certificate and its key in PEM: ENOENT/],
   [{ METRICS_PORT: '8080' }, /METRICS_PORT \(prometheus\.port\) must differ from PORT/],
+  [{ METRICS_PORT: '8080', METRICS_ENABLED: 'false' }, /METRICS_PORT \(prometheus\.port\) must differ from PORT/],
+  [{ EVENTS_PORT: '8080' }, /EVENTS_PORT \(service\.events_port\) must differ from PORT/],
+  [{ EVENTS_PORT: '8081' }, /METRICS_PORT \(prometheus\.port\) must differ from EVENTS_PORT/],
+  [{ PROXY_CA_FILE: '/ca.pem' }, /PROXY_CA_FILE \(identity\.proxy_ca_file\) needs TLS_CERT_FILE/],
+  [{ IDENTITY_MODE: 'none', PROXY_CA_FILE: '/ca.pem' }, /PROXY_CA_FILE \(identity\.proxy_ca_file\) is for IDENTITY_MODE=headers/],
   [{ DB_DRIVER: 'sqlite' }, /DB_DRIVER \(database\.driver\) must be pgx: the database is PostgreSQL/],
   [{ DATABASE_URL: 'file::eval_hub:?mode=memory' }, /DATABASE_URL \(database\.url\) must be a URL of PostgreSQL/],
   [{ DATABASE_URL: '' }, /DATABASE_URL \(database\.url\) is required/],
@@ -75,6 +84,33 @@ test.each([
   expect(() => readFunctionsConfig({ ...ENV, ...env })).toThrow(complaint)
 })
 
-test('metrics that nobody serves take no port', () => {
-  expect(readFunctionsConfig({ ...ENV, METRICS_PORT: '8080', METRICS_ENABLED: 'false' }).metrics).toBeUndefined()
+// Guarantee: headers are believed of nobody who has not proved to be the proxy.
+test.each([
+  [{}, true],
+  [{ API_HOST: '::1' }, true],
+  [{ API_HOST: '0.0.0.0' }, false],
+  [{ API_HOST: '::' }, false],
+  [{ API_HOST: '10.0.0.1' }, false],
+  [{ API_HOST: '127.0.0.1.example.com' }, false],
+  [{ API_HOST: '0.0.0.0', PROXY_SECRET: '' }, false],
+  [{ API_HOST: '0.0.0.0', PROXY_SECRET: 'x'.repeat(31) }, false],
+  [{ API_HOST: '0.0.0.0', PROXY_SECRET: `${'x'.repeat(31)} y` }, false],
+  [{ API_HOST: '0.0.0.0', PROXY_SECRET }, true],
+])('with %j a hub that believes headers starts: %j', (env, starts) => {
+  if (starts) expect(readFunctionsConfig({ ...ENV, ...env }).identity.mode).toBe('headers')
+  else expect(() => readFunctionsConfig({ ...ENV, ...env })).toThrow(/PROXY_SECRET/)
+})
+
+test('a hub that believes headers of anybody names the three ways out in one sentence', () => {
+  expect(() => readFunctionsConfig({ ...ENV, API_HOST: '0.0.0.0' })).toThrow(
+    /^The settings are wrong: IDENTITY_MODE [^;]*API_HOST[^;]*PROXY_CA_FILE[^;]*PROXY_SECRET[^;]*$/,
+  )
+})
+
+test('run tokens have a port of their own wherever there are identities', () => {
+  expect(readFunctionsConfig({ ...ENV, EVENTS_HOST: '0.0.0.0', EVENTS_PORT: '1' }).events).toEqual({ host: '0.0.0.0', port: 1 })
+  const oidc = { IDENTITY_MODE: 'oidc', OIDC_ISSUER: 'https://issuer', OIDC_AUDIENCE: 'a', API_HOST: '0.0.0.0' }
+  expect(readFunctionsConfig({ ...ENV, ...oidc }).events).toEqual({ host: '0.0.0.0', port: 8083 })
+  expect(readFunctionsConfig({ ...ENV, IDENTITY_MODE: 'none' }).events).toBeUndefined()
+  expect(readFunctionsConfig({ ...ENV, IDENTITY_MODE: 'none', PORT: '8083' }).port).toBe(8083)
 })

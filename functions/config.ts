@@ -7,7 +7,7 @@ import { complaints, gatherSettings, settingsOf, type Files, type Setting } from
 import type { LogLevel } from '#shared/log.ts'
 import { IdentityConfig } from './identity-config.ts'
 import type { Identity } from './identity/identity.ts'
-import { readTls, type TlsFiles } from './tls.ts'
+import { readAuthority, readTls, type TlsFiles } from './tls.ts'
 
 /** Addresses that only this machine reaches. */
 export const LOOPBACK_ADDRESS = /^(localhost|127(\.\d{1,3}){3}|::1)$/
@@ -30,6 +30,12 @@ const Settings = z.object({
   }),
   API_HOST: z.string().default('127.0.0.1').meta({ path: 'service.host', description: 'address to listen on; `0.0.0.0` in a container' }),
   PORT: Port.default(8080).meta({ path: 'service.port', description: 'port to listen on; 0 takes any free one' }),
+  EVENTS_PORT: Port.default(8083).meta({
+    path: 'service.events_port',
+    description:
+      'port of its own for events with run tokens, the only one that runs’ pods need; 0 takes any free one. Not with `IDENTITY_MODE=none`',
+  }),
+  EVENTS_HOST: z.string().optional().meta({ path: 'service.events_host', description: 'its address; that of `API_HOST` unless set' }),
   TLS_CERT_FILE: z
     .string()
     .optional()
@@ -88,6 +94,8 @@ const IDENTITY_SETTINGS = [
   identitySetting('IDENTITY_MODE', 'mode', '`none`, `headers` or `oidc`: [identity.md](identity.md), as for all of these'),
   identitySetting('RUN_TOKEN_KEY', 'run_token_key', 'key of run tokens, the same for functions and bridge (secret)'),
   identitySetting('IDENTITY_REPORTERS', 'reporters', 'users that may post events without a run token'),
+  identitySetting('PROXY_SECRET', 'proxy_secret', 'what the proxy proves itself with in `X-Proxy-Secret`, 32 characters or more (secret)'),
+  identitySetting('PROXY_CA_FILE', 'proxy_ca_file', 'authority, PEM, of the client certificates with which the proxy proves itself'),
   identitySetting('OIDC_ISSUER', 'oidc.issuer', 'the issuer of tokens'),
   identitySetting('OIDC_AUDIENCE', 'oidc.audience', 'the audience of tokens'),
   identitySetting('OIDC_JWKS_URL', 'oidc.jwks_url', 'where the issuer’s keys are'),
@@ -106,8 +114,12 @@ export type FunctionsConfig = {
   identity: Identity
   host: string
   port: number
+  /** Where events are taken for run tokens, apart from all else. Undefined where there are no identities. */
+  events?: { host: string; port: number }
   /** A certificate and a key that fit. */
   tls?: TlsFiles
+  /** The authority without whose client certificate nothing is taken on `port`. */
+  proxyCaFile?: string
   readTimeoutMs: number
   readHeaderTimeoutMs: number
   writeTimeoutMs: number
@@ -121,8 +133,9 @@ export type FunctionsConfig = {
   shutdownTimeoutMs: number
   /** What is behind adapters' sidecars. */
   upstreams: Upstreams
-  /** Undefined: no metrics. */
-  metrics?: { host: string; port: number }
+  /** Where probes are answered, and metrics if they are shown. */
+  health: { host: string; port: number }
+  showsMetrics: boolean
   logLevel: LogLevel
   /** Paths in the files that this process does not read. */
   unread: string[]
@@ -140,18 +153,20 @@ export function readFunctionsConfig(env: Readonly<Record<string, string | undefi
   const settings = Settings.safeParse(values)
   const identity = IdentityConfig.safeParse(values)
   const issues = [settings, identity].flatMap(({ error }) => error?.issues ?? [])
-  const { tls, mistakes: tlsMistakes } = tlsFiles(values)
-  const all = [...mistakes, ...complaints(FUNCTIONS_SETTINGS, issues), ...tlsMistakes, ...placeMistakes(values)]
+  const { mistakes: tlsMistakes, ...tls } = tlsFiles(values)
+  const all = [...mistakes, ...complaints(FUNCTIONS_SETTINGS, issues), ...tlsMistakes, ...placeMistakes(values), ...proxyMistakes(values)]
   if (!settings.success || !identity.success || all.length > 0) throw new Error(`The settings are wrong: ${all.join('; ')}`)
-  return { ...toConfig(settings.data), identity: identity.data, ...(tls && { tls }), unread }
+  return { ...toConfig(settings.data, identity.data), ...tls, unread }
 }
 
-function toConfig(settings: z.output<typeof Settings>): Omit<FunctionsConfig, 'identity' | 'unread'> {
+function toConfig(settings: z.output<typeof Settings>, identity: Identity): Omit<FunctionsConfig, 'unread'> {
   return {
     databaseUrl: settings.DATABASE_URL,
     ...(settings.DATABASE_MAX_CONNECTIONS !== undefined && { maxConnections: settings.DATABASE_MAX_CONNECTIONS }),
+    identity,
     host: settings.API_HOST,
     port: settings.PORT,
+    ...(identity.mode !== 'none' && { events: { host: settings.EVENTS_HOST ?? settings.API_HOST, port: settings.EVENTS_PORT } }),
     readTimeoutMs: settings.READ_TIMEOUT,
     readHeaderTimeoutMs: settings.READ_HEADER_TIMEOUT,
     writeTimeoutMs: settings.WRITE_TIMEOUT,
@@ -164,7 +179,8 @@ function toConfig(settings: z.output<typeof Settings>): Omit<FunctionsConfig, 'i
     requestMemoryBytes: settings.REQUEST_MEMORY_BYTES,
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT,
     upstreams: toUpstreams(settings),
-    ...(settings.METRICS_ENABLED && { metrics: { host: settings.METRICS_HOST, port: settings.METRICS_PORT } }),
+    health: { host: settings.METRICS_HOST, port: settings.METRICS_PORT },
+    showsMetrics: settings.METRICS_ENABLED,
     logLevel: settings.LOG_LEVEL,
   }
 }
@@ -182,30 +198,64 @@ function toUpstreams({
   }
 }
 
-/** Certificate and key, if both are named and fit. */
-function tlsFiles({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: Record<string, string>): { tls?: TlsFiles; mistakes: string[] } {
-  if (certFile === undefined && keyFile === undefined) return { mistakes: [] }
+type TlsSettings = { tls?: TlsFiles; proxyCaFile?: string; mistakes: string[] }
+
+/** Certificate and key, if both are named and fit, and the authority of the proxy's certificates. */
+function tlsFiles({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, PROXY_CA_FILE: proxyCaFile }: Record<string, string>): TlsSettings {
+  if (certFile === undefined && keyFile === undefined) {
+    const needed =
+      'PROXY_CA_FILE (identity.proxy_ca_file) needs TLS_CERT_FILE (service.tls_cert_file): certificates are shown over TLS only'
+    return { mistakes: proxyCaFile === undefined ? [] : [needed] }
+  }
   if (certFile === undefined || keyFile === undefined) {
     return { mistakes: ['TLS_CERT_FILE (service.tls_cert_file) and TLS_KEY_FILE (service.tls_key_file) must be set both, or neither'] }
   }
+  const tls = { certFile, keyFile }
+  const mistakes = [
+    ...complaintOf(() => readTls(tls), 'TLS_CERT_FILE and TLS_KEY_FILE must name a certificate and its key in PEM'),
+    ...complaintOf(() => proxyCaFile && readAuthority(proxyCaFile), 'PROXY_CA_FILE must name certificates in PEM'),
+  ]
+  return { tls, ...(proxyCaFile !== undefined && { proxyCaFile }), mistakes }
+}
+
+function complaintOf(read: () => unknown, rule: string): string[] {
   try {
-    readTls({ certFile, keyFile })
-    return { tls: { certFile, keyFile }, mistakes: [] }
+    read()
+    return []
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { mistakes: [`TLS_CERT_FILE and TLS_KEY_FILE must name a certificate and its key in PEM: ${reason}`] }
+    return [`${rule}: ${error instanceof Error ? error.message : String(error)}`]
   }
 }
 
+const valueOf = (values: Record<string, string>, name: string) =>
+  values[name] ?? FUNCTIONS_SETTINGS.find((setting) => setting.name === name)?.fallback ?? ''
+
 function placeMistakes(values: Record<string, string>): string[] {
-  const valueOf = (name: string) => values[name] ?? FUNCTIONS_SETTINGS.find((setting) => setting.name === name)?.fallback ?? ''
-  const [host, port, metricsPort] = [valueOf('API_HOST'), valueOf('PORT'), valueOf('METRICS_PORT')]
   const mistakes: string[] = []
-  if (values.IDENTITY_MODE === 'none' && !LOOPBACK_ADDRESS.test(host)) {
+  if (values.IDENTITY_MODE === 'none' && !LOOPBACK_ADDRESS.test(valueOf(values, 'API_HOST'))) {
     mistakes.push('API_HOST (service.host) must be a loopback address: a hub without identities answers on its own machine only')
   }
-  if (port === metricsPort && port !== '0' && /^(true|1)$/.test(valueOf('METRICS_ENABLED'))) {
-    mistakes.push('METRICS_PORT (prometheus.port) must differ from PORT (service.port)')
+  const settings = FUNCTIONS_SETTINGS.filter(
+    ({ name }) => name.endsWith('PORT') && !(name === 'EVENTS_PORT' && values.IDENTITY_MODE === 'none'),
+  )
+  for (const [at, { name, path }] of settings.entries()) {
+    const port = valueOf(values, name)
+    const other = settings.slice(0, at).find((earlier) => port !== '0' && valueOf(values, earlier.name) === port)
+    if (other) mistakes.push(`${name} (${path}) must differ from ${other.name} (${other.path})`)
   }
   return mistakes
+}
+
+/** The hub believes its headers, so it must know that the proxy has written them. */
+function proxyMistakes(values: Record<string, string>): string[] {
+  const { IDENTITY_MODE: mode, PROXY_SECRET, PROXY_CA_FILE } = values
+  if (mode !== 'headers') {
+    return PROXY_CA_FILE === undefined
+      ? []
+      : ['PROXY_CA_FILE (identity.proxy_ca_file) is for IDENTITY_MODE=headers: in other modes leave it out']
+  }
+  if (PROXY_SECRET ?? PROXY_CA_FILE ?? LOOPBACK_ADDRESS.test(valueOf(values, 'API_HOST'))) return []
+  return [
+    'IDENTITY_MODE (identity.mode) headers needs a proxy that proves itself: let API_HOST (service.host) be a loopback address that only the proxy reaches, as a container of the same pod, or set PROXY_CA_FILE (identity.proxy_ca_file), or PROXY_SECRET (identity.proxy_secret)',
+  ]
 }

@@ -3,7 +3,7 @@ import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
 import type { Log } from '#shared/log.ts'
 import type { Identity } from './identity/identity.ts'
-import type { MemoryOptions, RequestMemory } from './memory.ts'
+import type { RequestMemory } from './memory.ts'
 
 /** What the app is made of; the entries hand it in. */
 export type AppOptions = {
@@ -26,8 +26,8 @@ export type AppOptions = {
   answerLimitMs?: number
   /** Requests at work at once; 2000 unless told. */
   maxConcurrentRequests?: number
-  /** What requests hold together at most; 64 MiB unless told, and 5 s to wait for it. */
-  memory?: Partial<MemoryOptions>
+  /** Opens the memory of each request, which may be shared with another app; unless told 64 MiB for all of this one, and 5 s to wait for it. */
+  openMemory?: () => RequestMemory
   /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** What `/metrics` answers; without it there is no such path. */

@@ -20,7 +20,7 @@ export type HttpServerOptions = {
   host: string
   /** 0 takes a free one. */
   port: number
-  /** With it HTTPS is served, by TLS 1.2 or 1.3. */
+  /** With it HTTPS is served, by TLS 1.2 or 1.3; with an authority in it, only to those who have a certificate of it. */
   tls?: Tls
   limits?: ConnectionLimits
   /** What the operator sets the port with, for the sentence that says it is taken. */
@@ -65,7 +65,7 @@ function makeServer(fetch: Fetch, { tls, limits = PUBLISHED }: HttpServerOptions
   return createAdaptorServer({
     fetch,
     createServer: createTlsServer,
-    serverOptions: { ...serverOptions, ...tls, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' },
+    serverOptions: { ...serverOptions, ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true },
   }) as Server
 }
 

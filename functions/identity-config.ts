@@ -18,9 +18,22 @@ const None = z
   .object({ IDENTITY_MODE: z.literal('none'), RUN_TOKEN_KEY: RunTokenKey.optional() })
   .transform(({ RUN_TOKEN_KEY: key }): Identity => ({ mode: 'none', ...(key !== undefined && { runTokenKey: key }) }))
 
+/** What a header can carry, and nobody can guess. */
+const ProxySecret = z.string().regex(/^[\x21-\x7e]{32,}$/, 'must have 32 or more visible ASCII characters')
+
 const Headers = z
-  .object({ IDENTITY_MODE: z.literal('headers'), RUN_TOKEN_KEY: RunTokenKey, IDENTITY_REPORTERS: Names.prefault('') })
-  .transform((env): Identity => ({ mode: 'headers', runTokenKey: env.RUN_TOKEN_KEY, reporters: env.IDENTITY_REPORTERS }))
+  .object({
+    IDENTITY_MODE: z.literal('headers'),
+    RUN_TOKEN_KEY: RunTokenKey,
+    IDENTITY_REPORTERS: Names.prefault(''),
+    PROXY_SECRET: ProxySecret.optional(),
+  })
+  .transform((env): Identity => ({
+    mode: 'headers',
+    runTokenKey: env.RUN_TOKEN_KEY,
+    reporters: env.IDENTITY_REPORTERS,
+    ...(env.PROXY_SECRET !== undefined && { proxySecret: env.PROXY_SECRET }),
+  }))
 
 const Oidc = z
   .object({

@@ -110,12 +110,12 @@ function parametersOf({ path, query = [], isCreating, isConditional }: RouteDesc
 const HEADERS = { [REQUEST_ID_HEADER]: { $ref: '#/components/headers/TransactionId' } }
 
 /** Of every route that asks who the caller is. */
-const IDENTITY_ERRORS = ['request_validation_failed', 'missing_tenant_header', 'missing_user_header', 'unauthorized', 'forbidden'] as const
+const IDENTITY_ERRORS = ['request_validation_failed', 'missing_tenant_header', 'missing_user_header', 'forbidden'] as const
 
 /** The error answers of a route, by status, with their codes. */
 function errorsOf({ errors, tag }: RouteDescription) {
   const ofIdentity = tag === 'service' ? [] : IDENTITY_ERRORS
-  const ofAll = ['foreign_request', 'method_not_allowed', 'internal_server_error', 'unavailable'] as const
+  const ofAll = ['unauthorized', 'foreign_request', 'method_not_allowed', 'internal_server_error', 'unavailable'] as const
   const codes = new Set<ErrorCode>([...errors, ...ofIdentity, ...ofAll])
   const byStatus = Object.groupBy(codes, (code) => String(statusOf(code)))
   return Object.fromEntries(

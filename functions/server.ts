@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Hono } from 'hono'
+import type { Hono } from 'hono'
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { connect } from '#db/client.ts'
 import { checkMigrated } from '#db/queries/readiness.ts'
@@ -9,10 +9,15 @@ import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
 import { readFunctionsConfig, type FunctionsConfig } from './config.ts'
 import { findDocsFile } from './docs-files.ts'
+import type { AppEnv, AppOptions } from './env.ts'
+import { createEventsApp } from './events-app.ts'
+import { createHealthApp } from './health-app.ts'
 import { openHttpServer } from './http-server.ts'
+import { createMemory } from './memory.ts'
+import { MEMORY } from './open-app.ts'
 import { createRequestMetrics } from './request-metrics.ts'
-import { followTls, readTls } from './tls.ts'
-import { watchRequests } from './watch-requests.ts'
+import { followTls, readTls, type TlsFiles } from './tls.ts'
+import { watchRequests, type RequestWatch } from './watch-requests.ts'
 import { writeLines } from './write-lines.ts'
 
 /** `npm run start:functions`: the API alone, on Node, until SIGTERM. */
@@ -38,11 +43,11 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
   const watch = watchRequests({
     log,
     logProbes: config.logLevel === 'debug',
-    ...(config.metrics && { metrics: createRequestMetrics(registry, { scheme, host: config.host, port: config.port }) }),
+    ...(config.showsMetrics && { metrics: createRequestMetrics(registry, { scheme, host: config.host, port: config.port }) }),
     sendLimitMs: (path) => (path.endsWith('/logs') ? config.logStreamTimeoutMs + LOG_SEND_MS : config.writeTimeoutMs + SEND_MS),
   })
   const store = openStore(db)
-  const app = createApp({
+  const options: AppOptions = {
     storeOf: () => store,
     identity: config.identity,
     log,
@@ -52,32 +57,51 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     maxBodyBytes: config.maxBodyBytes,
     maxLogBytes: config.maxLogBytes,
     maxConcurrentRequests: config.maxConcurrentRequests,
-    memory: { bytes: config.requestMemoryBytes },
+    openMemory: createMemory({ ...MEMORY, bytes: config.requestMemoryBytes }),
     answerLimitMs: config.writeTimeoutMs,
     checkReady: shared(() => checkMigrated(probe)),
     onAnswered: watch.onAnswered,
     upstreams: config.upstreams,
     findDocsFile,
-  })
-  const { host, port, tls } = config
-  const server = await openHttpServer(app.fetch, { host, port, limits: config, portName: 'PORT', ...(tls && { tls: readTls(tls) }) })
-  stack.defer(() => server.close(config.shutdownTimeoutMs))
-  if (tls) stack.defer(followTls(server.server, tls, log))
-  watch.watch(server.server)
-  const metricsUrl = config.metrics && (await serveMetrics(registry, config.metrics, stack))
-  log.info('ready', { url: `${scheme}://${config.host}:${server.port}`, metrics_url: metricsUrl })
+  }
+  const urls = await listen({ config, log, registry, stack }, options, watch)
+  log.info('ready', urls)
 }
 
-/** On a port of its own, which need not be reached by those who may ask the API. */
-async function serveMetrics(registry: Registry, place: { host: string; port: number }, stack: AsyncDisposableStack): Promise<string> {
-  collectDefaultMetrics({ register: registry })
-  const app = new Hono().all('/metrics', async () => {
-    const headers = { 'Content-Type': registry.contentType, 'X-Global-Transaction-Id': randomUUID() }
-    return new Response(await registry.metrics(), { headers })
+/** Opens all ports. They are closed together but for that of the probes, which ends last. */
+async function listen({ config, log, registry, stack }: Parts, options: AppOptions, watch: RequestWatch) {
+  const { events, proxyCaFile, tls: files } = config
+  const open = async (app: Hono<AppEnv>, place: Place, tls: TlsFiles | undefined) => {
+    const server = await openHttpServer(app.fetch, { ...place, limits: config, ...(tls && { tls: readTls(tls) }) })
+    if (tls) stack.defer(followTls(server.server, tls, log))
+    watch.watch(server.server)
+    return { ...server, url: `${tls ? 'https' : 'http'}://${place.host}:${server.port}` }
+  }
+  const proxied = files && { ...files, ...(proxyCaFile !== undefined && { clientCaFile: proxyCaFile }) }
+  const api = await open(createApp(options), { host: config.host, port: config.port, portName: 'PORT' }, proxied)
+  const reports = events && (await open(createEventsApp(options), { ...events, portName: 'EVENTS_PORT' }, files))
+  const health = await serveHealth(config, options, registry)
+  stack.defer(async () => {
+    await Promise.all([api, reports].map((server) => server?.close(config.shutdownTimeoutMs)))
+    await health.close(0)
   })
-  const server = await openHttpServer(app.fetch, { ...place, portName: 'METRICS_PORT' })
-  stack.defer(() => server.close(0))
-  return `http://${place.host}:${server.port}/metrics`
+  const healthUrl = `http://${config.health.host}:${health.port}`
+  return {
+    url: api.url,
+    events_url: reports?.url,
+    health_url: healthUrl,
+    metrics_url: config.showsMetrics ? `${healthUrl}/metrics` : undefined,
+  }
+}
+
+type Place = { host: string; port: number; portName: string }
+
+/** On a port of its own, which need not be reached by those who may ask the API. */
+async function serveHealth({ health, showsMetrics }: FunctionsConfig, { onAnswered: _, ...options }: AppOptions, registry: Registry) {
+  if (showsMetrics) collectDefaultMetrics({ register: registry })
+  const readMetrics = async () => ({ type: registry.contentType, text: await registry.metrics() })
+  const app = createHealthApp({ ...options, ...(showsMetrics && { readMetrics }) })
+  return openHttpServer(app.fetch, { ...health, portName: 'METRICS_PORT' })
 }
 
 /** `work`, but calls while one is under way share its outcome: the check is open to anybody, and must not queue. */

@@ -10,6 +10,7 @@ import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
 import { findDocsFile } from './docs-files.ts'
 import type { AppOptions } from './env.ts'
+import { createEventsApp } from './events-app.ts'
 import type { Identity } from './identity/identity.ts'
 import { expectDocumented } from './test-documented.ts'
 
@@ -46,10 +47,15 @@ export async function syncTestCatalogue(db: Pool): Promise<void> {
 }
 
 /** The real app, on a database that then has the catalogue of these tests. */
-export async function appOn(db: Pool, identity: Identity): Promise<ReturnType<typeof createApp>> {
+export const appOn = async (db: Pool, identity: Identity) => createApp(await optionsOn(db, identity))
+
+/** What a hub of this identity takes run tokens with. */
+export const eventsAppOn = async (db: Pool, identity: Identity) => createEventsApp(await optionsOn(db, identity))
+
+async function optionsOn(db: Pool, identity: Identity): Promise<AppOptions> {
   await syncTestCatalogue(db)
   const store = openStore(db)
-  return createApp({
+  return {
     storeOf: () => store,
     identity,
     log: createLog({ write: () => undefined, now: () => new Date() }),
@@ -58,7 +64,7 @@ export async function appOn(db: Pool, identity: Identity): Promise<ReturnType<ty
     newRequestId: randomUUID,
     maxBodyBytes: MAX_BODY_BYTES,
     findDocsFile,
-  })
+  }
 }
 
 /** How a caller with these headers asks `app`. */

@@ -1,19 +1,34 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import type { Log } from '#shared/log.ts'
 
-/** Paths of a certificate chain and its private key, both PEM. */
-export type TlsFiles = { certFile: string; keyFile: string }
+/** Paths of a certificate chain and its private key, both PEM, and of the authority whose client certificates are asked for, if any is. */
+export type TlsFiles = { certFile: string; keyFile: string; clientCaFile?: string }
 
-export type Tls = { cert: string; key: string }
+/** What a server is told, at its start and whenever its files have changed: what is left out then is what Node thinks best. */
+export type Tls = { cert: string; key: string; ca?: string; minVersion: 'TLSv1.2'; maxVersion: 'TLSv1.3' }
 
 /** Throws if they cannot be read, or do not belong together. */
-export function readTls({ certFile, keyFile }: TlsFiles): Tls {
-  const tls = { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
+export function readTls({ certFile, keyFile, clientCaFile }: TlsFiles): Tls {
+  const tls: Tls = {
+    cert: readFileSync(certFile, 'utf8'),
+    key: readFileSync(keyFile, 'utf8'),
+    ...(clientCaFile !== undefined && { ca: readAuthority(clientCaFile) }),
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+  }
   createSecureContext(tls)
   return tls
+}
+
+/** Certificates in PEM. Throws if there is none: Node would then trust every public authority. */
+export function readAuthority(file: string): string {
+  const text = readFileSync(file, 'utf8')
+  void new X509Certificate(text)
+  return text
 }
 
 const LOOK_EVERY_MS = 2000

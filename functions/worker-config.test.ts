@@ -20,8 +20,11 @@ describe('readWorkerConfig', () => {
 
   test('knows who asks by the variables of every hub', () => {
     const RUN_TOKEN_KEY = 'the key of run tokens in this test'
-    const env = { IDENTITY_MODE: 'headers', RUN_TOKEN_KEY, DATABASE_URL: 'postgres://own', ASSETS }
-    expect(readWorkerConfig(env).identity).toEqual({ mode: 'headers', runTokenKey: RUN_TOKEN_KEY, reporters: [] })
+    const env = { RUN_TOKEN_KEY, DATABASE_URL: 'postgres://own', ASSETS }
+    const oidc = { IDENTITY_MODE: 'oidc', OIDC_ISSUER: 'https://issuer', OIDC_AUDIENCE: 'a' }
+    expect(readWorkerConfig({ ...env, ...oidc }).identity).toMatchObject({ mode: 'oidc', runTokenKey: RUN_TOKEN_KEY })
+    // Run tokens and believed headers must not share a port.
+    expect(() => readWorkerConfig({ ...env, IDENTITY_MODE: 'headers' })).toThrow(/IDENTITY_MODE must be oidc/)
   })
 
   test('names all that is wrong in one line, and repeats no secret', () => {

@@ -25,14 +25,19 @@ export type WorkerConfig = {
   assets: Assets
 }
 
+/** Behind a proxy that is believed, run tokens need a way in of their own. */
+const ONE_PORT =
+  'IDENTITY_MODE must be oidc, or none on your own machine: headers needs a port of its own for run tokens, and a Worker has one'
+
 /** What a Worker is bound to. Throws one line that names every mistake, and no value. */
 export function readWorkerConfig(env: unknown): WorkerConfig {
   const bindings = Bindings.safeParse(env)
   const identity = IdentityConfig.safeParse(env)
-  if (!bindings.success || !identity.success) {
-    const issues = [bindings, identity].flatMap(({ error }) => error?.issues ?? [])
-    throw new Error(`The Worker's bindings are wrong: ${issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')}`)
-  }
+  const issues = [bindings, identity].flatMap(({ error }) => error?.issues ?? [])
+  const mistakes = issues.map(({ path, message }) => `${path.join('.')} ${message}`)
+  if (identity.data?.mode === 'headers') mistakes.push(ONE_PORT)
+  if (!bindings.success || !identity.success || mistakes.length > 0)
+    throw new Error(`The Worker's bindings are wrong: ${mistakes.join('; ')}`)
   const { HYPERDRIVE, DATABASE_URL = '', ASSETS } = bindings.data
   return { identity: identity.data, databaseUrl: () => HYPERDRIVE?.connectionString ?? DATABASE_URL, assets: ASSETS }
 }

@@ -3,6 +3,7 @@ import { openStore, type Store } from '#db/store.ts'
 import { createLog } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
+import { createMemory } from './memory.ts'
 import { isStreamed } from './streamed-answer.ts'
 import { readWorkerConfig, type WorkerConfig } from './worker-config.ts'
 
@@ -37,7 +38,7 @@ function start(config: WorkerConfig) {
     newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),
     newRequestId: () => crypto.randomUUID(),
     maxBodyBytes: MAX_BODY_BYTES,
-    memory: MEMORY,
+    openMemory: createMemory(MEMORY),
     findDocsFile: async (name) => {
       // The host is of no account to the binding.
       const response = await config.assets.fetch(`https://assets/${name}`)

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
-import { appOn, event, JOB, test as base } from '#functions/test-app.ts'
+import { eventsAppOn, event, JOB, test as base } from '#functions/test-app.ts'
 import { listen } from '#local/listen.ts'
 import { createLog } from '#shared/log.ts'
 import { makeRunToken } from '#shared/run-token.ts'
@@ -11,7 +11,7 @@ import { LIMITS, requestOf } from './test-sidecar.ts'
 
 const KEY = 'the key of run tokens in these tests'
 
-/** `report(body)` posts through a sidecar to the real API behind a proxy, on the real database. */
+/** `report(body)` posts through a sidecar to the port for events of a hub behind a proxy, on the real database. */
 const test = base
   .extend(
     'id',
@@ -19,7 +19,7 @@ const test = base
       (await call('POST', '/jobs', { ...JOB, benchmarks: undefined, collection: { id: 'pair-v1' } })).body.resource.id as string,
   )
   .extend('report', async ({ db, id, tenant }, { onCleanup }) => {
-    const { fetch } = await appOn(db, { mode: 'headers', runTokenKey: KEY, reporters: [] })
+    const { fetch } = await eventsAppOn(db, { mode: 'headers', runTokenKey: KEY, reporters: [] })
     const hub = await listen(fetch, { host: '127.0.0.1', port: 0 })
     const folder = await mkdtemp(join(tmpdir(), 'evalhub-sidecar-'))
     await writeFile(join(folder, 'token'), await makeRunToken(KEY, { evaluationId: id, benchmarkIndex: 1, attempt: 1 }))

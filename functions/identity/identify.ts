@@ -1,5 +1,5 @@
 import { HubError } from '#shared/errors.ts'
-import { callerOf, type Caller, type Identify, type Identity } from './identity.ts'
+import { callerOf, identityHeader, type Caller, type Identify, type Identity } from './identity.ts'
 import { identifyByToken } from './oidc.ts'
 
 /** How a hub of this identity finds out who asks. */
@@ -16,8 +16,8 @@ export function identifier(identity: Identity, now: () => Date): Identify {
 
 /** Identity headers are used when they are sent. Without a tenant the caller is the operator, who sees all jobs. */
 function anybody(headers: Headers): Caller {
-  const tenant = headers.get('X-Tenant') ?? ''
-  return { scope: { tenant, user: headers.get('X-User') ?? '', everyTenant: tenant === '' }, permissions: ALL }
+  const tenant = identityHeader(headers, 'X-Tenant') ?? ''
+  return { scope: { tenant, user: identityHeader(headers, 'X-User') ?? '', everyTenant: tenant === '' }, permissions: ALL }
 }
 
 const ALL = new Set(['read', 'write', 'report'] as const)
@@ -26,9 +26,9 @@ const ALL = new Set(['read', 'write', 'report'] as const)
 const byHeaders =
   (reporters: ReadonlySet<string>): Identify =>
   (headers) => {
-    const tenant = headers.get('X-Tenant')
-    if (!tenant) throw HubError.of('missing_tenant_header', { Header: 'X-Tenant' })
-    const user = headers.get('X-User')
-    if (!user) throw HubError.of('missing_user_header', { Header: 'X-User' })
+    const tenant = identityHeader(headers, 'X-Tenant')
+    if (tenant === undefined) throw HubError.of('missing_tenant_header', { Header: 'X-Tenant' })
+    const user = identityHeader(headers, 'X-User')
+    if (user === undefined) throw HubError.of('missing_user_header', { Header: 'X-User' })
     return callerOf(tenant, user, ['read', 'write', ...(reporters.has(user) ? (['report'] as const) : [])])
   }

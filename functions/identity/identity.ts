@@ -5,8 +5,11 @@ import { HubError } from '#shared/errors.ts'
 export type Identity =
   /** Whoever reaches the hub may do everything; it answers on its own machine only. A run token that is sent is checked if there is a key. */
   | { mode: 'none'; runTokenKey?: string }
-  /** A proxy in front has authenticated the caller and says who it is in `X-Tenant` and `X-User`. */
-  | { mode: 'headers'; runTokenKey: string; reporters: readonly string[] }
+  /**
+   * A proxy in front has authenticated the caller and says who it is in `X-Tenant` and `X-User`. Every request must bring `proxySecret`, if there is
+   * one, in `X-Proxy-Secret`; else the connection alone says that the proxy has made it.
+   */
+  | { mode: 'headers'; runTokenKey: string; reporters: readonly string[]; proxySecret?: string }
   /** Callers bring a token that an OpenID Connect issuer has signed. */
   | { mode: 'oidc'; runTokenKey: string; oidc: OidcSettings }
 
@@ -43,4 +46,14 @@ export function callerOf(tenant: string, user: string, permissions: Iterable<Per
     if (RESERVED.has(name.toLowerCase())) throw HubError.of('forbidden', { Error: `The identity '${name}' is reserved.` })
   }
   return { scope: { tenant, user, everyTenant: false }, permissions: new Set(permissions) }
+}
+
+/**
+ * What a header says of who asks. Undefined without it, or if it is empty. One that is sent twice, or holds a comma, is refused: who has judged the
+ * request before us may have read another of its values.
+ */
+export function identityHeader(headers: Headers, name: 'X-Tenant' | 'X-User'): string | undefined {
+  const value = headers.get(name) ?? ''
+  if (value.includes(',')) throw HubError.of('request_validation_failed', { Error: `${name} must be sent once, and hold no comma` })
+  return value === '' ? undefined : value
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { HubError } from '#shared/errors.ts'
 import { bearerOf } from './bearer.ts'
 import { callerOfClaims, type Claims } from './claims.ts'
-import type { Identify, OidcSettings } from './identity.ts'
+import { identityHeader, type Identify, type OidcSettings } from './identity.ts'
 
 /** Signatures by a key pair only: with a shared secret, the issuer's public key would do as one. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
@@ -26,7 +26,7 @@ export function identifyByToken(settings: OidcSettings, now: () => Date): Identi
     const token = bearerOf(headers)
     if (token === undefined) throw HubError.of('unauthorized', { Error: 'The request needs a Bearer token.' })
     const claims = await verified(token, getKey, settings, now())
-    return callerOfClaims(claims, headers.get('X-Tenant') ?? undefined, settings)
+    return callerOfClaims(claims, identityHeader(headers, 'X-Tenant'), settings)
   }
 }
 

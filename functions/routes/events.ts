@@ -8,6 +8,9 @@ import { answer } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { readBody } from '../read-body.ts'
 
+/** Where adapters report, as apps register it. */
+export const EVENTS = '/api/v1/evaluations/jobs/:id/events'
+
 export const events = ({ storeOf, maxBodyBytes, now, upstreams = DEFAULT_UPSTREAMS }: AppOptions) =>
   new Hono<AppEnv>().post('/', async (c) => {
     const { benchmark_status_event: event } = decode(StatusEvent, 'StatusEvent', await readBody(c, maxBodyBytes))

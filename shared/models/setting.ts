@@ -71,8 +71,11 @@ export const RunTokenKey = z
 /** Settings of every process: where its metrics are, and what it logs. */
 export const processSettings = {
   METRICS_ENABLED: Flag.default(true).meta({ path: 'prometheus.enabled', description: 'whether `/metrics` is served' }),
-  METRICS_HOST: z.string().default('0.0.0.0').meta({ path: 'prometheus.host', description: 'address on which `/metrics` is served' }),
-  METRICS_PORT: Port.default(8081).meta({ path: 'prometheus.port', description: 'port of `/metrics`; 0 takes any free one' }),
+  METRICS_HOST: z
+    .string()
+    .default('0.0.0.0')
+    .meta({ path: 'prometheus.host', description: 'address of probes (`/healthz`, `/readyz`) and of `/metrics`' }),
+  METRICS_PORT: Port.default(8081).meta({ path: 'prometheus.port', description: 'port of probes and of `/metrics`; 0 takes any free one' }),
   LOG_LEVEL: z
     .enum(LOG_LEVELS, 'must be debug, info, warn or error')
     .default('info')

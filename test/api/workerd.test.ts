@@ -86,7 +86,7 @@ describe('the Worker', () => {
   })
 
   onWorkerd('says what it lacks, and answers nobody until it has it', async ({ databaseUrl }) => {
-    const url = await startOther(databaseUrl, { IDENTITY_MODE: 'headers' })
+    const url = await startOther(databaseUrl, { IDENTITY_MODE: 'oidc' })
     const response = await fetch(`${url}/api/v1/evaluations/jobs`, { headers: { 'X-Tenant': 'red', 'X-User': 'ann' } })
     expect(response.status).toBe(500)
     expect(await response.text()).toContain('RUN_TOKEN_KEY')

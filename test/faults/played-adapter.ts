@@ -8,7 +8,7 @@ const MANNERS: readonly Manner[] = ['plain', 'plain', 'plain', 'plain', 'repeats
 /** What the hub has taken: an answer of 2xx to an event that ends its run. */
 export type Acknowledged = { evaluationId: string; attempt: number; status: 'completed' | 'failed'; acc: number | undefined }
 
-export type PlayedAttempt = { evaluationId: string; attempt: number; tenant: string; runToken: string; functionsUrl: string }
+export type PlayedAttempt = { evaluationId: string; attempt: number; tenant: string; runToken: string; eventsUrl: string }
 
 export const mannerOf = (chance: number): Manner => MANNERS[Math.floor(chance * MANNERS.length)] ?? 'plain'
 
@@ -44,11 +44,11 @@ export async function playAdapter(attempt: PlayedAttempt, manner: Manner, workMs
 }
 
 /** The status of the hub's opinion; undefined if the pod went before there was one. */
-async function post({ functionsUrl, evaluationId, tenant, runToken }: PlayedAttempt, event: object, isOver: () => boolean) {
+async function post({ eventsUrl, evaluationId, tenant, runToken }: PlayedAttempt, event: object, isOver: () => boolean) {
   const body = JSON.stringify({ benchmark_status_event: { provider_id: 'player', id: 'short', benchmark_index: 0, ...event } })
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${runToken}`, 'x-tenant': tenant }
   while (!isOver()) {
-    const url = `${functionsUrl}/api/v1/evaluations/jobs/${evaluationId}/events`
+    const url = `${eventsUrl}/api/v1/evaluations/jobs/${evaluationId}/events`
     const answer = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
     await answer?.arrayBuffer().catch(() => undefined)
     if (answer && answer.status < 500 && answer.status !== 429 && answer.status !== 401) return answer.status

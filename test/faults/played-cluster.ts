@@ -19,7 +19,7 @@ export type PlayedCluster = {
 
 type Options = {
   api: KubernetesApi
-  functionsUrl: string
+  eventsUrl: string
   /** Longest time that an adapter works. */
   workMsMax: number
 }
@@ -27,7 +27,7 @@ type Options = {
 const MERGE_PATCH = setHeaderOptions('Content-Type', 'application/merge-patch+json')
 const ATTEMPT = /^evalhub-(.{36})-0-(\d+)$/
 
-export function playCluster({ api, functionsUrl, workMsMax }: Options): PlayedCluster {
+export function playCluster({ api, eventsUrl, workMsMax }: Options): PlayedCluster {
   const acknowledged: Acknowledged[] = []
   const ran = new Map<string, Set<string>>()
   const known = new Map<string, { isOver: boolean; isLeaving: boolean }>()
@@ -43,7 +43,7 @@ export function playCluster({ api, functionsUrl, workMsMax }: Options): PlayedCl
     const runToken = await persist(() => runTokenOf(api, namespace, name), isOver)
     if (!pod || runToken === undefined) return
     ran.set(name, (ran.get(name) ?? new Set()).add(uid))
-    const played = { evaluationId, attempt: Number(attempt), tenant: namespace, runToken, functionsUrl }
+    const played = { evaluationId, attempt: Number(attempt), tenant: namespace, runToken, eventsUrl }
     const end = await playAdapter(played, mannerOf(Math.random()), Math.random() * workMsMax, isOver)
     acknowledged.push(...end.acknowledged)
     await persist(() => endPod(api, job, pod, end.exitCode), isOver)

@@ -86,7 +86,8 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
   }
   void noteDeath()
   const functionsUrl = String(functions.ready.url)
-  const played = playCluster({ api, functionsUrl, workMsMax })
+  const eventsUrl = String(functions.ready.events_url)
+  const played = playCluster({ api, eventsUrl, workMsMax })
   stack.defer(() => played.stop())
   const record = recordJobs(streamFrom(config), played.onChange)
   stack.defer(() => record.stop())
@@ -95,7 +96,7 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
     RUNTIME: 'kubernetes',
     KUBECONFIG: throughProxy,
     EVALHUB_IMAGE: 'localhost/evalhub:1',
-    FUNCTIONS_URL: functionsUrl,
+    FUNCTIONS_URL: eventsUrl,
   }
   const bridges = createBridges(join(programs, 'bridge.mjs'), bridgeEnvironment, { stack, deaths })
   return {

@@ -48,7 +48,7 @@ export async function startHubBeside({ kubeconfig, image, host }: Place): Promis
     RUNTIME: 'kubernetes',
     KUBECONFIG: kubeconfig,
     EVALHUB_IMAGE: image,
-    FUNCTIONS_URL: `http://${host}:${new URL(url).port}`,
+    FUNCTIONS_URL: `http://${host}:${new URL(String(functions.ready.events_url)).port}`,
   })
   stack.defer(async () => void (await bridge.stop()))
   const model = await startToyModel()
