@@ -27,7 +27,13 @@ test('adapters of this machine see none of the settings', () => {
 
 test('a cluster’s runs have limits and patience, unless told otherwise', () => {
   const mlflow = { MLFLOW_TRACKING_URI: 'https://mlflow', MLFLOW_CA_CERT_PATH: '/etc/ca.pem' }
-  const testData = { TEST_DATA_TIMEOUT: '90m', TEST_DATA_MAX_BYTES: '1000', TEST_DATA_MEMORY: '4Gi', MODEL_RANGES: '10.0.0.0/8,fd00::/8' }
+  const testData = {
+    TEST_DATA_TIMEOUT: '90m',
+    TEST_DATA_MAX_BYTES: '1000',
+    TEST_DATA_MEMORY: '4Gi',
+    ADAPTER_STORAGE: '100Gi',
+    MODEL_RANGES: '10.0.0.0/8,fd00::/8',
+  }
   const told = {
     RUNS_MAX: '9',
     WAIT_QUEUE: '2h',
@@ -47,7 +53,7 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
         testData: { timeoutSeconds: 5400, maxBytes: 1000, maxFiles: 100_000, ranges: [] },
         modelRanges: ['10.0.0.0/8', 'fd00::/8'],
         registryCaCertPath: '/etc/oci.pem',
-        sizes: { init: { memory: { request: '128Mi', limit: '4Gi' } } },
+        sizes: { adapter: { storage: { request: '1Gi', limit: '100Gi' } }, init: { memory: { request: '128Mi', limit: '4Gi' } } },
       },
       limits: { perTenant: 50, total: 9 },
       waitLimits: { missingSeconds: 600, capacitySeconds: 86_400, queueSeconds: 7200 },
@@ -70,6 +76,7 @@ test.each([
     { ...CLUSTER, TEST_DATA_MEMORY: '100Mi' },
     /TEST_DATA_MEMORY \(kubernetes\.test_data_memory\) must be a Kubernetes quantity of 128Mi or more/,
   ],
+  [{ ...CLUSTER, ADAPTER_STORAGE: '0' }, /ADAPTER_STORAGE \(kubernetes\.adapter_storage\) must be a Kubernetes quantity such as 20Gi/],
   [{ ...LOCAL, IDENTITY_MODE: 'oidc' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
   [{ ...LOCAL, IDENTITY_MODE: '' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
   [{ DATABASE_URL: 'mysql://secret', RUNTIME: 'docker', LOG_RETENTION_DAYS: '-1' }, /DATABASE_URL .*; RUNTIME .*; LOG_RETENTION_DAYS /],

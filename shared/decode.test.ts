@@ -139,6 +139,10 @@ describe('a job', () => {
       job({ hardware_config: { hardware_profile_name: 'a', cpu: { limit: '1' } } }),
       /not valid: hardware_config: hardware_profile_name cannot be combined with queue, cpu, memory, or gpu$/,
     ],
+    [
+      job({ hardware_config: { hardware_profile_name: 'a', ephemeral_storage: { limit: '1Gi' } } }),
+      /not valid: hardware_config: hardware_profile_name cannot be combined with ephemeral_storage$/,
+    ],
     [withData({}), /test_data_ref: one of s3, pvc, git, or hf must be set$/],
     [withData({ git, pvc: { claim_name: 'c' } }), /test_data_ref: exactly one of s3, pvc, git, or hf must be set$/],
     [withData({ git, type: 'live' }), /type must be one of: data_set, pre_recorded_data$/],

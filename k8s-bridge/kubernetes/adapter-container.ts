@@ -1,20 +1,21 @@
-import type { V1Container, V1EnvVar, V1ResourceRequirements } from '@kubernetes/client-node'
+import type { V1Container, V1EnvVar } from '@kubernetes/client-node'
 import { modelOf, namespaceOf, secretName, SIDECAR_URL, type Attempt, type Surroundings } from './attempt.ts'
+import type { Placement } from './resources.ts'
 import { RESTRICTED } from './security.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { testDataMount } from './test-data.ts'
-import { authorities, folder, mlflowCaPath, specFiles, type Mounted } from './volumes.ts'
+import { authorities, mlflowCaPath, sharedFolders, specFiles, type Mounted } from './volumes.ts'
 
 /** The container with the framework. It is not ours: it gets no credential and no service-account token. Source: contract 8.4. */
 export function adapterContainer(
   attempt: Attempt,
   settings: KubernetesSettings,
   surroundings: Surroundings,
-  resources: V1ResourceRequirements,
+  { resources, dataSize }: Placement,
 ): { container: V1Container; mounted: Mounted[] } {
   const { Entrypoint } = attempt.spec.runtime.k8s ?? {}
   const command = (Entrypoint ?? []).map((word) => word.trim()).filter((word) => word !== '')
-  const mounted = mountedFor(attempt, settings, surroundings)
+  const mounted = mountedFor(attempt, settings, surroundings, dataSize)
   const container: V1Container = {
     name: 'adapter',
     ...imageOf(attempt, settings),
@@ -38,13 +39,12 @@ function imageOf({ spec }: Attempt, settings: KubernetesSettings): Pick<V1Contai
   return { image, imagePullPolicy: pullPolicy === 'always' ? 'Always' : 'IfNotPresent' }
 }
 
-function mountedFor(attempt: Attempt, settings: KubernetesSettings, surroundings: Surroundings): Mounted[] {
+function mountedFor(attempt: Attempt, settings: KubernetesSettings, surroundings: Surroundings, dataSize: string): Mounted[] {
   const model = modelReferences(attempt, surroundings)
-  const testData = testDataMount(attempt)
+  const testData = testDataMount(attempt, settings)
   return [
     specFiles(attempt, 'job.json'),
-    folder('data', '/data'),
-    folder('termination-file-volume', '/shared'),
+    ...sharedFolders(dataSize),
     POD_NAMESPACE,
     ...authorities(settings, surroundings.hasMlflowCa),
     ...(model ? [model] : []),

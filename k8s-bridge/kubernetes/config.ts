@@ -58,6 +58,14 @@ export const kubernetesFields = {
     .refine((text) => readQuantity(text) !== undefined, 'must be a Kubernetes quantity such as 32Gi')
     .default('32Gi')
     .meta({ path: 'kubernetes.memory_retry_max', description: 'memory up to which an attempt grows after earlier ones ran out of it' }),
+  ADAPTER_STORAGE: z
+    .string()
+    .refine((text) => (readQuantity(text) ?? 0) > 0, 'must be a Kubernetes quantity such as 20Gi')
+    .default(DEFAULT_SIZES.adapter.storage.limit)
+    .meta({
+      path: 'kubernetes.adapter_storage',
+      description: 'what an adapter may write to its node’s disk, test data apart, where neither provider nor job says',
+    }),
   MLFLOW_TRACKING_URI: HttpUrl.optional().meta({
     path: 'mlflow.tracking_uri',
     description: 'MLflow, which sidecars pass adapters’ calls on to',
@@ -119,7 +127,10 @@ export const lacks = (values: Readonly<Record<string, string | undefined>>): str
     .filter((name) => values[name] === undefined)
     .map((name) => `${name} (${kubernetesFields[name].meta()?.path}) is required where RUNTIME is kubernetes`)
 
-const withMemory = ({ cpu, memory }: ContainerSize, limit: string): ContainerSize => ({ cpu, memory: { ...memory, limit } })
+const withLimit = (size: ContainerSize, what: 'memory' | 'storage', limit: string): ContainerSize => ({
+  ...size,
+  [what]: { ...size[what], limit },
+})
 
 /** How long the Job of a bridge that is away keeps its evidence. */
 const ttlSeconds = 604_800
@@ -136,7 +147,11 @@ export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): K
       functionsUrl: (fields.FUNCTIONS_URL ?? '').replace(/\/$/, ''),
       runTokenKey: fields.RUN_TOKEN_KEY ?? '',
       ...(trackingUri && { mlflow: { trackingUri, caCertPath } }),
-      sizes: { ...DEFAULT_SIZES, init: withMemory(DEFAULT_SIZES.init, fields.TEST_DATA_MEMORY) },
+      sizes: {
+        ...DEFAULT_SIZES,
+        adapter: withLimit(DEFAULT_SIZES.adapter, 'storage', fields.ADAPTER_STORAGE),
+        init: withLimit(DEFAULT_SIZES.init, 'memory', fields.TEST_DATA_MEMORY),
+      },
       memoryRetryMax: fields.MEMORY_RETRY_MAX,
       hardwareProfilesNamespace: fields.EVALHUB_HARDWARE_PROFILES_NAMESPACE,
       ttlSeconds,

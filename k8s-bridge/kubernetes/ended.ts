@@ -92,9 +92,23 @@ function disrupted(pod: SeenPod, { reason, message }: SeenCondition): SeenEnd {
   return evicted(words)
 }
 
+/** The kubelet's words for a pod that wrote more than its containers and volumes may: it would do so again. */
+const OWN_LIMIT = /^Usage of EmptyDir volume|exceeded its local ephemeral storage limit|usage exceeds the total limit of containers/
+
+function outOfStorage(words: string): SeenEnd {
+  const hint = words.includes('"test-data"')
+    ? 'Name less test data, or have the operator of this EvalHub raise TEST_DATA_MAX_BYTES.'
+    : words.includes('"termination-file-volume"')
+      ? 'Let the adapter write to /shared no more than a few files, and the rest to /data.'
+      : 'Set hardware_config.ephemeral_storage.limit of the benchmark or runtime.k8s.ephemeral_storage_limit of its provider to give it more ' +
+        '(for those without, the operator of this EvalHub sets ADAPTER_STORAGE), or evaluate less at once.'
+  return { failureClass: 'out_of_storage', message: `The benchmark wrote more to its node’s disk than it may: ${clause(words)}. ${hint}` }
+}
+
 function evicted(words: string): SeenEnd {
-  const hint = /storage|EmptyDir/i.test(words)
-    ? 'Let the benchmark write less, for example by evaluating less at once, or have more scratch space given to it.'
+  if (OWN_LIMIT.test(words)) return outOfStorage(words)
+  const hint = /low on resource: ephemeral-storage/.test(words)
+    ? 'Ask for the storage that the benchmark needs in hardware_config.ephemeral_storage.request.'
     : /low on resource: memory/.test(words)
       ? 'Ask for the memory that the benchmark needs in hardware_config.memory.request.'
       : 'Nothing is wrong with the benchmark.'

@@ -4,14 +4,19 @@ import { readHardwareProfile } from './hardware-profile.ts'
 const read = (spec: unknown, annotations?: Record<string, string>) => readHardwareProfile('small', { metadata: { annotations }, spec })
 
 describe('readHardwareProfile', () => {
-  test('takes request and limit of CPU and memory, by type or by name', () => {
+  test('takes request and limit of CPU, memory and storage, by type or by name', () => {
     const identifiers = [
       { identifier: 'cpu', defaultCount: 2, maxCount: '4' },
       { identifier: 'ram', resourceType: 'Memory', defaultCount: '8Gi' },
       { identifier: 'ephemeral-storage', defaultCount: '1Gi' },
     ]
 
-    expect(read({ identifiers })).toMatchObject({ cpu: { request: '2', limit: '4' }, memory: { request: '8Gi' }, gpu: undefined })
+    expect(read({ identifiers })).toMatchObject({
+      cpu: { request: '2', limit: '4' },
+      memory: { request: '8Gi' },
+      ephemeral_storage: { request: '1Gi' },
+      gpu: undefined,
+    })
   })
 
   test('takes the last accelerator, and counts it in whole numbers', () => {

@@ -9,6 +9,7 @@ export type Share = { request?: string | undefined; limit?: string | undefined }
 export type HardwareProfile = {
   cpu?: Share | undefined
   memory?: Share | undefined
+  ephemeral_storage?: Share | undefined
   gpu?: { name?: string | undefined; count?: number | undefined } | undefined
   nodes?: { selector: Record<string, string>; tolerations: V1Toleration[] } | undefined
   queue?: { name: string; priorityClass?: string | undefined } | undefined
@@ -62,6 +63,7 @@ export function readHardwareProfile(name: string, object: unknown): HardwareProf
   return {
     cpu: shareOf(identifiers.findLast((one) => one.resourceType === 'CPU' || one.identifier === 'cpu')),
     memory: shareOf(identifiers.findLast((one) => one.resourceType === 'Memory' || one.identifier === 'memory')),
+    ephemeral_storage: shareOf(identifiers.findLast((one) => one.identifier === 'ephemeral-storage')),
     gpu: accelerator && { name: accelerator.identifier, count: Math.trunc(readQuantity(accelerator.defaultCount ?? '') ?? 0) },
     ...placeOf(spec.scheduling),
   }

@@ -28,6 +28,18 @@ async function objectsOf(api: KubernetesApi, attempt: Attempt) {
   }
 }
 
+/** A quota named small of which nothing is used, as its controller would leave it. */
+async function makeQuota(api: KubernetesApi, namespace: string, hard: Record<string, string>) {
+  const name = 'small'
+  await api.core.createNamespacedResourceQuota({ namespace, body: { metadata: { name }, spec: { hard } } })
+  const used = Object.fromEntries(Object.keys(hard).map((resource) => [resource, '0']))
+  await api.core.replaceNamespacedResourceQuotaStatus({
+    namespace,
+    name,
+    body: { metadata: { name }, spec: { hard }, status: { hard, used } },
+  })
+}
+
 const ownersOf = (object: { metadata?: V1ObjectMeta } | undefined) => object?.metadata?.ownerReferences?.map(({ uid }) => uid)
 const withModelSecret = { request: { model: { url: 'https://model.example/v1', name: 'm', auth: { secret_ref: 'model' } } } }
 
@@ -205,16 +217,7 @@ describe('launch says what stands in its way:', () => {
       ['count/secrets', 0],
     ] as const) {
       const attempt = attemptIn(await makeNamespace())
-      const hard = { [resource]: String(used) }
-      const name = 'small'
-      const namespace = attempt.tenant
-      await api.core.createNamespacedResourceQuota({ namespace, body: { metadata: { name }, spec: { hard } } })
-      // What its controller would do.
-      await api.core.replaceNamespacedResourceQuotaStatus({
-        namespace,
-        name,
-        body: { metadata: { name }, spec: { hard }, status: { hard, used: { [resource]: '0' } } },
-      })
+      await makeQuota(api, attempt.tenant, { [resource]: String(used) })
 
       const outcome = await vi.waitFor(async () => {
         const result = await launch(api, attempt)
@@ -313,6 +316,24 @@ describe('a run’s pod', () => {
       const pod = await create(podOf(attemptIn(namespace, { spec: data ? { test_data_ref: data } : {} })))
       expect(pod.spec?.initContainers?.map(({ name }) => name)).toEqual(data && 'git' in data ? ['init', 'sidecar'] : ['sidecar'])
     }
+  })
+
+  // Guarantee: a namespace may bound what its pods put on the disks of nodes. A pod that says nothing is taken there to ask for the most.
+  test('starts in a namespace that bounds ephemeral storage, and counts in its quota', async ({ api, makeNamespace }) => {
+    const namespace = await makeNamespace()
+    const storage = (quantity: string) => ({ 'ephemeral-storage': quantity })
+    const limits = [{ type: 'Container', min: storage('1Mi'), max: storage('100Gi') }]
+    await api.core.createNamespacedLimitRange({ namespace, body: { metadata: { name: 'range' }, spec: { limits } } })
+    await makeQuota(api, namespace, { 'requests.ephemeral-storage': '3Gi' })
+    const create = ({ spec }: V1Pod) =>
+      api.core.createNamespacedPod({ namespace, body: { metadata: { generateName: 'pod-' }, spec: spec! } })
+    const silent: V1Pod = { spec: { containers: [{ name: 'a', image: 'a' }] } }
+    await vi.waitFor(() => expect(create(silent)).rejects.toThrow(/requested: requests.ephemeral-storage=100Gi/), { timeout: 10_000 })
+
+    for (const data of [{ git: { url: 'https://git.example/a.git', ref: 'main' } }, undefined]) {
+      await create(podOf(attemptIn(namespace, { spec: data ? { test_data_ref: data } : {} })))
+    }
+    await expect(create(podOf(attemptIn(namespace)))).rejects.toThrow(/exceeded quota: small, requested: requests.ephemeral-storage=1088Mi/)
   })
 
   test('is as it was written: Kubernetes drops and changes no field', async ({ api, makeNamespace }) => {

@@ -11,6 +11,7 @@ import { secretName, specName, throughSidecar } from './attempt.ts'
 import { readHardwareProfile, type HardwareProfile } from './hardware-profile.ts'
 import { jobFor, secretFor, specFor } from './manifest.ts'
 import { readModelSecret, type ModelSecret } from './model-secret.ts'
+import { readQuantity } from './quantity.ts'
 import { attemptFor, inBase64, settings, type Changes } from './test-attempt.ts'
 import type { KubernetesSettings } from './settings.ts'
 
@@ -59,6 +60,14 @@ const CASES: Record<string, Case> = {
     spec: {
       runtime: { k8s: k8s({ gpu: { resource: 'nvidia.com/gpu', count: 1, node_selector: { zone: 'a' } } }) },
       hardware_config: { cpu: { request: '2', limit: '2' }, memory: { limit: '16Gi' }, gpu: { name: 'amd.com/gpu', count: 4 } },
+    },
+  },
+  'own-storage': {
+    settings: { testData: { timeoutSeconds: 60, maxBytes: 2 ** 30, maxFiles: 1024, ranges: [] } },
+    spec: {
+      test_data_ref: { git: { url: 'https://git.example/a.git', ref: 'main' } },
+      runtime: { k8s: k8s({ EphemeralStorageRequest: '5Gi', EphemeralStorageLimit: '60Gi' }) },
+      hardware_config: { ephemeral_storage: { limit: '90Gi' } },
     },
   },
   'own-queue': {
@@ -183,6 +192,25 @@ describe('the objects of an attempt', () => {
     expect(job.spec?.template.spec?.automountServiceAccountToken).toBe(false)
   })
 })
+
+// Guarantee: no run fills the disk of its node, and a namespace whose quota counts ephemeral storage takes its pod.
+test.each(Object.entries(CASES))(
+  '%s: every volume that a run writes has a size, and every container asks for storage and is held to it',
+  (_name, example) => {
+    const [job] = objectsOf(example)
+    const { containers, initContainers = [], volumes = [] } = job.spec!.template.spec!
+    for (const { resources } of [...containers, ...initContainers]) {
+      for (const side of [resources?.requests, resources?.limits]) {
+        expect(readQuantity(side?.['ephemeral-storage'] ?? '')).toBeGreaterThan(0)
+      }
+    }
+    const sizes = volumes.flatMap(({ emptyDir }) => (emptyDir ? [readQuantity(emptyDir.sizeLimit ?? '') ?? Infinity] : []))
+    const held = [containers[0], initContainers.at(-1)].map((one) => readQuantity(one?.resources?.limits?.['ephemeral-storage'] ?? '') ?? 0)
+    const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
+    // The kubelet holds a pod to the limits of its containers together: less would take a pod away whose every volume is within its size.
+    expect(sum(sizes)).toBeLessThanOrEqual(sum(held))
+  },
+)
 
 // Guarantee: an adapter, which is anybody's code, gets the one credential that no sidecar can stand in for only if its provider says that it must.
 test.each(Object.entries(CASES))('%s: hf-token reaches the adapter only if its provider declares needs_hf_token', (name, example) => {

@@ -70,10 +70,10 @@ const queueLabels = (queue: Placement['queue']): Record<string, string> => ({
 const secondsMax = 2 ** 31 - 1
 
 function podFor(attempt: Attempt, settings: KubernetesSettings, surroundings: Surroundings, placement: Placement): V1PodSpec {
-  const { resources, nodeSelector, tolerations } = placement
-  const adapter = adapterContainer(attempt, settings, surroundings, resources)
+  const { nodeSelector, tolerations } = placement
+  const adapter = adapterContainer(attempt, settings, surroundings, placement)
   const init = initContainer(attempt, settings)
-  const sidecar = sidecarContainer(attempt, settings, surroundings)
+  const sidecar = sidecarContainer(attempt, settings, surroundings, placement)
   const { imagePullSecrets, instanceName, namespace } = settings
   return {
     restartPolicy: 'Never',

@@ -192,8 +192,8 @@ describe('seenOf, of an attempt that has ended', () => {
     ['tainted', 'evicted', /took the pod off its node: Taint manager/, { isDisrupted: true }],
     [
       'emptydir-limit',
-      'evicted',
-      /Usage of EmptyDir volume "v" exceeds the limit "8Mi"\. Let the benchmark write less/,
+      'out_of_storage',
+      /Usage of EmptyDir volume "v" exceeds the limit "8Mi"\. Set hardware_config\.ephemeral_storage\.limit .*k8s\.ephemeral_storage_limit/,
       { isDisrupted: true },
     ],
     ['preempted', 'preempted', /more important work: default-scheduler: preempting/, { isDisrupted: true }],
@@ -236,6 +236,25 @@ describe('seenOf, of an attempt that has ended', () => {
       end: { failureClass: 'deadline', message: expect.stringMatching(/limit of 60 s/) },
     })
     expect(endAfter(55)).toMatchObject({ end: { failureClass: 'vanished' } })
+  })
+
+  // The first three are the kubelet's own words about a limit of the pod's; after them it would run out again, so it gets no other attempt.
+  test.each([
+    ['Usage of EmptyDir volume "data" exceeds the limit "20Gi". ', 'out_of_storage', /Set hardware_config\.ephemeral_storage\.limit/],
+    ['Container adapter exceeded its local ephemeral storage limit "20Gi". ', 'out_of_storage', /runtime\.k8s\.ephemeral_storage_limit/],
+    ['Pod ephemeral local storage usage exceeds the total limit of containers 20736Mi. ', 'out_of_storage', /ADAPTER_STORAGE/],
+    ['Usage of EmptyDir volume "test-data" exceeds the limit "1Gi". ', 'out_of_storage', /TEST_DATA_MAX_BYTES/],
+    ['Usage of EmptyDir volume "termination-file-volume" exceeds the limit "64Mi". ', 'out_of_storage', /\/shared .* \/data/],
+    [
+      'The node was low on resource: ephemeral-storage. Container adapter was using 9Gi, request is 1Gi, has larger consumption of it. ',
+      'evicted',
+      /Ask for the storage that the benchmark needs in hardware_config\.ephemeral_storage\.request/,
+    ],
+  ])('for want of storage says what gives it more: %s', (message, failureClass, hint) => {
+    const { pods, ...rest } = shown('emptydir-limit')
+    const attempt = seenOf({ ...rest, pods: pods.map((pod) => ({ ...pod, message })) }, 'arc_easy', limits)
+    expect(attempt).toMatchObject({ phase: 'ended', isDisrupted: true, end: { failureClass, message: expect.stringMatching(hint) } })
+    expect(attempt).toHaveProperty('end.message', expect.stringContaining(message.trim().replace(/\.$/, '')))
   })
 
   test('of which only the Job is left is told by the Job', () => {

@@ -25,6 +25,15 @@ export function readQuantity(text: string): number | undefined {
   return /^[eE][+-]?\d/.test(suffix) ? Number(digits + suffix) : Number(digits) * (FACTORS[suffix] ?? 1)
 }
 
+const mebibyte = 2 ** 20
+
+/** Bytes as a quantity, in whole MiB and no less. */
+export const inMebibytes = (bytes: number): string => `${Math.ceil(bytes / mebibyte)}Mi`
+
+/** `quantity` and so many bytes more; unchanged if there are none. */
+export const plus = (quantity: string, bytes: number): string =>
+  bytes === 0 ? quantity : inMebibytes((readQuantity(quantity) ?? 0) + bytes)
+
 /**
  * `factor` times as much memory, in whole MiB, but no more than `max`; unchanged where there is nothing to multiply, or where `quantity` is
  * above `max` already. All three are well-formed.
@@ -33,5 +42,5 @@ export function grown(quantity: string, factor: number, max: string): string {
   const bytes = readQuantity(quantity) ?? 0
   const bytesMax = readQuantity(max) ?? 0
   if (factor <= 1 || bytes >= bytesMax) return quantity
-  return bytes * factor >= bytesMax ? max : `${Math.ceil((bytes * factor) / 2 ** 20)}Mi`
+  return bytes * factor >= bytesMax ? max : inMebibytes(bytes * factor)
 }

@@ -19,6 +19,13 @@ describe('refusalOf', () => {
       'rejected',
       /^hardware_config\.cpu\.request .* 'two'/,
     ],
+    ['with storage that is none', k8s({ EphemeralStorageLimit: 'lots' }), 'rejected', /^runtime\.k8s\.ephemeral_storage_limit .* 'lots'/],
+    [
+      'with a job’s storage that is none',
+      { hardware_config: { ephemeral_storage: { request: '1 Gi' } } },
+      'rejected',
+      /^hardware_config\.ephemeral_storage\.request .* '1 Gi'/,
+    ],
     ['with fewer than no accelerators', { hardware_config: { gpu: { count: -1 } } }, 'rejected', /gpu\.count is negative/],
     ['on a blank bucket', { test_data_ref: { s3: { ...s3, bucket: ' ' } } }, 'missing_config', /bucket, a key and a secret_ref/],
     ['on the key of a bucket’s root', { test_data_ref: { s3: { ...s3, key: ' / ' } } }, 'missing_config', /bucket, a key and a secret_ref/],

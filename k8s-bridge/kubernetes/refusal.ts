@@ -12,7 +12,10 @@ export function refusalOf(spec: RunSpec, settings: KubernetesSettings): RunEnd |
     return missing(`Provider ${provider} cannot run on Kubernetes: it has no image. Set runtime.k8s.image in the provider.`)
   }
   const bad = findBadQuantity({ spec })
-  if (bad) return rejected(`${bad.field} is no Kubernetes quantity: '${bad.value}'. Write cores as 500m or 2, and memory as 512Mi or 4Gi.`)
+  if (bad)
+    return rejected(
+      `${bad.field} is no Kubernetes quantity: '${bad.value}'. Write cores as 500m or 2, and memory and storage as 512Mi or 4Gi.`,
+    )
   if ((hardware?.gpu?.count ?? 0) < 0)
     return rejected('hardware_config.gpu.count is negative. Leave it out for the number that the provider asks for.')
   if (data?.s3 && (data.s3.bucket.trim() === '' || data.s3.secret_ref.trim() === '' || s3Key(data.s3.key) === '')) {

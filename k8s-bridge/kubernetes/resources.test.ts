@@ -16,6 +16,8 @@ const gpuProvider = {
   },
 }
 
+const DEFAULT_LIMITS = { cpu: '1', memory: '2Gi', 'ephemeral-storage': '20Gi' }
+
 const place = (changes: Changes, profile?: HardwareProfile) => placementOf(attemptFor(changes), settings, profile)
 
 describe('placementOf', () => {
@@ -24,7 +26,10 @@ describe('placementOf', () => {
       'the hub’s sizes where nobody says anything',
       {},
       undefined,
-      { requests: { cpu: '250m', memory: '512Mi' }, limits: { cpu: '1', memory: '2Gi' } },
+      {
+        requests: { cpu: '250m', memory: '512Mi', 'ephemeral-storage': '1Gi' },
+        limits: { cpu: '1', memory: '2Gi', 'ephemeral-storage': '20Gi' },
+      },
     ],
     [
       'the provider’s values, each by itself',
@@ -55,9 +60,37 @@ describe('placementOf', () => {
     expect(place(changes, profile).resources).toMatchObject(expected)
   })
 
+  const storageOf = (changes: Changes, profile?: HardwareProfile) => {
+    const { resources, dataSize } = place(changes, profile)
+    return [resources.requests?.['ephemeral-storage'], resources.limits?.['ephemeral-storage'], dataSize]
+  }
+  const provides = (EphemeralStorageRequest: string, EphemeralStorageLimit: string) => ({
+    runtime: { k8s: { ...gpuProvider.runtime.k8s, EphemeralStorageRequest, EphemeralStorageLimit } },
+  })
+  const git = { git: { url: 'https://git.example/a.git', ref: 'main' } }
+
+  test.each<[string, Changes, HardwareProfile | undefined, [string, string, string]]>([
+    ['the hub’s where nobody says anything', {}, undefined, ['1Gi', '20Gi', '20Gi']],
+    ['the provider’s', { spec: provides('30Gi', '60Gi') }, undefined, ['30Gi', '60Gi', '60Gi']],
+    [
+      'the job’s before the provider’s, each by itself',
+      { spec: { ...provides('30Gi', '60Gi'), hardware_config: { ephemeral_storage: { limit: '90Gi' } } } },
+      undefined,
+      ['30Gi', '90Gi', '90Gi'],
+    ],
+    ['the profile’s', { spec: provides('', '60Gi') }, { ephemeral_storage: { request: '2Gi', limit: '3Gi' } }, ['2Gi', '3Gi', '3Gi']],
+    ['no more asked for than a small limit', { spec: provides('', '100Mi') }, undefined, ['100Mi', '100Mi', '100Mi']],
+    ['a limit that is no less than what is asked for', { spec: provides('50Gi', '') }, undefined, ['50Gi', '50Gi', '50Gi']],
+    // 50 GiB of 100,000 files, each of which may leave most of a block unused.
+    ['room for the test data on top, and none of it to /data', { spec: { test_data_ref: git } }, undefined, ['1Gi', '72071Mi', '20Gi']],
+    ['no room for data of a claim', { spec: { test_data_ref: { pvc: { claim_name: 'c' } } } }, undefined, ['1Gi', '20Gi', '20Gi']],
+  ])('gives storage: %s', (_what, changes, profile, expected) => {
+    expect(storageOf(changes, profile)).toEqual(expected)
+  })
+
   test('asks for no accelerator whose name or number is not known', () => {
-    expect(place({ spec: { hardware_config: { gpu: { name: 'amd.com/gpu' } } } }).resources.limits).toEqual({ cpu: '1', memory: '2Gi' })
-    expect(place({ spec: { hardware_config: { gpu: { count: 2 } } } }).resources.limits).toEqual({ cpu: '1', memory: '2Gi' })
+    expect(place({ spec: { hardware_config: { gpu: { name: 'amd.com/gpu' } } } }).resources.limits).toEqual(DEFAULT_LIMITS)
+    expect(place({ spec: { hardware_config: { gpu: { count: 2 } } } }).resources.limits).toEqual(DEFAULT_LIMITS)
   })
 
   test.each<[string, Changes, HardwareProfile | undefined, object]>([
@@ -83,7 +116,7 @@ describe('placementOf', () => {
       { queue: { name: 'q' } },
     ],
   ])('sends the pod to %s', (_where, changes, profile, expected) => {
-    const { resources: _resources, ...where } = place(changes, profile)
+    const { resources: _resources, dataSize: _dataSize, ...where } = place(changes, profile)
 
     expect(where).toMatchObject(expected)
     expect(Object.keys(where).sort()).toEqual(Object.keys(expected).sort())

@@ -2,6 +2,8 @@
 export type ContainerSize = {
   cpu: { request: string; limit: string }
   memory: { request: string; limit: string }
+  /** Of the node's disk. */
+  storage: { request: string; limit: string }
 }
 
 /** What an operator decides about runs on Kubernetes. Read once by the bridge's configuration. */
@@ -50,9 +52,20 @@ export type KubernetesSettings = {
   registryCaCertPath?: string | undefined
 }
 
-/** The published contract's sizes (section 8), but for the sidecar's CPU limit: at its 200m a busy sidecar would be measured instead of the model. */
+/**
+ * The published contract's sizes (section 8), but for the sidecar's CPU limit: at its 200m a busy sidecar would be measured instead of the model.
+ * It has none of storage. The sidecar's are for its log, its spool and what else is small in the pod.
+ */
 export const DEFAULT_SIZES: KubernetesSettings['sizes'] = {
-  adapter: { cpu: { request: '250m', limit: '1' }, memory: { request: '512Mi', limit: '2Gi' } },
-  sidecar: { cpu: { request: '100m', limit: '1' }, memory: { request: '128Mi', limit: '256Mi' } },
-  init: { cpu: { request: '100m', limit: '500m' }, memory: { request: '128Mi', limit: '512Mi' } },
+  adapter: { cpu: { request: '250m', limit: '1' }, memory: { request: '512Mi', limit: '2Gi' }, storage: { request: '1Gi', limit: '20Gi' } },
+  sidecar: {
+    cpu: { request: '100m', limit: '1' },
+    memory: { request: '128Mi', limit: '256Mi' },
+    storage: { request: '64Mi', limit: '256Mi' },
+  },
+  init: {
+    cpu: { request: '100m', limit: '500m' },
+    memory: { request: '128Mi', limit: '512Mi' },
+    storage: { request: '64Mi', limit: '256Mi' },
+  },
 }

@@ -1,11 +1,21 @@
 import type { V1Container } from '@kubernetes/client-node'
 import type { SidecarConfig } from '#shared/models/sidecar-config.ts'
 import { modelOf, namespaceOf, secretName, SIDECAR_URL, type Attempt, type Surroundings } from './attempt.ts'
-import { fixedResources } from './resources.ts'
+import { fixedResources, type Placement } from './resources.ts'
 import { RESTRICTED_READ_ONLY } from './security.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { hasCommit, initMetadata } from './test-data.ts'
-import { authorities, folder, mlflowCaPath, secretFiles, SERVICE_CA_PATH, serviceAccountToken, specFiles, type Mounted } from './volumes.ts'
+import {
+  authorities,
+  folder,
+  mlflowCaPath,
+  secretFiles,
+  SERVICE_CA_PATH,
+  serviceAccountToken,
+  sharedFolders,
+  specFiles,
+  type Mounted,
+} from './volumes.ts'
 
 /** Key of the run token in the attempt's Secret, and the file's name. */
 export const runTokenKey = 'run-token'
@@ -18,8 +28,9 @@ export function sidecarContainer(
   attempt: Attempt,
   settings: KubernetesSettings,
   surroundings: Surroundings,
+  { dataSize }: Placement,
 ): { container: V1Container; mounted: Mounted[] } {
-  const mounted = mountedFor(attempt, settings, surroundings)
+  const mounted = mountedFor(attempt, settings, surroundings, dataSize)
   const container: V1Container = {
     name: 'sidecar',
     image: settings.image,
@@ -37,16 +48,21 @@ export function sidecarContainer(
   return { container, mounted }
 }
 
-function mountedFor(attempt: Attempt, settings: KubernetesSettings, { modelSecret, hasMlflowCa }: Surroundings): Mounted[] {
+function mountedFor(
+  attempt: Attempt,
+  settings: KubernetesSettings,
+  { modelSecret, hasMlflowCa }: Surroundings,
+  dataSize: string,
+): Mounted[] {
   const ociConnection = attempt.request.exports?.oci?.k8s?.connection
   const hasModelSecret = modelSecret !== undefined && modelOf(attempt) !== undefined
   const runToken = [{ key: runTokenKey, path: runTokenKey }]
   const dockerConfig = [{ key: '.dockerconfigjson', path: 'config.json' }]
   return [
     specFiles(attempt, 'job.json', 'sidecar_config.json'),
-    folder('data', '/data'),
-    folder('termination-file-volume', '/shared'),
-    folder('event-spool', '/var/spool/evalhub'),
+    ...sharedFolders(dataSize),
+    // Four terminal events of 10 MiB, and one that is being written.
+    folder('event-spool', '/var/spool/evalhub', '64Mi'),
     secretFiles('run-token', secretName(attempt), runTokenFolder, runToken),
     ...authorities(settings, hasMlflowCa),
     ...(settings.mlflow ? [serviceAccountToken('mlflow-token', mlflowTokenFolder)] : []),

@@ -1,7 +1,8 @@
 import type { V1Container, V1EnvVar } from '@kubernetes/client-node'
 import type { TestDataRef } from '#shared/models/test-data.ts'
 import type { Attempt } from './attempt.ts'
-import { fixedResources } from './resources.ts'
+import { inMebibytes } from './quantity.ts'
+import { fixedResources, testDataBytes } from './resources.ts'
 import { RESTRICTED_READ_ONLY } from './security.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { folder, secretFiles, type Mounted } from './volumes.ts'
@@ -10,10 +11,10 @@ const volumeName = 'test-data'
 const mountPath = '/test_data'
 
 /** What the adapter sees at `/test_data`; undefined if the run brings no data. */
-export function testDataMount({ spec }: Attempt): Mounted | undefined {
+export function testDataMount({ spec }: Attempt, settings: KubernetesSettings): Mounted | undefined {
   const reference = spec.test_data_ref
   if (!reference) return undefined
-  if (!reference.pvc) return folder(volumeName, mountPath, 'read')
+  if (!reference.pvc) return folder(volumeName, mountPath, inMebibytes(testDataBytes(settings)), 'read')
   const { claim_name: claimName, sub_path: subPath } = reference.pvc
   return {
     volume: { name: volumeName, persistentVolumeClaim: { claimName, readOnly: true } },
@@ -25,7 +26,7 @@ export function testDataMount({ spec }: Attempt): Mounted | undefined {
 export const hasCommit = ({ spec }: Attempt): boolean => Boolean(spec.test_data_ref?.git ?? spec.test_data_ref?.hf)
 
 /** Where the init container writes which commit it fetched, and the sidecar reads it. */
-export const initMetadata = (access?: 'read'): Mounted => folder('init-metadata', '/run/init-metadata', access)
+export const initMetadata = (access?: 'read'): Mounted => folder('init-metadata', '/run/init-metadata', '1Mi', access)
 
 /** The container that brings test data from S3, git or Hugging Face; undefined if there is nothing to bring. Source: contract 8.6. */
 export function initContainer(attempt: Attempt, settings: KubernetesSettings): { container: V1Container; mounted: Mounted[] } | undefined {
@@ -40,7 +41,7 @@ export function initContainer(attempt: Attempt, settings: KubernetesSettings): {
     TEST_DATA_ALLOWED_RANGES: ranges.join(','),
   })
   const mounted = [
-    folder(volumeName, mountPath),
+    folder(volumeName, mountPath, inMebibytes(testDataBytes(settings))),
     ...(hasCommit(attempt) ? [initMetadata()] : []),
     ...(source.secret ? [secretFiles(source.secret.volume, source.secret.name, '/var/run/secrets/test-data')] : []),
   ]

@@ -11,11 +11,17 @@ export const specFiles = (attempt: Attempt, ...files: string[]): Mounted => ({
   mounts: files.map((file) => ({ name: 'job-spec', mountPath: `/meta/${file}`, subPath: file, readOnly: true })),
 })
 
-/** A folder that containers of the pod share and that ends with it. */
-export const folder = (name: string, mountPath: string, access?: 'read'): Mounted => ({
-  volume: { name, emptyDir: {} },
+/** A folder that containers of the pod share and that ends with it; a pod that writes more there than `sizeLimit`, a quantity, is ended. */
+export const folder = (name: string, mountPath: string, sizeLimit: string, access?: 'read'): Mounted => ({
+  volume: { name, emptyDir: { sizeLimit } },
   mounts: [{ name, mountPath, ...(access === 'read' && { readOnly: true }) }],
 })
+
+/** What adapter and sidecar share: `/data` of that size, and `/shared`, of which the contract only says that it is there. */
+export const sharedFolders = (dataSize: string): Mounted[] => [
+  folder('data', '/data', dataSize),
+  folder('termination-file-volume', '/shared', '64Mi'),
+]
 
 export const secretFiles = (name: string, secretName: string, mountPath: string, items?: { key: string; path: string }[]): Mounted => ({
   volume: { name, secret: { secretName, ...(items && { items }) } },

@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 export const FAILURE_CLASSES = [
   'oom',
+  'out_of_storage',
   'evicted',
   'preempted',
   'node_lost',
@@ -35,6 +36,7 @@ export type Fault = 'user' | 'operator' | 'infrastructure'
 
 const FAULTS: Record<FailureClass, Fault> = {
   oom: 'user',
+  out_of_storage: 'user',
   evicted: 'infrastructure',
   preempted: 'infrastructure',
   node_lost: 'infrastructure',

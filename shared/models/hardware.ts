@@ -27,9 +27,14 @@ export const HardwareConfig = z
     queue: QueueConfig.optional(),
     cpu: Quantity.optional(),
     memory: Quantity.optional(),
+    /** Of the node's disk, for what the adapter writes anywhere in its container. */
+    ephemeral_storage: Quantity.optional(),
     gpu: z.object({ name: z.string().optional(), count: z.int().optional() }).optional(),
   })
   .refine((config) => !config.hardware_profile_name || !(config.queue || config.cpu || config.memory || config.gpu), {
     params: { text: 'hardware_config: hardware_profile_name cannot be combined with queue, cpu, memory, or gpu' },
+  })
+  .refine((config) => !config.hardware_profile_name || !config.ephemeral_storage, {
+    params: { text: 'hardware_config: hardware_profile_name cannot be combined with ephemeral_storage' },
   })
 export type HardwareConfig = z.infer<typeof HardwareConfig>

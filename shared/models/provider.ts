@@ -59,6 +59,9 @@ export const K8sRuntime = z.object({
   MemoryRequest: z.string().default(''),
   CPULimit: z.string().default(''),
   MemoryLimit: z.string().default(''),
+  /** Of the node's disk, for what the adapter writes anywhere in its container. */
+  EphemeralStorageRequest: z.string().optional(),
+  EphemeralStorageLimit: z.string().optional(),
   gpu: Gpu.optional(),
   Env: z.array(EnvVar).optional(),
   image_pull_policy: z.enum(['', 'if_not_present', 'always']).optional(),
