@@ -1,25 +1,40 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
+import { HubError } from '#shared/errors.ts'
 import { forwardedHeaders } from './headers.ts'
-import type { Body, Transport } from './transport.ts'
+import { UpstreamError, type Body, type Transport } from './transport.ts'
 
 /** Bodies up to this are read whole before they go on, so that a request can be sent again; larger ones stream. */
 const HELD_BYTES = 256 * 1024
 
-/** The body of a request: nothing, a small one in memory, or the stream. */
+/** The body of a request: nothing, a small one in memory, or the stream. Refuses one that is coded, since codings are of a connection. */
 export async function bodyOf(request: IncomingMessage): Promise<Body> {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
+    throw HubError.of('request_validation_failed', { Error: `the sidecar knows no Transfer-Encoding but chunked, and not '${encoding}'.` })
+  }
   if (encoding !== undefined || Number(length ?? 0) > HELD_BYTES) return request
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer) // no encoding is set
   return length === undefined ? undefined : Buffer.concat(chunks)
 }
 
+/** By this name the hub knows what came through a sidecar, and is none of its own. */
+const VIA = '1.1 evalhub-sidecar'
+
+/**
+ * What proxies tell the servers behind them: who asks, for which path, in which session. Beside a credential that the adapter does not have,
+ * none of it may be the adapter's word.
+ */
+export const CLAIMS = /^(cookie|forwarded|x-(forwarded|remote|auth-request|original|rewrite)-.+|x-real-ip)$/
+
 type Forwarding = {
   url: URL
   path: string
   /** Request headers that change, names in lower case; undefined removes. */
   changes?: Record<string, string | undefined>
+  /** Request headers that stay behind, by their names in lower case. */
+  without?: RegExp
 }
 
 /** Sends a request on and resolves with the head of the answer. Ends it when the caller hangs up. */
@@ -27,15 +42,15 @@ export async function sendOn(
   transport: Transport,
   request: IncomingMessage,
   response: ServerResponse,
-  { url, path, changes }: Forwarding,
+  { url, path, changes, without }: Forwarding,
   body: Body,
 ): Promise<IncomingMessage> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   if (response.destroyed) gone.abort()
-  const headers = forwardedHeaders(request, changes)
-  const chunked = body === request && request.headers['content-length'] === undefined ? ['transfer-encoding', 'chunked'] : []
-  return transport({ method: request.method ?? 'GET', url, path, headers: [...headers, ...chunked], body, signal: gone.signal })
+  // The transport frames the body that it sends.
+  const headers = forwardedHeaders(request, { changes: { 'content-length': undefined, ...changes }, without })
+  return transport({ method: request.method ?? 'GET', url, path, headers: [...headers, 'via', VIA], body, signal: gone.signal })
 }
 
 type Edits = {
@@ -46,20 +61,34 @@ type Edits = {
 
 /**
  * Passes an answer on as it comes. Resolves at its end with the error that broke it off, if one did: then the caller's connection is broken
- * off too, so that nobody takes a part for the whole. A caller that hangs up is no error.
+ * off too, so that nobody takes a part for the whole. A caller that hangs up is no error. Throws `UpstreamError` for what cannot be passed on.
  */
 export function passBack(answer: IncomingMessage, response: ServerResponse, { changes, onChunk }: Edits = {}): Promise<Error | undefined> {
   let hasHungUp = response.destroyed
   response.prependOnceListener('close', () => {
     hasHungUp = answer.errored === null && !answer.complete
   })
-  response.writeHead(answer.statusCode ?? 502, answer.statusMessage, forwardedHeaders(answer, changes))
+  writeHead(answer, response, changes)
   // An answer that streams may be long in coming: its head goes at once.
   response.flushHeaders()
   if (onChunk) answer.on('data', onChunk)
   return new Promise((resolve) => {
     pipeline(answer, response, (error) => resolve(error && !hasHungUp ? error : undefined))
   })
+}
+
+function writeHead(answer: IncomingMessage, response: ServerResponse, changes: Edits['changes']): void {
+  const { statusCode = 502, statusMessage, headers } = answer
+  // A length that is not that of what follows would make the next answer a part of this one, or the reverse.
+  const isUnframed = statusCode === 204 || headers['transfer-encoding'] !== undefined
+  const kept = forwardedHeaders(answer, { changes: { ...(isUnframed && { 'content-length': undefined }), ...changes } })
+  try {
+    response.writeHead(statusCode, statusMessage, kept)
+  } catch (error) {
+    answer.destroy()
+    response.statusMessage = ''
+    throw new UpstreamError('connection', 'its answer has a head that cannot be passed on', error)
+  }
 }
 
 /** Where an answer leads the caller, if that is the service which was asked: the same place by way of the sidecar. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SidecarSettings } from './config.ts'
-import { bodyOf, ownLocation, passBack, sendOn } from './forward.ts'
+import { bodyOf, CLAIMS, ownLocation, passBack, sendOn } from './forward.ts'
 import type { Transport } from './transport.ts'
 
 /** Passes a request on to MLflow with the operator's token, in the run's workspace, whatever the adapter sent of both. */
@@ -18,6 +18,7 @@ export async function proxyMlflow(
     ...(workspace !== undefined && { 'x-mlflow-workspace': workspace }),
   }
   const path = `${url.pathname.replace(/\/+$/, '')}${request.url}`
-  const answer = await sendOn(transport, request, response, { url, path, changes }, await bodyOf(request))
-  await passBack(answer, response, { changes: { location: ownLocation(answer, url, request) } })
+  const answer = await sendOn(transport, request, response, { url, path, changes, without: CLAIMS }, await bodyOf(request))
+  // A session that begins with the operator's token is not the adapter's.
+  await passBack(answer, response, { changes: { location: ownLocation(answer, url, request), 'set-cookie': undefined } })
 }

@@ -112,7 +112,7 @@ function tokenService(realm: string, registry: URL): URL {
 function readToken(text: string): { token?: string; seconds?: number } {
   const answer = parseObject(text) ?? {}
   const [token, accessToken, seconds] = ['token', 'access_token', 'expires_in'].map((name): unknown => answer[name])
-  const found = [token, accessToken].find((value) => typeof value === 'string' && value !== '')
+  const found = [token, accessToken].find((value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value))
   return { ...(typeof found === 'string' && { token: found }), ...(typeof seconds === 'number' && seconds > 0 && { seconds }) }
 }
 

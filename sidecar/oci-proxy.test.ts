@@ -199,6 +199,16 @@ describe('a registry that wants tokens', () => {
     expect(answer.text).not.toContain('pw')
   })
 
+  test('a token that no header can carry is none', async ({ start, upstream, folder }) => {
+    const { url: service } = await upstream((_, response) => void response.end(JSON.stringify({ token: 'a\r\nx-injected: 1' })))
+    const { url } = await upstream(
+      (_, response) => void response.writeHead(401, { 'www-authenticate': `Bearer realm="${service.href}"` }).end(),
+    )
+    const { url: sidecar, lines } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: join(folder, 'none') } })
+    expect(await requestOf(sidecar, PATH)).toMatchObject({ status: 502, text: expect.stringContaining('token service') })
+    expect(lines.join()).not.toContain('could not be served')
+  })
+
   // Guarantee: a registry cannot make the sidecar ask inner services, and credentials are for where the operator meant them to go.
   test.for([
     ['http://169.254.169.254/token', 403],

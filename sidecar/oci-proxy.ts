@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SidecarSettings } from './config.ts'
 import { canonicalHost } from './docker-config.ts'
-import { bodyOf, ownLocation, passBack, sendOn } from './forward.ts'
+import { bodyOf, CLAIMS, ownLocation, passBack, sendOn } from './forward.ts'
 import { createOciAuth } from './oci-auth.ts'
 import type { Transport } from './transport.ts'
 
@@ -24,7 +24,7 @@ export function createOciProxy({ host, repository, authPath }: NonNullable<Sidec
   return async function proxyOci(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '/'
     const send = (authorization: string | undefined, body: Awaited<ReturnType<typeof bodyOf>>) =>
-      sendOn(transport, request, response, { url: registry, path, changes: { authorization } }, body)
+      sendOn(transport, request, response, { url: registry, path, changes: { authorization }, without: CLAIMS }, body)
     const authorization = await auth.authorization()
     const body = await bodyOf(request)
     let answer = await send(authorization, body)
@@ -33,7 +33,7 @@ export function createOciProxy({ host, repository, authPath }: NonNullable<Sidec
       answer = await send(await auth.renewed(answer), body)
     } else if (answer.statusCode === 401) auth.forget()
     // Who is asked, and with what, is between the sidecar and the registry.
-    const hidden = { 'www-authenticate': undefined, authorization: undefined }
+    const hidden = { 'www-authenticate': undefined, authorization: undefined, 'set-cookie': undefined }
     await passBack(answer, response, { changes: { ...hidden, location: ownLocation(answer, registry, request) } })
   }
 }

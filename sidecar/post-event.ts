@@ -24,7 +24,7 @@ export function createPoster({ hub, run, runTokenPath, tenant, limits }: Sidecar
     try {
       const token = (await readFile(runTokenPath, 'utf8')).trim()
       const identity = ['authorization', `Bearer ${token}`, 'x-tenant', tenant]
-      const headers = ['content-type', 'application/json', 'content-length', String(body.length), ...identity]
+      const headers = ['content-type', 'application/json', ...identity]
       const signal = AbortSignal.timeout(limits.eventMs)
       const answer = await transport({ method: 'POST', url: hub.url, path, headers, body, signal })
       return outcomeOf(answer.statusCode ?? 0, await readText(answer))

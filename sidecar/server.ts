@@ -26,8 +26,12 @@ type Settings = {
 /** Serves the adapter on 127.0.0.1, and at the same port on ::1 where it exists: nobody outside the pod gets its credentials. */
 export async function serve({ port, routeOf, handlers, log }: Settings): Promise<Listening> {
   const handle = (request: IncomingMessage, response: ServerResponse) => {
+    // It asks for an echo of what arrives, which is more than the adapter sent.
+    if (request.method === 'TRACE') return sendText(response, 405, 'TRACE is not passed on: its answer would show credentials.')
     const handler = handlers[routeOf(request.url ?? '/')]
-    handler(request, response).catch((error: unknown) => refuse(error, response, log))
+    handler(request, response)
+      .catch((error: unknown) => refuse(error, response, log))
+      .catch(() => response.destroy())
   }
   const first = await open(handle, '127.0.0.1', port)
   const bound = (first.address() as AddressInfo).port // it listens on TCP
@@ -50,6 +54,8 @@ export async function serve({ port, routeOf, handlers, log }: Settings): Promise
 function open(handle: (request: IncomingMessage, response: ServerResponse) => void, host: string, port: number): Promise<Server> {
   // No limit on how long a request takes to come in: artifacts are large and networks slow.
   const server = http.createServer({ requestTimeout: 0, headersTimeout: 15_000, keepAliveTimeout: 60_000, noDelay: true }, handle)
+  // Their size is bounded; with a bound on their number the ones beyond it would be overlooked, not refused.
+  server.maxHeadersCount = 0
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => resolve(server))

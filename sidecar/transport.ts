@@ -29,7 +29,7 @@ export type Exchange = {
   url: URL
   /** Path and query, sent as they are. */
   path: string
-  /** Names and values in turn, without `host`. */
+  /** Names and values in turn, without `host` and without those that frame the body. */
   headers: string[]
   body: Body
   /** Ends the exchange. */
@@ -38,6 +38,8 @@ export type Exchange = {
 
 /**
  * Sends requests to one kind of service and follows no redirect. Rejects with `RefusedTarget` or `UpstreamError`.
+ *
+ * What is sent is framed by the body that is sent, and by nothing that anybody said of it; a body that breaks off breaks its connection.
  *
  * There is no limit on how long an exchange lasts, only on its silence. What breaks after the headers have come is an error of the
  * message's stream.
@@ -63,7 +65,7 @@ export function createTransport({ caPath, guard, limits }: Settings): Transport 
     const { url, method, path, headers } = exchange
     const host = bareHost(url)
     if (guard && isIP(host)) await guard(url, [host])
-    const sent = ['host', url.host, ...headers]
+    const sent = ['host', url.host, ...headers, ...framingOf(exchange)]
     const options: RequestOptions = { host, port: url.port, method, path, headers: sent, timeout: limits.idleMs }
     if (guard) options.lookup = guardedLookup(url, guard)
     if (url.protocol !== 'https:') {
@@ -83,6 +85,16 @@ export function createTransport({ caPath, guard, limits }: Settings): Transport 
       return send(exchange, true)
     }
   }
+}
+
+/** Methods whose requests are understood to have no body where none is framed. */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
+
+function framingOf({ method, body }: Exchange): string[] {
+  if (body === undefined) return BODILESS.has(method) ? [] : ['content-length', '0']
+  if (Buffer.isBuffer(body)) return ['content-length', String(body.length)]
+  const { 'content-length': length, 'transfer-encoding': encoding } = body.headers
+  return length === undefined || encoding !== undefined ? ['transfer-encoding', 'chunked'] : ['content-length', length]
 }
 
 /** A connection that was kept, and that the other side had closed before it read anything of the request. */
@@ -112,8 +124,13 @@ function start(request: ClientRequest, { body, signal }: Exchange, { connectMs, 
     request.once('close', () => {
       clearTimeout(connecting)
       signal?.removeEventListener('abort', stop)
+      // Node says nothing more of an answer that would change the protocol.
+      reject(new UpstreamError('connection', 'the connection ended without an answer'))
     })
     request.once('response', (message) => {
+      const { 'transfer-encoding': encoding = 'chunked' } = message.headers
+      // Codings are of a connection, so the next one would get a body that nothing says how to read.
+      if (encoding.toLowerCase() !== 'chunked') return request.destroy(new UpstreamError('connection', `the answer is sent as ${encoding}`))
       answer = message
       resolve(message)
     })
