@@ -8,6 +8,7 @@ import { bounded } from './middleware/bounded.ts'
 import { holdMemory } from './middleware/hold-memory.ts'
 import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
+import { shortUrl } from './middleware/short-url.ts'
 
 /** As long as the published server takes to write an answer. */
 const ANSWER_LIMIT_MS = 15_000
@@ -28,6 +29,7 @@ export function openApp({ log, newRequestId, onAnswered }: AppOptions): Hono<App
   app.notFound(() => new Response('404 page not found\n', { status: 404, headers: PLAIN_TEXT }))
   app.use(requestId(newRequestId))
   if (onAnswered) app.use(requestLog(onAnswered))
+  app.use(shortUrl)
   return app
 }
 

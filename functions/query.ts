@@ -30,15 +30,27 @@ export function boolean(req: Request, name: string, fallback: boolean): boolean 
   throw invalid(name, 'boolean', text)
 }
 
-/** A filter parameter; one that is repeated means that all its values must hold. */
-export function filter(req: Request, name: string, canNegate = false): Filter | undefined {
-  const text =
-    req
-      .queries(name)
-      ?.filter((value) => value !== '')
-      .join(',') ?? ''
-  if (text.includes('\0')) throw invalid(name, 'text without U+0000', text)
-  return parseFilter(text, { canNegate })
+/** Values that all filters of a request may have together, and characters of each: the database compares each of them with each row. */
+const [MAX_FILTER_VALUES, MAX_FILTER_CHARACTERS] = [50, 256]
+
+export type ReadFilter = (name: string, canNegate?: boolean) => Filter | undefined
+
+/** Reads the filter parameters of a request, one by one; one that is repeated means that all its values must hold. */
+export function filterReader(req: Request): ReadFilter {
+  let count = 0
+  return (name, canNegate = false) => {
+    const given = req.queries(name)?.filter((value) => value !== '')
+    const text = given?.join(',') ?? ''
+    if (text.includes('\0')) throw invalid(name, 'text without U+0000', text)
+    const filter = parseFilter(text, { canNegate })
+    const values = filter?.values ?? []
+    count += values.length
+    if (count > MAX_FILTER_VALUES)
+      throw invalid(name, `filter, of which a request takes at most ${MAX_FILTER_VALUES} values in all`, `${count} values`)
+    const long = values.find(({ length }) => length > MAX_FILTER_CHARACTERS)
+    if (long === undefined) return filter
+    throw invalid(name, `filter, whose values have at most ${MAX_FILTER_CHARACTERS} characters each`, `one of ${long.length} characters`)
+  }
 }
 
 export function slice(req: Request): Slice {

@@ -64,7 +64,17 @@ describe('what the database cannot hold is the caller’s mistake', () => {
     expect(await call('POST', '/providers', { benchmarks: [{ id: noise.slice(0, 512) }] })).toMatchObject({ status: 201 })
     expect(await call('POST', '/jobs', JOB, { 'X-Tenant': 'x'.repeat(254) })).toMatchObject({ status: 400 })
     expect(await call('POST', '/jobs', JOB, { 'X-Tenant': 'x'.repeat(253) })).toMatchObject({ status: 202 })
-    expect(await call('GET', `/jobs?name=${encodeURIComponent(noise.slice(0, 2000))}`)).toMatchObject({ status: 200 })
+    expect(await call('GET', `/jobs?name=${encodeURIComponent(noise.slice(0, 256))}`)).toMatchObject({ status: 200 })
+  })
+
+  test('more than 50 versions in If-Match are refused, whatever is to be changed', async ({ call }) => {
+    const { id } = (await call('POST', '/jobs', JOB)).body.resource
+    const tags = (count: number) => ({ 'If-Match': Array.from({ length: count }, (_, at) => `"${at}"`).join(', ') })
+    for (const path of [`/jobs/${id}`, '/providers/frame', '/collections/pair-v1']) {
+      const refused = { status: 400, body: { message_code: 'request_validation_failed', message: expect.stringContaining('51 versions') } }
+      expect(await call('DELETE', path, undefined, tags(51))).toMatchObject(refused)
+      expect(await call('DELETE', path, undefined, tags(50))).toMatchObject({ status: 412 })
+    }
   })
 
   test('a score beyond 32 bits is stored as the largest number there is, and never as null', async ({ call }) => {

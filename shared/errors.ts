@@ -12,6 +12,7 @@ const ANSWERS = {
   query_bad_parameter: [400, "The query parameter '{ParameterName}' is not known here. Allowed parameters are: {AllowedParameters}."],
   query_parameter_mismatch: [400, 'The query parameters {ParameterNames} cannot be used together.'],
   job_can_not_be_updated: [409, "The job {Id} can not be {NewStatus} because it is '{Status}'."],
+  uri_too_long: [414, 'The URL has {Length} bytes, and at most {Limit} are read: ask for less in one request.'],
   request_body_too_large: [413, 'The request body exceeds the maximum allowed size of {Limit} bytes.'],
   invalid_json_request: [400, 'The request body is not what this route reads: {Error}'],
   invalid_patch_operation: [400, "The patch operation '{Operation}' is not valid. Allowed operations are: {AllowedOperations}."],

@@ -11,7 +11,7 @@ import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
 import { answerPage } from '../page.ts'
-import { filter, refuseUnknown, slice } from '../query.ts'
+import { filterReader, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
 const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'category', ...COLLECTION_WORDS, 'sort_by']
@@ -37,8 +37,9 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     })
     .get('/', async (c) => {
       const page = slice(c.req)
-      const words = Object.fromEntries(COLLECTION_WORDS.map((name) => [name, filter(c.req, name)]))
-      const filters = { ...catalogueFilters(c.req), category: filter(c.req, 'category'), words }
+      const filter = filterReader(c.req)
+      const words = Object.fromEntries(COLLECTION_WORDS.map((name) => [name, filter(name)]))
+      const filters = { ...catalogueFilters(c.req, filter), category: filter('category'), words }
       refuseUnknown(c.req, PARAMETERS)
       return answerPage(c, page, await c.var.tenantStore.listCollections(filters, page))
     })

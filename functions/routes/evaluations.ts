@@ -8,7 +8,7 @@ import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
 import { answerPage } from '../page.ts'
-import { boolean, filter, refuseUnknown, slice } from '../query.ts'
+import { boolean, filterReader, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 import { submit } from '../submit.ts'
 
@@ -25,12 +25,13 @@ export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
     })
     .get('/', async (c) => {
       const page = slice(c.req)
+      const filter = filterReader(c.req)
       const filters = {
-        name: filter(c.req, 'name'),
-        tags: filter(c.req, 'tags'),
-        owner: filter(c.req, 'owner', true),
-        status: filter(c.req, 'status', true),
-        experiment_id: filter(c.req, 'experiment_id', true),
+        name: filter('name'),
+        tags: filter('tags'),
+        owner: filter('owner', true),
+        status: filter('status', true),
+        experiment_id: filter('experiment_id', true),
       }
       refuseUnknown(c.req, PARAMETERS)
       return answerPage(c, page, await c.var.tenantStore.listEvaluations(filters, page))

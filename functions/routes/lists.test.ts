@@ -11,6 +11,9 @@ const BODIES: Record<string, (name: string, more?: object) => object> = {
 }
 const create = (call: Call, noun: string, name: string, more?: object) => call('POST', `/${noun}`, BODIES[noun]?.(name, more))
 const namesOf = ({ body }: Answer) => body.items.map(({ name }: { name: string }) => name)
+/** Values of a filter. */
+const list = (length: number, separator = ',', prefix = 'v') =>
+  encodeURIComponent(Array.from({ length }, (_, at) => (prefix === '' ? 'a' : prefix + String(at))).join(separator))
 /** Of the tenant alone, without those of the catalogue. */
 const own = (noun: string) => (noun === 'jobs' ? '' : '&scope=tenant')
 
@@ -92,6 +95,27 @@ describe.each(['jobs', 'providers', 'collections'])('GET /%s', (noun) => {
       status: 400,
       body: { message_code: code, message: typeof message === 'string' ? message : expect.stringMatching(message) },
     })
+  })
+
+  // Guarantee: what the database compares each row with is bounded by what a request may ask, not by what a URL may hold.
+  test.for([
+    ['51', `name=${list(51)}`, /'name' is not a valid filter, of which a request takes at most 50 values in all: '51 values'/],
+    ['51 to choose from', `owner=!${list(51, '|')}`, /'owner' .* '51 values'/],
+    ['200 that are the same', `name=${list(200, ',', '')}`, /'name' .* '200 values'/],
+    ['51 in two parameters', `name=${list(26)}&tags=${list(25)}`, /'(name|tags)' .* '51 values'/],
+    ['60 in one that is repeated', `tags=${Array.from({ length: 60 }, () => 'a').join('&tags=')}`, /'tags' .* '60 values'/],
+    ['one of 257 characters', `name=${'x'.repeat(257)}`, /'name' .* at most 256 characters each: 'one of 257 characters'/],
+    ['a long one beside a short one', `tags=a,${'x'.repeat(257)}`, /'tags' .* 'one of 257 characters'/],
+  ] as [string, string, RegExp][])('refuses more than 50 filter values, or long ones: %s', async ([, query, message], { call }) => {
+    expect(await call('GET', `/${noun}?${query}`)).toMatchObject({
+      status: 400,
+      body: { message_code: 'query_parameter_invalid', message: expect.stringMatching(message) },
+    })
+  })
+
+  test('takes 50 values of 256 characters', async ({ call }) => {
+    const query = `name=${list(25, '|', 'x'.repeat(252))}&tags=${list(25, ',', 'x'.repeat(252))}`
+    expect((await call('GET', `/${noun}?${query}`)).body).toMatchObject({ total_count: 0, items: [] })
   })
 
   test('takes limit=0 for all, and empty parameters for none', async ({ call }) => {

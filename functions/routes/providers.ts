@@ -11,7 +11,7 @@ import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
 import { answerPage } from '../page.ts'
-import { boolean, refuseUnknown, slice } from '../query.ts'
+import { boolean, filterReader, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
 const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'benchmarks']
@@ -27,7 +27,7 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
     })
     .get('/', async (c) => {
       const page = slice(c.req)
-      const filters = catalogueFilters(c.req)
+      const filters = catalogueFilters(c.req, filterReader(c.req))
       refuseUnknown(c.req, PARAMETERS)
       const withBenchmarks = boolean(c.req, 'benchmarks', true)
       return answerPage(c, page, await c.var.tenantStore.listProviders(filters, page, withBenchmarks))

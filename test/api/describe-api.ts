@@ -296,6 +296,27 @@ function describeRefusals(test: ApiTest): void {
     expect(answer).toMatchObject({ status, body: { message_code: code, trace: answer.headers.get('x-global-transaction-id') } })
   })
 
+  // Guarantee: what a request may ask is bounded before anything reads it.
+  test('refuses a URL of more than 16 KiB, wherever it leads', async ({ call, served }) => {
+    const longest = 16 * 1024
+    for (const path of ['/jobs', '/providers', '/collections/none', '//api/v1/health', '//nowhere', '//docs']) {
+      const [at] = [path.startsWith('//') ? path.slice(1) : `/api/v1/evaluations${path}`]
+      const ask = (length: number) => call('GET', `/${at}?${'x='.padEnd(length - at.length - 1, 'y')}`)
+      const answer = await ask(longest + 1)
+      expect(answer).toMatchObject({
+        status: 414,
+        body: {
+          message_code: 'uri_too_long',
+          message: 'The URL has 16385 bytes, and at most 16384 are read: ask for less in one request.',
+          trace: answer.headers.get('x-global-transaction-id'),
+        },
+      })
+      expect((await ask(longest)).status).not.toBe(414)
+    }
+    // Of bytes: what stands for one character may be many.
+    expect((await fetch(`${served.url}/api/v1/evaluations/jobs?name=${'%C3%BC'.repeat(2800)}`)).status).toBe(414)
+  })
+
   test('answers other methods of a path with 405, and other paths with a plain 404', async ({ call, served }) => {
     for (const path of ['/jobs', '/jobs/none', '/jobs/none/events', '/providers', '/collections/none', '//api/v1/health', '//docs']) {
       expect({ path, ...(await call('PUT', path === '/collections/none' ? '/collections' : path, {})) }).toMatchObject({
