@@ -26,7 +26,7 @@ test('adapters of this machine see none of the settings', () => {
 })
 
 test('a cluster’s runs have limits and patience, unless told otherwise', () => {
-  const mlflow = { MLFLOW_TRACKING_URI: 'https://mlflow', MLFLOW_CA_CERT_PATH: '/etc/ca.pem' }
+  const mlflow = { MLFLOW_TRACKING_URI: 'https://mlflow', MLFLOW_CA_CERT_PATH: '/etc/ca.pem', MLFLOW_TOKEN_AUDIENCE: 'mlflow' }
   const testData = {
     TEST_DATA_TIMEOUT: '90m',
     TEST_DATA_MAX_BYTES: '1000',
@@ -49,7 +49,7 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
         functionsUrl: 'http://evalhub:8080',
         namespace: 'evalhub',
         memoryRetryMax: '32Gi',
-        mlflow: { trackingUri: 'https://mlflow', caCertPath: '/etc/ca.pem' },
+        mlflow: { trackingUri: 'https://mlflow', caCertPath: '/etc/ca.pem', tokenAudience: 'mlflow' },
         testData: { timeoutSeconds: 5400, maxBytes: 1000, maxFiles: 100_000, ranges: [] },
         modelRanges: ['10.0.0.0/8', 'fd00::/8'],
         registryCaCertPath: '/etc/oci.pem',

@@ -74,6 +74,10 @@ export const kubernetesFields = {
     path: 'mlflow.ca_cert_path',
     description: 'PEM file in the containers of a run with which MLflow is trusted, where the tenant has no bundle of its own',
   }),
+  MLFLOW_TOKEN_AUDIENCE: z.string().optional().meta({
+    path: 'mlflow.token_audience',
+    description: 'audience of the service account’s token that MLflow is shown; unless set that of the Kubernetes API: see below',
+  }),
   HF_ENDPOINT: HttpUrl.optional().meta({
     path: 'kubernetes.hf_endpoint',
     description: 'Hugging Face hub that test data comes from; the public one unless set',
@@ -146,7 +150,7 @@ export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): K
       imagePullSecrets: fields.IMAGE_PULL_SECRETS,
       functionsUrl: (fields.FUNCTIONS_URL ?? '').replace(/\/$/, ''),
       runTokenKey: fields.RUN_TOKEN_KEY ?? '',
-      ...(trackingUri && { mlflow: { trackingUri, caCertPath } }),
+      ...(trackingUri && { mlflow: { trackingUri, caCertPath, tokenAudience: fields.MLFLOW_TOKEN_AUDIENCE } }),
       sizes: {
         ...DEFAULT_SIZES,
         adapter: withLimit(DEFAULT_SIZES.adapter, 'storage', fields.ADAPTER_STORAGE),

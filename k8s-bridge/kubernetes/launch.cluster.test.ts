@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { V1ObjectMeta, V1Pod } from '@kubernetes/client-node'
+import { KubeConfig, type V1ObjectMeta, type V1Pod } from '@kubernetes/client-node'
 import { describe, expect, vi } from 'vitest'
 import { jobName } from '#shared/domain/attempt-key.ts'
 import { makeNamespace, test } from '../../test/cluster.ts'
@@ -345,6 +345,29 @@ describe('a run’s pod', () => {
     expect(pod.spec).toMatchObject(body.spec!)
     expect(pod.spec?.volumes?.filter(({ name }) => name.startsWith('kube-api-access'))).toEqual([])
   })
+})
+
+// Guarantee: whoever gets hold of the token that MLflow is shown can do nothing with it at the API server, if the operator named MLflow's audience.
+test('the MLflow token is good for its audience, and refused by Kubernetes', async ({ api, makeNamespace }) => {
+  const namespace = await makeNamespace()
+  const tokenFor = async (tokenAudience: string | undefined) => {
+    const withMlflow = { ...settings, mlflow: { trackingUri: 'https://mlflow.example', tokenAudience } }
+    const { volumes = [] } = jobFor(attemptIn(namespace), withMlflow, { hasMlflowCa: false }).spec!.template.spec!
+    const projected = volumes.flatMap((volume) => volume.projected?.sources ?? []).find((source) => source.serviceAccountToken)
+    const { audience, expirationSeconds } = projected!.serviceAccountToken!
+    // What the kubelet asks for.
+    const spec = { audiences: audience === undefined ? [] : [audience], expirationSeconds: expirationSeconds! }
+    const { status } = await api.core.createNamespacedServiceAccountToken({ namespace, name: 'default', body: { spec } })
+    return status?.token ?? ''
+  }
+  const ask = async (token: string) => {
+    const config = new KubeConfig()
+    config.loadFromClusterAndUser({ ...api.config.getCurrentCluster()!, name: 'test' }, { name: 'default', token })
+    const { core } = connectKubernetes(config)
+    return core.listNamespacedPod({ namespace }).catch((error: { code?: number }) => error.code)
+  }
+  expect(await ask(await tokenFor(undefined))).toBe(403) // It is somebody, who may do nothing.
+  expect(await ask(await tokenFor('mlflow.example'))).toBe(401)
 })
 
 // A handshake for each call would cost more than all else.

@@ -139,6 +139,7 @@ const CASES: Record<string, Case> = {
     hasMlflowCa: true,
   },
   'mlflow-with-own-ca': { settings: { mlflow: { trackingUri: 'https://mlflow.example', caCertPath: '/etc/ssl/mlflow.pem' } } },
+  'mlflow-with-audience': { settings: { mlflow: { trackingUri: 'https://mlflow.example', tokenAudience: 'mlflow.example' } } },
   'private-images': { settings: { imagePullSecrets: ['pull-a', 'pull-b'], imagePullPolicy: 'Always' } },
   'without-tenant': { tenant: '' },
 }

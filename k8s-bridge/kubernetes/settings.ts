@@ -30,6 +30,8 @@ export type KubernetesSettings = {
   mlflow?:
     | {
         trackingUri: string
+        /** Whom the token that it is shown is for. Absent: the Kubernetes API, as which MLflow's plug-in `kubernetes-auth` uses it. */
+        tokenAudience?: string | undefined
         /** PEM file in the containers, for where the tenant has no ConfigMap `<instanceName>-mlflow-ca-bundle`. */
         caCertPath?: string | undefined
       }

@@ -65,7 +65,7 @@ function mountedFor(
     folder('event-spool', '/var/spool/evalhub', '64Mi'),
     secretFiles('run-token', secretName(attempt), runTokenFolder, runToken),
     ...authorities(settings, hasMlflowCa),
-    ...(settings.mlflow ? [serviceAccountToken('mlflow-token', mlflowTokenFolder)] : []),
+    ...(settings.mlflow ? [serviceAccountToken('mlflow-token', mlflowTokenFolder, settings.mlflow.tokenAudience)] : []),
     ...(hasModelSecret ? [secretFiles('model-auth', modelSecret.name, modelSecretFolder)] : []),
     ...(hasCommit(attempt) ? [initMetadata('read')] : []),
     ...(ociConnection ? [secretFiles('oci-credentials', ociConnection, '/etc/evalhub/.docker', dockerConfig)] : []),

@@ -28,9 +28,12 @@ export const secretFiles = (name: string, secretName: string, mountPath: string,
   mounts: [{ name, mountPath, readOnly: true }],
 })
 
-/** A token of the pod's service account in a file `token`, renewed by the kubelet. */
-export const serviceAccountToken = (name: string, mountPath: string): Mounted => ({
-  volume: { name, projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 3600 } }] } },
+/** A token of the pod's service account in a file `token`, good for an hour and renewed by the kubelet. Without `audience` it is for the Kubernetes API. */
+export const serviceAccountToken = (name: string, mountPath: string, audience: string | undefined): Mounted => ({
+  volume: {
+    name,
+    projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 3600, ...(audience && { audience }) } }] },
+  },
   mounts: [{ name, mountPath, readOnly: true }],
 })
 
