@@ -18,7 +18,7 @@ export async function proxyModel(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { url, changes } = await resolveCredentials(request.headers, model.url, model.secretPath)
+  const { url, changes } = await resolveCredentials(request, model.url, model.secretPath)
   const body = await bodyOf(request)
   usage.requests++
   try {
