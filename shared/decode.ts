@@ -40,7 +40,7 @@ export function decodeValue<Schema extends z.ZodType>(schema: Schema, name: stri
 
 /** As `decodeValue`, and refuses nothing: all that is wrong comes back, with paths in the schema's spelling. */
 export const checkValue = <Schema extends z.ZodType>(schema: Schema, value: unknown): z.ZodSafeParseResult<z.output<Schema>> =>
-  schema.safeParse(fold(schema, value) ?? {}, { reportInput: true })
+  schema.safeParse(spelled(namesOf(schema), value) ?? {}, { reportInput: true })
 
 function parse(text: string): unknown {
   try {
@@ -68,28 +68,46 @@ function refuseUnstorable(text: string, json: unknown) {
   })
 }
 
-/** Brings the keys of typed objects to the schema's spelling and drops their nulls. Depth is that of the schema. */
-function fold(schema: z.ZodType, value: unknown): unknown {
-  const inner = unwrap(schema)
-  if (inner instanceof z.ZodArray && Array.isArray(value)) return value.map((item) => fold(element(inner), item))
-  if (!(inner instanceof z.ZodObject) || !isPlainObject(value)) return value
-  const spelling = spellings(inner)
-  const folded: Record<string, unknown> = {}
+/** The names that a schema has for the members of its objects. `[names]`: of each item of a list. null: what lies there is left as it is. */
+export type Names = null | [Names] | { [name: string]: Names }
+
+/**
+ * Brings the keys of objects to the spelling of `names`, and leaves out nulls and other keys: of several that are one name to the published
+ * server the last one with a value counts. What comes back is read in this one way by everybody, and again by this function.
+ */
+export function spelled(names: Names, value: unknown): unknown {
+  if (Array.isArray(names)) return Array.isArray(value) ? value.map((item) => spelled(names[0], item)) : value
+  if (names === null || !isPlainObject(value)) return value
+  const spelling = spellings(names)
+  const clean: Record<string, unknown> = {}
   for (const [key, member] of Object.entries(value)) {
     const lower = key.toLowerCase()
     const name = spelling.get(key) ?? spelling.get(lower) ?? spelling.get(lower.replaceAll('_', ''))
     if (name === undefined || member === null) continue
-    folded[name] = fold(fieldOf(inner, name), member)
+    clean[name] = spelled(names[name] ?? null, member)
   }
-  return folded
+  return clean
 }
 
 export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+const namesBySchema = new WeakMap<z.ZodType, Names>()
+
+export function namesOf(schema: z.ZodType): Names {
+  const known = namesBySchema.get(schema)
+  if (known !== undefined) return known
+  const names = readNames(unwrap(schema))
+  namesBySchema.set(schema, names)
+  return names
+}
+
 // zod's own element and shape are typed by its core, whose every schema is one of the classic API here.
-const element = (schema: z.ZodArray) => schema.element as z.ZodType
-const fieldOf = (schema: z.ZodObject, name: string) => schema.shape[name] as z.ZodType
+function readNames(schema: z.ZodType): Names {
+  if (schema instanceof z.ZodArray) return [namesOf(schema.element as z.ZodType)]
+  if (!(schema instanceof z.ZodObject)) return null
+  return Object.fromEntries(Object.entries(schema.shape).map(([name, field]) => [name, namesOf(field as z.ZodType)]))
+}
 
 function unwrap(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
@@ -99,13 +117,13 @@ function unwrap(schema: z.ZodType): z.ZodType {
   return schema
 }
 
-const spellingsBySchema = new WeakMap<z.ZodObject, Map<string, string>>()
+const spellingsByNames = new WeakMap<object, Map<string, string>>()
 
-function spellings(schema: z.ZodObject): Map<string, string> {
-  const known = spellingsBySchema.get(schema)
+function spellings(names: Record<string, Names>): Map<string, string> {
+  const known = spellingsByNames.get(names)
   if (known) return known
-  const made = new Map(Object.keys(schema.shape).flatMap((name) => [[name.toLowerCase(), name] as const, [name, name] as const]))
-  spellingsBySchema.set(schema, made)
+  const made = new Map(Object.keys(names).flatMap((name) => [[name.toLowerCase(), name] as const, [name, name] as const]))
+  spellingsByNames.set(names, made)
   return made
 }
 

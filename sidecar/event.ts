@@ -1,36 +1,29 @@
+import { isPlainObject, parseJson, spelled } from '#shared/decode.ts'
+import { MODEL_USAGE, withoutModelUsage } from '#shared/domain/model-usage.ts'
 import { HubError } from '#shared/errors.ts'
 import type { SidecarSettings } from './config.ts'
-import { setMember } from './splice-json.ts'
+import { EVENT_NAMES } from './event-names.ts'
 import type { ModelUsage } from './usage.ts'
 
-/** An event as the adapter wrote it, and what of it the sidecar needs to know. */
-export type SidecarEvent = {
-  /** Body of the request: JSON, with `benchmark_status_event`. */
-  text: string
-  isTerminal: boolean
-  /** Names of the fields that it has, in lower case. */
-  fields: readonly string[]
-}
+/** What decides whether one event replaces another. `fields`: the names of those that it has. */
+type Said = { isTerminal: boolean; fields: readonly string[] }
+
+/** An event of this run as the hub reads it: each name once and in the hub's spelling, no null and no other name. */
+export type SidecarEvent = Said & { event: Record<string, unknown> }
 
 const EVENT = 'benchmark_status_event'
 
 /** Refuses what is no event, and events of other runs. Whether its fields are right is for the hub to say. */
 export function readEvent(text: string, run: SidecarSettings['run']): SidecarEvent {
-  const event = membersOf(membersOf(parse(text), 'the body').get(EVENT), EVENT)
-  const status = event.get('status')
+  const body = spelled(EVENT_NAMES, parseJson(text))
+  const event = isPlainObject(body) ? body[EVENT] : undefined
+  if (!isPlainObject(event)) throw refused(`${EVENT} is missing, or no object`)
+  const { status } = event
   if (typeof status !== 'string') throw refused(`${EVENT}.status is missing`)
   const isOfRun =
-    event.get('provider_id') === run.providerId &&
-    event.get('id') === run.benchmarkId &&
-    (event.get('benchmark_index') ?? 0) === run.benchmarkIndex
+    event.provider_id === run.providerId && event.id === run.benchmarkId && (event.benchmark_index ?? 0) === run.benchmarkIndex
   if (!isOfRun) throw HubError.of('forbidden', { Error: `This sidecar takes the events of ${nameOf(run)} only.` })
-  return { text, isTerminal: status === 'completed' || status === 'failed', fields: [...event.keys()] }
-}
-
-/** By their names in lower case, as the hub reads them. */
-function membersOf(value: unknown, name: string): Map<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused(`${name} is missing, or no object`)
-  return new Map(Object.entries(value).map(([key, member]: [string, unknown]) => [key.toLowerCase(), member]))
+  return { event, isTerminal: status === 'completed' || status === 'failed', fields: Object.keys(event) }
 }
 
 const nameOf = ({ providerId, benchmarkId, benchmarkIndex }: SidecarSettings['run']) =>
@@ -38,21 +31,24 @@ const nameOf = ({ providerId, benchmarkId, benchmarkIndex }: SidecarSettings['ru
 
 const refused = (why: string) => HubError.of('invalid_json_request', { Error: `${why}.` })
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw refused(error instanceof Error ? error.message : String(error))
-  }
+/** What the sidecar knows, and the adapter has no say in. `commit`: of the test data, which only the init container knows. */
+export type Known = { commit?: string | undefined; usage: ModelUsage }
+
+/** The body that is sent: JSON that every reader reads alike. What was asked of models goes with a terminal event. */
+export function formatEvent({ event, isTerminal }: SidecarEvent, { commit, usage }: Known): string {
+  const { job_meta: _, additional_info: said, ...rest } = event
+  const info = infoOf(said, isTerminal ? usage : undefined)
+  return JSON.stringify({
+    [EVENT]: { ...rest, additional_info: info, ...(commit !== undefined && { job_meta: { resolved_sha: commit } }) },
+  })
 }
 
-/** The event with the commit of the test data, which only the init container knows: what an adapter says of it does not count. */
-export const withCommit = (text: string, commit: string | undefined): string =>
-  setMember(text, [EVENT, 'job_meta', 'resolved_sha'], JSON.stringify(commit ?? null))
-
-/** The event with what the run asked of its models. */
-export const withUsage = (text: string, usage: ModelUsage): string =>
-  setMember(text, [EVENT, 'additional_info', 'model_usage'], JSON.stringify(usage))
+function infoOf(said: unknown, usage: ModelUsage | undefined): unknown {
+  // For the hub to refuse.
+  if (said !== undefined && !isPlainObject(said)) return said
+  const own = said && withoutModelUsage(said)
+  return usage ? { ...own, [MODEL_USAGE]: usage } : own
+}
 
 /** The body that tells why a result was not taken, in the place of that result. */
 export function refusalOf({ providerId, benchmarkId, benchmarkIndex }: SidecarSettings['run'], message: string): string {
@@ -62,5 +58,5 @@ export function refusalOf({ providerId, benchmarkId, benchmarkIndex }: SidecarSe
 }
 
 /** True if nothing is lost when only `later` is sent: it says something of all that `earlier` says, and is of the same kind. */
-export const isSuperseded = (earlier: SidecarEvent, later: SidecarEvent): boolean =>
+export const isSuperseded = (earlier: Said, later: Said): boolean =>
   !earlier.isTerminal && !later.isTerminal && earlier.fields.every((name) => later.fields.includes(name))

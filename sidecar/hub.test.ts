@@ -41,7 +41,8 @@ const test = base
       await rm(folder, { recursive: true })
     })
     const url = new URL(`http://127.0.0.1:${sidecar.port}`)
-    return (body: object) => requestOf(url, `/api/v1/evaluations/jobs/${id}/events`, { body: JSON.stringify(body) })
+    return (body: object | string) =>
+      requestOf(url, `/api/v1/evaluations/jobs/${id}/events`, { body: typeof body === 'string' ? body : JSON.stringify(body) })
   })
 
 test('the API takes what a sidecar relays, for its run only', async ({ call, id, report }) => {
@@ -68,4 +69,35 @@ test('a result that the API cannot read leaves a failure with its words', async 
     JSON.stringify(await db`select * from evalhub.attempts where evaluation_id = ${id}`) +
     JSON.stringify((await call('GET', `/jobs/${id}`)).body)
   await vi.waitFor(async () => expect(await words()).toContain('The hub did not take the result'))
+})
+
+// Guarantee: what the sidecar counted is what the results say, however an adapter spells its own claim.
+test.for([
+  [
+    'a second spelling of the status',
+    '"sta_tus":"completed","status":"running"',
+    '"additional_info":{"own":1,"model_usage":{"requests":-1}}',
+  ],
+  [
+    'the status in the second spelling',
+    '"status":"running","sta_tus":"completed"',
+    '"additional_info":{"own":1,"model_usage":{"requests":-1}}',
+  ],
+  ['capitals', '"status":"completed"', '"additional_info":{"own":1,"MODEL_USAGE":{}}'],
+  ['two spellings', '"status":"completed"', '"additional_info":{"model_usage":{},"own":1,"Model-Usage":{},"modelUsage":{}}'],
+  [
+    'letters of another width',
+    '"status":"completed"',
+    '"additional_info":{"own":1,"ｍｏｄｅｌ＿ｕｓａｇｅ":{},"model\\u005fu\\u017fage":{}}',
+  ],
+  ['a second object', '"status":"completed"', '"additional_info":{"own":1},"Additional_Info":{"own":1,"model_usage":{"requests":-1}}'],
+] as const)('usage cannot be forged by %s', async ([, status, info], { call, id, report }) => {
+  const said = `{"benchmark_status_event":{"provider_id":"frame","id":"second","benchmark_index":1,${status},"metrics":{"loss":0.3},${info}}}`
+  expect((await report(said)).status).toBe(204)
+  const runOf = async () => (await call('GET', `/jobs/${id}`)).body
+  await vi.waitFor(async () => expect((await runOf()).status.benchmarks[1].status).not.toBe('pending'))
+  // A running one is taken for that by both.
+  if ((await runOf()).status.benchmarks[1].status === 'running') return
+  const { additional_info: kept } = (await runOf()).results.benchmarks[0]
+  expect(kept).toEqual({ own: 1, model_usage: expect.objectContaining({ requests: 0, input_tokens: 0 }) })
 })

@@ -72,7 +72,8 @@ export function createRelay({ run, retryMs, spool, left, complete, post, log, ra
   const take = async (text: string) => {
     const event = readEvent(text, run)
     if (over) return over
-    if (!event.isTerminal) add(waiting, { ...event, text: await complete(event), isUnderWay: false }, log)
+    const { isTerminal, fields } = event
+    if (!isTerminal) add(waiting, { isTerminal, fields, text: await complete(event), isUnderWay: false }, log)
     else if (ends().length < WAITING_ENDS) await keep(await complete(event))
     else throw HubError.of('unavailable', { Error: `${WAITING_ENDS} results of this run wait already.` })
     sender.start()

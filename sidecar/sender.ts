@@ -3,7 +3,7 @@ import type { SidecarEvent } from './event.ts'
 import type { Posted } from './post-event.ts'
 
 /** An event that the hub has not answered yet. `file`: its name in the spool. */
-export type Waiting = SidecarEvent & { isUnderWay: boolean; file?: string }
+export type Waiting = Omit<SidecarEvent, 'event'> & { text: string; isUnderWay: boolean; file?: string }
 
 type Answered = Exclude<Posted, { outcome: 'unanswered' }>
 

@@ -4,7 +4,7 @@ import { formatLastWords } from '#shared/domain/last-words.ts'
 import { HubError } from '#shared/errors.ts'
 import type { Log } from '#shared/log.ts'
 import type { SidecarSettings } from './config.ts'
-import { withCommit, withUsage, type SidecarEvent } from './event.ts'
+import { formatEvent, type SidecarEvent } from './event.ts'
 import { createGuard } from './guard.ts'
 import { proxyMlflow } from './mlflow-proxy.ts'
 import { proxyModel } from './model-proxy.ts'
@@ -88,7 +88,7 @@ function handlersOf(settings: SidecarSettings, relay: Relay, usage: ModelUsage):
   }
 }
 
-/** The hub's own limit. */
+/** The hub's own limit, for what comes and for what is made of it. */
 const EVENT_BYTES = 10 * 1024 * 1024
 
 async function takeEvent({ run }: SidecarSettings, relay: Relay, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -101,23 +101,29 @@ async function takeEvent({ run }: SidecarSettings, relay: Relay, request: Incomi
   for await (const chunk of request) {
     const buffer = chunk as Buffer // no encoding is set
     bytes += buffer.length
-    if (bytes > EVENT_BYTES) throw HubError.of('request_body_too_large', { Limit: String(EVENT_BYTES) })
+    if (bytes > EVENT_BYTES) throw tooLarge()
     chunks.push(buffer)
   }
-  const refusal = await relay.take(Buffer.concat(chunks).toString())
+  // As the hub reads the bytes of a body.
+  const refusal = await relay.take(new TextDecoder().decode(Buffer.concat(chunks)))
   if (refusal) sendJson(response, refusal.status, refusal.body)
   else response.writeHead(204).end()
 }
 
-/** Adds the commit of the test data to the events of runs that have one, and what was asked of models to a terminal event. */
+const tooLarge = () => HubError.of('request_body_too_large', { Limit: String(EVENT_BYTES) })
+
+/** Gives events what only the sidecar knows: the commit of the test data for runs that have one, and what was asked of models. */
 function completer({ commitPath }: SidecarSettings, usage: ModelUsage, log: Log) {
   let commit: string | undefined
-  return async ({ text, isTerminal }: SidecarEvent): Promise<string> => {
-    const counted = isTerminal ? withUsage(text, usage) : text
-    if (commitPath === undefined) return counted
-    commit ??= await readCommit(commitPath)
-    if (commit === undefined) log.info(`${commitPath} names no commit of the test data`)
-    return withCommit(counted, commit)
+  return async (event: SidecarEvent): Promise<string> => {
+    if (commitPath !== undefined) {
+      commit ??= await readCommit(commitPath)
+      if (commit === undefined) log.info(`${commitPath} names no commit of the test data`)
+    }
+    const text = formatEvent(event, { commit, usage })
+    // 1e20 becomes 21 digits.
+    if (Buffer.byteLength(text) > EVENT_BYTES) throw tooLarge()
+    return text
   }
 }
 

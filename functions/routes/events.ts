@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Store } from '#db/store.ts'
 import { decode } from '#shared/decode.ts'
+import { withoutModelUsage } from '#shared/domain/model-usage.ts'
 import { DEFAULT_UPSTREAMS, rewriteUrls, type Upstreams } from '#shared/domain/rewrite-urls.ts'
 import { HubError } from '#shared/errors.ts'
 import { StatusEvent, type BenchmarkStatusEvent } from '#shared/models/event.ts'
@@ -13,14 +14,16 @@ export const EVENTS = '/api/v1/evaluations/jobs/:id/events'
 
 export const events = ({ storeOf, maxBodyBytes, now, upstreams = DEFAULT_UPSTREAMS }: AppOptions) =>
   new Hono<AppEnv>().post('/', async (c) => {
-    const { benchmark_status_event: event } = decode(StatusEvent, 'StatusEvent', await readBody(c, maxBodyBytes))
+    const { benchmark_status_event: said } = decode(StatusEvent, 'StatusEvent', await readBody(c, maxBodyBytes))
     // Not by `c.var`, which copies all that is there: no route is asked more often.
     const { run, tenant } = c.get('reporter')
-    if (run && run.benchmarkIndex !== event.benchmark_index) {
+    if (run && run.benchmarkIndex !== said.benchmark_index) {
       throw HubError.of('forbidden', {
-        Error: `The run token is that of benchmark ${run.benchmarkIndex}, not of ${event.benchmark_index}.`,
+        Error: `The run token is that of benchmark ${run.benchmarkIndex}, not of ${said.benchmark_index}.`,
       })
     }
+    // Only a sidecar has a run's token, and only it has counted.
+    const event = run ? said : withoutUsage(said)
     const reporter = { ...(run && { attempt: run.attempt }), ...(tenant !== undefined && { tenant }) }
     const store = storeOf(c.req.raw)
     // Mounted below a path that has this parameter.
@@ -29,6 +32,9 @@ export const events = ({ storeOf, maxBodyBytes, now, upstreams = DEFAULT_UPSTREA
     await store.recordEvent({ evaluationId, event: understood, ...reporter }, now().toISOString())
     return answer(c, 204)
   })
+
+const withoutUsage = (event: BenchmarkStatusEvent): BenchmarkStatusEvent =>
+  event.additional_info ? { ...event, additional_info: withoutModelUsage(event.additional_info) } : event
 
 /** Of a message four times as much as is kept: each URL in it may grow. */
 const READ_CHARACTERS = 64 * 1024

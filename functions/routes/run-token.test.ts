@@ -78,6 +78,21 @@ describe.for(MODES)('in mode $mode', (identity) => {
     }
   })
 
+  // Guarantee: `additional_info.model_usage` is what a sidecar has counted, or it is not there.
+  test('only it brings what was asked of models', async ({ db, call, submit }) => {
+    const additional_info = { own: 1, model_usage: { requests: 1 }, MODEL_USAGE: {} }
+    const result = event('completed', { metrics: { acc: 1 }, additional_info })
+    const infoOf = async (id: string) => (await call('GET', `/jobs/${id}`)).body.results.benchmarks[0].additional_info
+    const id = await submit()
+    const token = bearer(await makeRunToken(KEY, { evaluationId: id, benchmarkIndex: 0, attempt: 1 }))
+    expect(await callOn(await appOn(db, identity), {})('POST', `/jobs/${id}/events`, result, token)).toMatchObject({ status: 204 })
+    expect((await infoOf(id)).model_usage).toEqual({ requests: 1 })
+
+    const claimed = await submit()
+    expect(await call('POST', `/jobs/${claimed}/events`, result)).toMatchObject({ status: 204 })
+    expect(await infoOf(claimed)).toEqual({ own: 1 })
+  })
+
   // Guarantee: what an attempt that was given up still says changes nothing, whatever state its run is in.
   test('that of an attempt that is over is refused from then on', async ({ db, call, submit }) => {
     const adapter = callOn(await reportsTo(db, identity), {})

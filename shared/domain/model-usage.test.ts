@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { withoutModelUsage } from './model-usage.ts'
+
+test.each(['model_usage', 'MODEL_USAGE', 'modelUsage', 'model-usage', ' model__usage\u200b', 'ｍｏｄｅｌ＿ｕｓａｇｅ', 'model_u\u017fage'])(
+  '%j is a name of the usage',
+  (name) => {
+    expect(withoutModelUsage({ [name]: 1, own: 2 })).toEqual({ own: 2 })
+  },
+)
+
+test.each(['usage', 'model_usages', 'my_model_usage', 'statistics', '', '__proto__'])('%j is none, and stays', (name) => {
+  const info: Record<string, unknown> = JSON.parse(`{${JSON.stringify(name)}:{"model_usage":1}}`)
+  expect(JSON.stringify(withoutModelUsage(info))).toBe(JSON.stringify(info))
+})
