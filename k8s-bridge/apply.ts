@@ -74,11 +74,12 @@ async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object,
 
 type Event = Parameters<typeof recordEvent>[1]['event']
 
-async function tell(db: Pool, { evaluationId, attempt }: UnsettledRun, event: Event, now: string): Promise<void> {
+/** Words about another run, or that came too late, count as little as over HTTP. */
+async function tell(db: Pool, { evaluationId, benchmarkIndex, attempt }: UnsettledRun, event: Event, now: string): Promise<void> {
+  if (event.benchmark_index !== benchmarkIndex) return
   try {
     await recordEvent(db, { evaluationId, event, attempt }, now)
   } catch (error) {
-    // Words about another run, or that came too late, are refused as they would be over HTTP.
     if (!(error instanceof HubError)) throw error
   }
 }
