@@ -108,6 +108,18 @@ describe('downloadHf', () => {
     expect(await pod.files()).toEqual({})
   })
 
+  test.for([
+    ['http://localhost', 'http://127.0.0.1'],
+    ['http://127.0.0.1', 'http://localhost'],
+  ] as const)('a redirect to EvalHub itself, as %s where it is known as %s, is refused', async ([said, known], { pod }) => {
+    const asked: string[] = []
+    const { port } = new URL(await pod.serve((request, response) => response.end(noted(asked, request).toString())))
+    const { fetchRepo } = await serveHub(pod, { elsewhere: `${said}:${port}` })
+
+    expect(await fetchRepo({ TEST_DATA_HUB_URL: `${known}:${port}` })).toContain('is an address that must not be reached from here')
+    expect(asked).toEqual([])
+  })
+
   test('a busy server is asked again, a few times', async ({ pod }) => {
     const asked: string[] = []
     const listener = hub({ asked, files: { a: 'a' } })

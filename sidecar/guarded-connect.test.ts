@@ -27,14 +27,43 @@ describe('createReach', () => {
     ['224.0.0.1', false, false],
     ['no address', false, false],
   ] as const)('%s may be reached for git: %s, for S3 and hf: %s', ([address, publicOnly, privateToo]) => {
-    expect(createReach('public_only', settings)(address)).toBe(publicOnly)
-    expect(createReach('private_too', settings)(address)).toBe(privateToo)
+    expect(createReach('public_only', settings)(address, 443)).toBe(publicOnly)
+    expect(createReach('private_too', settings)(address, 443)).toBe(privateToo)
+  })
+
+  // Guarantee: what is closed stays closed, whatever networks the operator opens.
+  test.for([
+    ['the Kubernetes API', '10.96.0.1', 443],
+    ['the same, mapped', '::ffff:10.96.0.1', 443],
+    ['EvalHub', '10.96.0.7', 8083],
+    ['EvalHub, mapped', '::ffff:10.96.0.7', 8083],
+    ["a cloud's metadata service", '169.254.169.254', 80],
+    ['another one', '100.100.100.200', 80],
+    ['another one', 'fd00:ec2::254', 80],
+    ['what is of the link alone', '169.254.1.1', 80],
+    ['what is of the link alone', 'fe80::1', 80],
+    ['no particular address', '0.0.0.0', 80],
+    ['a multicast address', '224.0.0.1', 80],
+  ] as const)("the operator's ranges do not open %s", ([, address, port]) => {
+    const everything = ['0.0.0.0/0', '::/0', '10.96.0.0/12', `${address}/${address.includes(':') ? 128 : 32}`]
+    const reach = createReach('private_too', { ...settings, hub: { addresses: ['10.96.0.7'], port: 8083 }, allowedRanges: everything })
+
+    expect(reach(address, port)).toBe(false)
+    expect(reach('10.96.0.8', port)).toBe(true)
+    // What shares a gateway or a machine with the hub is no part of it.
+    expect(reach('10.96.0.7', 9000)).toBe(true)
   })
 
   test("the operator's ranges are reached, and their neighbours are not", () => {
     const reach = createReach('public_only', { ...settings, allowedRanges: ['10.1.0.0/16', 'fd00:1::/32'] })
 
-    expect(['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1::5', '10.2.0.1', 'fd00:2::1'].map(reach)).toEqual([true, true, true, false, false])
+    expect(['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1::5', '10.2.0.1', 'fd00:2::1'].map((address) => reach(address, 443))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ])
   })
 })
 

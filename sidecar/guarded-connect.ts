@@ -5,14 +5,16 @@ import { isIP, Socket, type LookupFunction } from 'node:net'
 import { isInRange, isSameAddress, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
 import { InitError } from './init-error.ts'
 
-/** True for an address that may be connected to. */
-type Reach = (address: string) => boolean
+/** True for an address that may be connected to, at this port. */
+type Reach = (address: string, port: number) => boolean
 
 export type ReachSettings = {
-  /** Ranges in CIDR notation that the operator allows, whatever else is said of them. */
+  /** Ranges in CIDR notation that the operator allows beside those that a kind of source has. They open nothing of what is closed to all. */
   allowedRanges: readonly string[]
   /** Addresses that nobody reaches from here: the Kubernetes API. */
   refusedAddresses: readonly string[]
+  /** Where EvalHub itself is. */
+  hub?: { addresses: readonly string[]; port: number } | undefined
 }
 
 /** What a user names for git may be public only; endpoints of S3 and of dataset hubs may be inside a private network too. */
@@ -21,12 +23,16 @@ const KINDS = {
   private_too: ['public', 'private', 'shared'],
 } as const satisfies Record<string, readonly AddressKind[]>
 
+const NEVER: ReadonlySet<AddressKind | undefined> = new Set(['link_local', 'metadata', 'unspecified', 'multicast', undefined] as const)
+
 /** Decides by addresses, never by names: those can be made to mean anything. */
-export function createReach(breadth: keyof typeof KINDS, { allowedRanges, refusedAddresses }: ReachSettings): Reach {
+export function createReach(breadth: keyof typeof KINDS, { allowedRanges, refusedAddresses, hub }: ReachSettings): Reach {
   const kinds: readonly (AddressKind | undefined)[] = KINDS[breadth]
-  return (address) => {
-    if (allowedRanges.some((range) => isInRange(address, range))) return true
-    return kinds.includes(kindOfAddress(address)) && !refusedAddresses.some((refused) => isSameAddress(address, refused))
+  return (address, port) => {
+    const kind = kindOfAddress(address)
+    const refused = hub?.port === port ? [...refusedAddresses, ...hub.addresses] : refusedAddresses
+    if (NEVER.has(kind) || refused.some((one) => isSameAddress(address, one))) return false
+    return kinds.includes(kind) || allowedRanges.some((range) => isInRange(address, range))
   }
 }
 
@@ -37,34 +43,34 @@ export type Agents = { http: HttpAgent; https: HttpsAgent }
  * means something else the next moment changes nothing; one bad address of a name refuses it.
  */
 export function guardedAgents(mayReach: Reach): Agents {
-  const options = { keepAlive: true, maxSockets: 16, lookup: guardedLookup(mayReach) }
-  return { http: refusingLiterals(new HttpAgent(options), mayReach), https: refusingLiterals(new HttpsAgent(options), mayReach) }
+  const options = { keepAlive: true, maxSockets: 16 }
+  return { http: guarded(new HttpAgent(options), mayReach), https: guarded(new HttpsAgent(options), mayReach) }
+}
+
+function guarded<Kind extends HttpAgent>(agent: Kind, mayReach: Reach): Kind {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options, callback) => {
+    const host = options.host ?? ''
+    const port = Number(options.port)
+    // No name is looked up for an address that is written as one. A socket that has failed, as one that could not connect.
+    if (isIP(host) !== 0 && !mayReach(host, port)) return new Socket().destroy(refusal(host))
+    return connect({ ...options, lookup: guardedLookup(mayReach, port) }, callback)
+  }
+  return agent
 }
 
 const guardedLookup =
-  (mayReach: Reach): LookupFunction =>
+  (mayReach: Reach, port: number): LookupFunction =>
   (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, '')
-      const bad = addresses.find(({ address }) => !mayReach(address))
+      const bad = addresses.find(({ address }) => !mayReach(address, port))
       if (bad) return callback(refusal(`${hostname} (${bad.address})`), '')
       const [first] = addresses
       if (options.all) callback(null, addresses)
       else callback(null, first?.address ?? '', first?.family)
     })
   }
-
-/** No name is looked up for an address that is written as one. */
-function refusingLiterals<Kind extends HttpAgent>(agent: Kind, mayReach: Reach): Kind {
-  const connect = agent.createConnection.bind(agent)
-  agent.createConnection = (options, callback) => {
-    const host = options.host ?? ''
-    // A socket that has failed, as one that could not connect.
-    if (isIP(host) !== 0 && !mayReach(host)) return new Socket().destroy(refusal(host))
-    return connect(options, callback)
-  }
-  return agent
-}
 
 const refusal = (target: string) =>
   new InitError(`${target} is an address that must not be reached from here; name a public host, or ask the operator to allow its range`)

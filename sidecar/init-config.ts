@@ -33,6 +33,8 @@ const Environment = z.object({
   TEST_DATA_MAX_FILES: count(100_000),
   /** Ranges in CIDR notation, separated by commas, that may be reached though they are not public. */
   TEST_DATA_ALLOWED_RANGES: AddressRanges.prefault(''),
+  /** Base of EvalHub's own API, which no source may be. */
+  TEST_DATA_HUB_URL: HttpUrl.optional(),
   /** The address of the Kubernetes API, as each pod is told. */
   KUBERNETES_SERVICE_HOST: z.string().default(''),
 })
@@ -51,7 +53,7 @@ export type InitConfig = {
   timeoutSeconds: number
   maxBytes: number
   maxFiles: number
-  reach: ReachSettings
+  reach: Omit<ReachSettings, 'hub'> & { hubUrl?: string | undefined }
 }
 
 /** What the init container shall fetch, with `memoryBytes`. Throws one line that names every mistake, and no value. */
@@ -73,6 +75,7 @@ export function readInitConfig(
     maxFiles: settings.TEST_DATA_MAX_FILES,
     reach: {
       allowedRanges: settings.TEST_DATA_ALLOWED_RANGES,
+      hubUrl: settings.TEST_DATA_HUB_URL,
       refusedAddresses: [settings.KUBERNETES_SERVICE_HOST].filter((host) => host !== ''),
     },
   }

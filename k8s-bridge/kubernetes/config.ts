@@ -84,7 +84,8 @@ export const kubernetesFields = {
   }),
   TEST_DATA_RANGES: AddressRanges.prefault('').meta({
     path: 'kubernetes.test_data_ranges',
-    description: 'inner address ranges, such as 10.1.0.0/16, from which test data may come all the same',
+    description:
+      'inner address ranges, such as 10.1.0.0/16, from which test data may come all the same; they open neither the Kubernetes API, nor metadata services, nor EvalHub',
   }),
   TEST_DATA_TIMEOUT: Duration.prefault('1h').meta({ path: 'kubernetes.test_data_timeout', description: 'for test data to be fetched' }),
   TEST_DATA_MAX_BYTES: Count.default(50 * 1024 ** 3).meta({
