@@ -153,6 +153,9 @@ describe('the bridge with the rights of infra/kubernetes', () => {
       expect(await may(bridge, namespace, 'watch', 'pods')).toBe(true)
     }
     expect(await may(bridge, tenant, 'get', 'secrets')).toBe(true)
+    expect(await may(bridge, tenant, 'watch', 'events')).toBe(true)
+    expect(await may(bridge, '', 'list', 'events')).toBe(false)
+    expect(await may(bridge, '', 'list', 'workloads', 'kueue.x-k8s.io')).toBe(false)
     // Not a tenant: no role is bound there.
     expect(await may(bridge, own, 'get', 'secrets')).toBe(false)
     expect(await may(bridge, own, 'create', 'jobs', 'batch')).toBe(false)

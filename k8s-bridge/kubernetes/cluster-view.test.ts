@@ -37,8 +37,13 @@ describe('attemptsIn', () => {
     const attempts = [
       ...attemptsIn({
         jobs: [job('j1'), job('j2', key(2))],
-        pods: [pod('p1'), pod('p2', key(2))],
-        gone: [pod('p0')],
+        pods: [
+          pod('p1', { jobUid: 'j1' }),
+          pod('p2', { ...key(2), jobUid: 'j2' }),
+          pod('anybody’s'),
+          pod('elsewhere', { jobUid: 'j1', namespace: 'team-b' }),
+        ],
+        gone: [pod('p0', { jobUid: 'j1' }), pod('p9', { jobUid: 'j0' })],
         events: [event('e1', 'p1'), event('e2', 'j2'), event('e3', 'a stranger')],
         workloads: [workload],
       }),
@@ -64,5 +69,13 @@ describe('attemptsIn', () => {
   ])('takes the younger of two Jobs of one name, %s before %s', (...order) => {
     const jobs = order.map((uid) => job(uid, { createdAtMs: uid === 'new' ? 2 : 1 }))
     expect([...attemptsIn({ ...nothing, jobs })]).toMatchObject([{ shown: { job: { uid: 'new' } } }])
+  })
+
+  test.each([
+    ['own', 'forged'],
+    ['forged', 'own'],
+  ])('takes the older of two Jobs in different namespaces, %s before %s: who knows a name can use it elsewhere', (...order) => {
+    const jobs = order.map((uid) => job(uid, uid === 'own' ? { createdAtMs: 1 } : { createdAtMs: 2, namespace: 'team-b' }))
+    expect([...attemptsIn({ ...nothing, jobs })]).toMatchObject([{ shown: { job: { uid: 'own' } } }])
   })
 })

@@ -3,7 +3,7 @@ import type { BenchmarkTest } from '#shared/models/benchmark-run.ts'
 import type { Mark } from '../runtime.ts'
 import { answerOf } from './api-answer.ts'
 import { metadataOnly, type KubernetesApi } from './api.ts'
-import { SEALED_LABEL } from './labels.ts'
+import { HUB_LABEL, SEALED_LABEL } from './labels.ts'
 import type { ObservedJob } from './observe.ts'
 import type { SeenJob } from './seen-objects.ts'
 import { markEvent, markPatch } from './signals.ts'
@@ -60,7 +60,7 @@ export async function markJob(
 
 /** Whether the API server has pods of a Job, seen or not. */
 export async function hasPods({ core }: KubernetesApi, { namespace, uid }: SeenJob): Promise<boolean> {
-  const labelSelector = `batch.kubernetes.io/controller-uid=${uid}`
+  const labelSelector = `${HUB_LABEL},batch.kubernetes.io/controller-uid=${uid}`
   const { items } = await core.listNamespacedPod({ namespace, labelSelector, limit: 1 })
   return items.length > 0
 }

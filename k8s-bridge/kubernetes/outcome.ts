@@ -12,7 +12,7 @@ export type Shown = {
   pods: readonly SeenPod[]
   /** Pods of the Job that are no more there, as they were last seen. */
   gone: readonly SeenPod[]
-  /** Warnings about the Job, its pods and its workload; others are passed over. */
+  /** Warnings about the Job and its pods; others are passed over. */
   events: readonly SeenEvent[]
   workload?: SeenWorkload | undefined
 }

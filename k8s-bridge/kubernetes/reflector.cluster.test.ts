@@ -229,6 +229,26 @@ describe.skipIf(!binaries)('reflect', () => {
     await unknown.close()
   })
 
+  test('takes a kind that it may not look at for empty if it may be, tells it, and sees it once it may', async () => {
+    await begin()
+    proxy.answerNext([403, 403])
+    const denied = reflect<RawPod, Copied>({
+      open: throughProxy(),
+      path: `/api/v1/namespaces/${namespace}/pods`,
+      trim: copied,
+      onChange: () => {},
+      onRestart: () => {},
+      onError: (error) => void errors.push(error),
+      isOptional: true,
+      timing: { deniedMs: 500 },
+    })
+    await vi.waitFor(() => expect(denied.isSynced()).toBe(true), 5000)
+    expect([...denied.items()]).toEqual([])
+    await vi.waitFor(() => expect([...denied.items()]).toHaveLength(5), 10_000)
+    expect(errors.map(String)).toEqual(Array(2).fill(expect.stringContaining('was answered 403')))
+    await denied.close()
+  })
+
   test('passes over an object that cannot be read, and tells it', async () => {
     await begin()
     const picky = reflect<RawPod, Copied>({

@@ -47,6 +47,8 @@ export type ReflectOptions<Raw, T> = {
 export type Timing = {
   /** The list is read as often as that, should server and copy ever disagree. */
   relistMs: number
+  /** Who may not look at a kind that need not be shown asks again after this. */
+  deniedMs: number
   /** A connection on which nothing comes for so long is dead: the server sends bookmarks every minute. */
   silentMs: number
   /** First and longest pause after something went wrong. */
@@ -57,7 +59,15 @@ export type Timing = {
   pageSize: number
 }
 
-const TIMING: Timing = { relistMs: 1_800_000, silentMs: 90_000, pauseMs: 100, pauseMaxMs: 5000, watchSeconds: 300, pageSize: 100 }
+const TIMING: Timing = {
+  relistMs: 1_800_000,
+  deniedMs: 60_000,
+  silentMs: 90_000,
+  pauseMs: 100,
+  pauseMaxMs: 5000,
+  watchSeconds: 300,
+  pageSize: 100,
+}
 
 /** A watch that lasted so long was a good one, even if nothing happened. */
 const goodWatchMs = 500
@@ -124,7 +134,7 @@ async function keepTrue<Raw extends Known, T extends { uid: string }>(copy: Copy
       if (!copy.isOptional || !isUnknown) onError(error)
       if (copy.isOptional && (isUnknown || isForbidden)) {
         replace(copy, new Map())
-        await wait(timing.relistMs, signal)
+        await wait(isForbidden ? timing.deniedMs : timing.relistMs, signal)
       } else {
         await pause(copy, ++failures, error)
       }

@@ -34,6 +34,8 @@ export type SeenJob = Identity &
 
 export type SeenPod = Identity &
   AttemptKey & {
+    /** Of the Job that made it; absent for what somebody else made. */
+    jobUid?: string
     phase: string
     reason?: string
     message?: string

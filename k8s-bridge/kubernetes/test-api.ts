@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { AdmissionregistrationV1Api, ApiextensionsV1Api } from '@kubernetes/client-node'
+import { AdmissionregistrationV1Api, ApiextensionsV1Api, type V1OwnerReference } from '@kubernetes/client-node'
 import { vi } from 'vitest'
 import { readKubeConfig, type KubernetesApi } from './api.ts'
 
@@ -55,17 +55,33 @@ export async function addWebhook({ config }: KubernetesApi, { url, ca }: { url: 
   return () => admission.deleteValidatingWebhookConfiguration({ name })
 }
 
-/** A hardware profile, and the kind itself, which has no schema here. */
-export async function makeProfile({ config, custom }: KubernetesApi, namespace: string, profile: object) {
-  const kind = { group: 'infrastructure.opendatahub.io', version: 'v1', plural: 'hardwareprofiles' }
+/** A hardware profile, and the kind itself. */
+export async function makeProfile(api: KubernetesApi, namespace: string, profile: object) {
+  const kind = { group: 'infrastructure.opendatahub.io', version: 'v1', plural: 'hardwareprofiles', kind: 'HardwareProfile' }
+  const { metadata, ...rest } = profile as { metadata?: object }
+  await makeObject(api, kind, namespace, { metadata: { ...metadata, name: 'small' }, ...rest })
+}
+
+/** What Kueue would make for a Job, and the kind itself. */
+export async function makeWorkload(api: KubernetesApi, namespace: string, name: string, owner?: V1OwnerReference) {
+  const kind = { group: 'kueue.x-k8s.io', version: 'v1beta1', plural: 'workloads', kind: 'Workload' }
+  await makeObject(api, kind, namespace, { metadata: { name, ...(owner && { ownerReferences: [owner] }) } })
+}
+
+type Kind = { group: string; version: string; plural: string; kind: string }
+
+/** An object of a kind that Kubernetes does not know by itself, and the kind, which has no schema here. */
+async function makeObject({ config, custom }: KubernetesApi, { kind, ...resource }: Kind, namespace: string, object: object) {
+  const { group, version, plural } = resource
   const schema = { openAPIV3Schema: { type: 'object', x_kubernetes_preserve_unknown_fields: true } }
   const body = {
-    metadata: { name: `${kind.plural}.${kind.group}` },
+    // Names of groups that are Kubernetes' own ask for a reason.
+    metadata: { name: `${plural}.${group}`, annotations: { 'api-approved.kubernetes.io': 'unapproved, for tests' } },
     spec: {
-      group: kind.group,
+      group,
       scope: 'Namespaced',
-      names: { plural: kind.plural, singular: 'hardwareprofile', kind: 'HardwareProfile', listKind: 'HardwareProfileList' },
-      versions: [{ name: kind.version, served: true, storage: true, schema }],
+      names: { plural, singular: kind.toLowerCase(), kind, listKind: `${kind}List` },
+      versions: [{ name: version, served: true, storage: true, schema }],
     },
   }
   await config
@@ -74,9 +90,8 @@ export async function makeProfile({ config, custom }: KubernetesApi, namespace: 
     .catch((error: { code?: number }) => {
       if (error.code !== 409) throw error
     })
-  const { metadata, ...rest } = profile as { metadata?: object }
-  const object = { apiVersion: `${kind.group}/${kind.version}`, kind: 'HardwareProfile', metadata: { ...metadata, name: 'small' }, ...rest }
-  await vi.waitFor(() => custom.createNamespacedCustomObject({ ...kind, namespace, body: object }), { timeout: 10_000, interval: 100 })
+  const whole = { apiVersion: `${group}/${version}`, kind, ...object }
+  await vi.waitFor(() => custom.createNamespacedCustomObject({ ...resource, namespace, body: whole }), { timeout: 10_000, interval: 100 })
 }
 
 /** The same user at another server, which stands in for one in trouble. */

@@ -42,12 +42,14 @@ export function trimPod({ metadata = {}, spec, status = {} }: V1Pod, before?: Se
   const identity = identityOf(metadata)
   const key = attemptOf(metadata.labels)
   if (!identity || !key) return undefined
+  const jobUid = metadata.ownerReferences?.find(({ kind, controller }) => kind === 'Job' && controller)?.uid
   const { phase, reason, message, startTime, conditions = [], initContainerStatuses = [], containerStatuses = [] } = status
   const specs = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]
   const statuses = new Map([...initContainerStatuses, ...containerStatuses].map((container) => [container.name, container]))
   return {
     ...identity,
     ...key,
+    ...(jobUid !== undefined && { jobUid }),
     ...(before?.deletedAtMs !== undefined && { deletedAtMs: before.deletedAtMs }),
     phase: phase ?? 'Pending',
     ...(reason && { reason }),
