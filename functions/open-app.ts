@@ -30,6 +30,11 @@ export function openApp({ log, newRequestId, onAnswered }: AppOptions): Hono<App
   app.use(requestId(newRequestId))
   if (onAnswered) app.use(requestLog(onAnswered))
   app.use(shortUrl)
+  app.use(function refuseNoHost(c, next) {
+    // What serves HTTP has put the header into it, and looked at its characters only.
+    if (URL.canParse(c.req.url)) return next()
+    throw HubError.of('request_validation_failed', { Error: 'Host must name a host' })
+  })
   return app
 }
 

@@ -36,6 +36,7 @@ describe('what the database cannot hold is the caller’s mistake', () => {
   const own = (more: object) => JSON.stringify({ ...JOB, ...more })
   test.for([
     ['a threshold beyond 32 bits', own({ pass_criteria: { threshold: 1e39 } }), 'request_validation_failed'],
+    ['many digits and a short exponent', own({ custom: { a: 7777 } }).replace('7777', `${'9'.repeat(250)}e99`), 'invalid_json_request'],
     ['a number beyond 64 bits', own({ custom: { a: 7777 } }).replace('7777', '1e999'), 'invalid_json_request'],
     [
       '6,000 lists in each other',
@@ -58,8 +59,50 @@ describe('what the database cannot hold is the caller’s mistake', () => {
     expect(await taken.json()).toMatchObject({ name: '\ufffd' })
   })
 
+  const nested = (levels: number, text: string) => '['.repeat(levels) + text + ']'.repeat(levels)
+  test.for([
+    ['POST', '/jobs', (value: string) => own({ custom: { a: 7777 } }).replace('7777', value)],
+    ['POST', '/batch/jobs', (value: string) => `{"jobs":[${own({ custom: { a: 7777 } }).replace('7777', value)}]}`],
+    ['POST', '/batch/jobs/states', (value: string) => `{"ids":${value}}`],
+    ['POST', '/providers', (value: string) => `{"name":"x","other":${value}}`],
+    ['POST', '/collections', (value: string) => `{"custom":{"a":${value}}}`],
+    ['PUT', '/collections/x', (value: string) => `{"custom":{"a":${value}}}`],
+    ['PATCH', '/collections/x', (value: string) => `[{"op":"add","path":"/custom/a","value":${value}}]`],
+    ['POST', '/jobs/x/events', (value: string) => `{"benchmark_status_event":{"metrics":{"a":${value}}}}`],
+  ] as const)('%s %s refuses what is nested too deep, whatever escapes are in it', async ([method, path, around], { call }) => {
+    for (const levels of [1001, 5001, 25_000]) {
+      for (const text of ['', '"\\u0000"', '"\\ud83d\\ude00"', '1e999']) {
+        const answer = await call(method, path, around(nested(levels, text)))
+        expect(answer).toMatchObject({ status: 400, body: { message_code: 'invalid_json_request' } })
+      }
+    }
+  })
+
+  test('patches make nothing deeper than a body may be', async ({ call }) => {
+    const config = { name: 'x', category: 'c', custom: {}, benchmarks: [{ id: 'first', provider_id: 'frame' }] }
+    const path = `/collections/${(await call('POST', '/collections', config)).body.resource.id}`
+    const deep = '{"a":'.repeat(900) + '1' + '}'.repeat(900)
+    const patch = (at: string) => `[{"op":"add","path":"/custom/b${at}","value":${deep}}]`
+    expect(await call('PATCH', path, patch(''))).toMatchObject({ status: 200 })
+    expect(await call('PATCH', path, patch('/a'.repeat(900)))).toMatchObject({
+      status: 400,
+      body: { message_code: 'invalid_json_request' },
+    })
+    expect(await call('GET', path)).toMatchObject({ status: 200 })
+  })
+
   const noise = Array.from({ length: 9000 }, (_, at) => String.fromCodePoint(0x4e00 + ((at * 7919) % 9973))).join('')
-  test('a benchmark id or a tenant that is too long to be indexed is refused', async ({ call }) => {
+  test('a name, a benchmark id, a tenant or a user that is too long to be indexed or kept is refused', async ({ call }) => {
+    const named = (name: string, headers = {}) => call('POST', '/jobs', { ...JOB, name }, headers)
+    // In UTF-8 three bytes each, and no database can make them shorter.
+    expect(await named(noise.slice(0, 3000))).toMatchObject({ status: 400, body: { message: expect.stringContaining('1024 bytes') } })
+    expect(await named(noise.slice(0, 342))).toMatchObject({ status: 400 })
+    expect(await named(noise.slice(0, 341), { 'X-Tenant': 'é'.repeat(126) })).toMatchObject({ status: 202 })
+    expect(await named('x', { 'X-Tenant': 'é'.repeat(127) })).toMatchObject({ status: 400 })
+    expect(await named('x', { 'X-User': 'x'.repeat(1025) })).toMatchObject({ status: 400 })
+    expect(await named('x', { 'X-User': 'x'.repeat(1024) })).toMatchObject({ status: 202 })
+    const { items } = (await call('POST', '/batch/jobs', { jobs: [{ ...JOB, name: noise.slice(0, 3000) }, JOB] })).body
+    expect(items).toMatchObject([{ status: 400 }, { status: 202 }])
     expect(await call('POST', '/providers', { benchmarks: [{ id: noise }] })).toMatchObject({ status: 400 })
     expect(await call('POST', '/providers', { benchmarks: [{ id: noise.slice(0, 512) }] })).toMatchObject({ status: 201 })
     expect(await call('POST', '/jobs', JOB, { 'X-Tenant': 'x'.repeat(254) })).toMatchObject({ status: 400 })

@@ -63,8 +63,8 @@ function watchOne(
   outgoing.once('close', () => {
     clearTimeout(limit)
     const request = answeredRequest()
-    // Without one, the client went away before there was an answer.
-    const status = request?.status
+    // What no app has seen was refused by what serves HTTP, or the client went away before there was an answer.
+    const status = request?.status ?? (outgoing.headersSent ? outgoing.statusCode : undefined)
     const durationMs = performance.now() - startedAt
     metrics?.ended({
       method,

@@ -15,16 +15,20 @@ export function decode<Schema extends z.ZodType>(schema: Schema, name: string, t
 /** JSON text as it is. Refuses with `invalid_json_request` what is no JSON, or cannot be stored. */
 export function parseJson(text: string): unknown {
   const json = parse(text)
-  refuseUnstorable(text, json)
   // Each level takes two characters at least, so most bodies need no look.
-  if (text.length > 2 * MAX_DEPTH && isDeeper(json, MAX_DEPTH)) {
-    throw HubError.of('invalid_json_request', { Error: `lists and objects lie in each other more than ${MAX_DEPTH} deep` })
-  }
+  if (text.length > 2 * MAX_DEPTH) refuseDeep(json)
+  refuseUnstorable(text, json)
   return json
 }
 
-/** Levels of lists and objects in each other. PostgreSQL and JSON.stringify both fail at some thousands. */
+/** Levels of lists and objects in each other. PostgreSQL, JSON.stringify and whatever else calls itself for each level fail at some thousands. */
 const MAX_DEPTH = 1000
+
+/** Refuses with `invalid_json_request` what lies deeper than is stored. */
+export function refuseDeep(json: unknown): void {
+  if (!isDeeper(json, MAX_DEPTH)) return
+  throw HubError.of('invalid_json_request', { Error: `lists and objects lie in each other more than ${MAX_DEPTH} deep` })
+}
 
 const isDeeper = (value: unknown, levels: number): boolean =>
   typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)))
@@ -52,7 +56,7 @@ function parse(text: string): unknown {
 }
 
 /** How text must look to hold what `refuseUnstorable` refuses: such an escape, or a number with many digits or a long exponent. */
-const SUSPECT = /\\u(0000|d[89a-f])|\de\+?\d{3}|\d{300}/i
+const SUSPECT = /\\u(0000|d[89a-f])|\de\+?\d{3}|\d{200}/i
 
 /** PostgreSQL stores neither U+0000 nor half a surrogate pair, and a number too large for 64 bits is read as Infinity, which no JSON holds. */
 function refuseUnstorable(text: string, json: unknown) {

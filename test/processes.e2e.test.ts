@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { METHODS, request as httpRequest, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -224,6 +224,33 @@ describe('the functions', () => {
     expect(JSON.stringify(samples)).not.toContain('team-red')
     // Not where those who may ask the API are.
     expect((await fetch(`${url}/metrics`)).status).toBe(404)
+  })
+
+  // Guarantee: no client chooses a time series, nor a line in the log of errors.
+  test('take what no client should send without an error, and measure it under few names', async () => {
+    const functions = await startFunctions()
+    const { hostname: host, port } = new URL(urlOf(functions))
+    const send = async (method: string, path: string, Host: string) => {
+      const asked = httpRequest({ host, port, method, path, headers: { ...CALLER, Host }, agent: false })
+      asked.on('error', () => undefined).end()
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+      answer.resume()
+      return answer.statusCode
+    }
+    const methods = METHODS.filter((method) => method !== 'CONNECT')
+    for (const [at, method] of methods.entries()) {
+      for (const path of [JOBS, `/nowhere/${at}`, `${JOBS}/${at}`, `/docs/${at}`])
+        expect(await send(method, path, 'localhost')).toBeLessThan(500)
+      expect(await send(method, `${JOBS}?a=${at}`, `${at + 256}.1.1.1`)).toBe(400)
+    }
+    const hosts = ['256.256.256.256', '1.2.3.4.5', 'a.1', '999999999999', 'localhost:99999', '[::1', 'a b', '%41']
+    for (const host of hosts) for (const path of ['/healthz', JOBS, '/nowhere', '/docs']) expect(await send('GET', path, host)).toBe(400)
+    const samples = await scrape(functions)
+    const namesOf = (label: string) => new Set(samples.flatMap(({ labels }) => labels[label] ?? []))
+    expect([...namesOf('http_request_method')].sort()).toEqual(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', '_OTHER'])
+    expect([...namesOf('http_route')].sort()).toEqual([JOBS, `${JOBS}/{job_id}`, '/docs', '/docs/{file}', '/healthz', 'not_found'].sort())
+    expect(namesOf('http_response_status_code').size).toBeLessThan(6)
+    expect(functions.lines().filter(({ level }) => level === 'error')).toEqual([])
   })
 
   test('answer no more of a log than they are told', async () => {

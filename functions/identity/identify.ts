@@ -1,9 +1,18 @@
 import { HubError } from '#shared/errors.ts'
-import { callerOf, identityHeader, type Caller, type Identify, type Identity } from './identity.ts'
+import { callerOf, identityHeader, refuseLong, type Caller, type Identify, type Identity } from './identity.ts'
 import { identifyByToken } from './oidc.ts'
 
-/** How a hub of this identity finds out who asks. */
+/** How a hub of this identity finds out who asks. Refuses a name that is too long to be kept. */
 export function identifier(identity: Identity, now: () => Date): Identify {
+  const identify = identifierOf(identity, now)
+  return async (headers) => {
+    const caller = await identify(headers)
+    refuseLong(caller)
+    return caller
+  }
+}
+
+function identifierOf(identity: Identity, now: () => Date): Identify {
   switch (identity.mode) {
     case 'none':
       return anybody

@@ -40,6 +40,20 @@ export type Identify = (headers: Headers) => Caller | Promise<Caller>
 /** Names that stand for the hub itself: nobody may come under one, as user or as tenant. */
 const RESERVED = new Set(['system'])
 
+/** In UTF-8, as indexes of the database have it: above the 63 of a namespace, and above what Kubernetes and issuers call their users. */
+const [MAX_TENANT_BYTES, MAX_USER_BYTES] = [253, 1024]
+
+/** Refuses with `request_validation_failed` a caller of more than 253 bytes for its tenant, or 1024 for its name. */
+export function refuseLong({ scope: { tenant, user } }: Caller): void {
+  for (const [what, name, max] of [
+    ['tenant (X-Tenant)', tenant, MAX_TENANT_BYTES],
+    ['user (X-User)', user, MAX_USER_BYTES],
+  ] as const) {
+    if (3 * name.length <= max || new TextEncoder().encode(name).length <= max) continue
+    throw HubError.of('request_validation_failed', { Error: `the ${what} must have at most ${max} bytes` })
+  }
+}
+
 /** The caller of a hub with identities. Refuses reserved names with `forbidden`. */
 export function callerOf(tenant: string, user: string, permissions: Iterable<Permission>): Caller {
   for (const name of [tenant, user]) {

@@ -4,9 +4,6 @@ import { HubError } from '#shared/errors.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import type { Caller, Identify } from '../identity/identity.ts'
 
-/** Far above the 63 characters of a Kubernetes namespace, and below what an index of the database can hold. */
-const MAX_TENANT_LENGTH = 253
-
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
@@ -17,9 +14,6 @@ export const identity = (storeOf: AppOptions['storeOf'], identify: Identify, nee
   async function identity(c, next) {
     const caller = await identify(c.req.raw.headers)
     requirePermission(caller, needed ?? (READING.has(c.req.method) ? 'read' : 'write'))
-    if (caller.scope.tenant.length > MAX_TENANT_LENGTH) {
-      throw HubError.of('request_validation_failed', { Error: `X-Tenant must have at most ${MAX_TENANT_LENGTH} characters` })
-    }
     c.set('tenant', caller.scope.tenant)
     c.set('tenantStore', forTenant(storeOf(c.req.raw), caller.scope, c.var.memory.reserve))
     return next()

@@ -1,11 +1,13 @@
 import { applyPatch as applyTo, Pointer } from 'rfc6902'
+import { refuseDeep } from '../decode.ts'
 import { HubError } from '../errors.ts'
 import type { PatchOperation } from './read-patch.ts'
 
 /**
  * `document` after the operations, as a copy. To replace a member that is not there adds it, as on the published server.
  *
- * Refuses with `invalid_json_request` what cannot be done: a parent or a member that does not exist, a place outside of a list.
+ * Refuses with `invalid_json_request` what cannot be done: a parent or a member that does not exist, a place outside of a list. Refuses with the
+ * same what lies deeper afterwards than a body may.
  */
 export function applyPatch(document: object, operations: readonly PatchOperation[]): unknown {
   const patched: unknown = structuredClone(document)
@@ -17,6 +19,7 @@ export function applyPatch(document: object, operations: readonly PatchOperation
     const [error] = applyTo(patched, [{ op, path: operation.path, value: operation.value ?? null }])
     if (error) throw impossible(operation, 'there is nothing at that path')
   }
+  refuseDeep(patched)
   return patched
 }
 

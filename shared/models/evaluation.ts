@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
-import { Float32, Opaque, PassCriteria, PrimaryScore, Tags } from './fields.ts'
+import { Float32, Name, Opaque, PassCriteria, PrimaryScore, Tags } from './fields.ts'
 import { HardwareConfig, QueueConfig } from './hardware.ts'
 import { Message } from './message.ts'
 import { EvaluationState } from './states.ts'
@@ -84,7 +84,7 @@ const OciExport = z.object({
 /** Body of `POST /api/v1/evaluations/jobs`: one model, and either benchmarks or a collection. */
 export const EvaluationJobConfig = z
   .object({
-    name: z.string().min(1),
+    name: Name,
     description: z.string().optional(),
     tags: Tags.optional(),
     model: ModelRef,

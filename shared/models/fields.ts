@@ -7,6 +7,18 @@ import { z } from 'zod'
 
 const rule = (tag: string, error = 'Invalid input') => ({ error, params: { tag } })
 
+/** Bytes of a name at most. With the longest tenant, an index of the database holds it: 2,704 bytes a row. */
+const NAME_BYTES = 1024
+
+/** A name that things are found by, of at most 1024 bytes in UTF-8: as many characters in ASCII, a third of it in Chinese. */
+export const Name = z
+  .string()
+  .min(1)
+  .refine((name) => new TextEncoder().encode(name).length <= NAME_BYTES, {
+    params: { text: `name must have at most ${NAME_BYTES} bytes in UTF-8` },
+  })
+  .meta({ minLength: 1, maxLength: NAME_BYTES })
+
 /** A Kubernetes object name of one label. */
 export const RFC1123_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
