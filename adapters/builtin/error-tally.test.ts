@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { addError, describeErrors, emptyTally, isHopelessRun, isTooMany } from './error-tally.ts'
-import { SlowPattern } from './regex-scorer.ts'
+import { SlowPattern } from './pattern.ts'
 import { RequestError } from './request-error.ts'
 
 const URL = 'http://model/v1/chat/completions'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { AdapterFailure, type AdapterHost } from '#sdk/adapter.ts'
 import { addError, describeErrors, emptyTally, isHopelessRun, isTooMany, type ErrorTally } from './error-tally.ts'
-import { SlowPattern } from './regex-scorer.ts'
+import { SlowPattern } from './pattern.ts'
 import { RequestError } from './request-error.ts'
 import { createSampleWriter, type SampleRow, type SampleWriter } from './samples.ts'
 

@@ -5,8 +5,9 @@ import { evaluateItems } from './evaluate-items.ts'
 import { chooseItems } from './item-order.ts'
 import { createModelClient, type Answer, type ModelClient } from './openai-client.ts'
 import { GenerationParameters, readParameters } from './parameters.ts'
+import { compilePattern } from './pattern.ts'
 import { promptFor, promptText, renderTemplate, type Prompt, type Shot } from './prompt.ts'
-import { checkPattern, goldPatternMatch, patternMatch } from './regex-scorer.ts'
+import { goldPatternMatch, patternMatch } from './regex-scorer.ts'
 import { choiceLetterMatch, contains, exactMatch, numeric, tokenF1, type Judgement, type Scorer } from './scorers.ts'
 
 type Item = { id: string; question: string; gold: string[] }
@@ -15,15 +16,13 @@ const SCORERS = { exact_match: exactMatch, contains, numeric, choice_letter: cho
 
 function scorerOf({ scorer, pattern }: GenerationParameters): Scorer {
   if (scorer !== 'regex') return SCORERS[scorer]
-  if (pattern === undefined) return goldPatternMatch
-  checkPattern(pattern, 'Parameter pattern')
-  return patternMatch(pattern)
+  return pattern === undefined ? goldPatternMatch : patternMatch(compilePattern(pattern, 'Parameter pattern'))
 }
 
 function itemFrom(data: DataSet, row: Row, parameters: GenerationParameters): Item {
   const { prompt_template, question_field, answer_field, scorer, pattern } = parameters
   const gold = textsField(data, row, answer_field)
-  if (scorer === 'regex' && pattern === undefined) for (const answer of gold) checkPattern(answer, `${data.path}:${row.line}`)
+  if (scorer === 'regex' && pattern === undefined) for (const answer of gold) compilePattern(answer, `${data.path}:${row.line}`)
   return { id: row.id, question: renderTemplate(prompt_template ?? `{{${question_field}}}`, data, row), gold }
 }
 

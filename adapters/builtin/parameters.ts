@@ -39,7 +39,7 @@ export const GenerationParameters = z.object({
   ...Requests.shape,
   ...Items.shape,
   scorer: z.enum(['exact_match', 'contains', 'regex', 'numeric', 'choice_letter', 'token_f1']).default('exact_match'),
-  /** For `regex`: its last match (first group, if it has one) must equal an accepted answer. Absent: the answers are patterns. */
+  /** For `regex`: its last match (first group, if it has one) must equal an accepted answer. Absent: the answers are patterns. RE2's syntax. */
   pattern: z.string().min(1).max(2000).optional(),
   /** Field with the accepted answer, or a list of them. */
   answer_field: z.string().min(1).max(100).default('answer'),
