@@ -135,4 +135,4 @@ const tagOf = ({ id, provider_id, benchmark_id, benchmark_index }: JobSpec) =>
   `evalhub-${createHash('sha256').update(`${id}:${provider_id}:${benchmark_id}:${benchmark_index}`).digest('hex')}`
 
 /** In references a host has no scheme. */
-const hostOf = ({ oci_host }: Coordinates) => oci_host.trim().replace(/^https?:\/\//i, '').replace(/\/+$/, '') // prettier-ignore
+const hostOf = ({ oci_host }: Coordinates) => oci_host.trim().replace(/^https?:\/\//i, '').replace(/(?<!\/)\/+$/, '') // prettier-ignore

@@ -96,7 +96,7 @@ export const shortened = (text: string) => (text.length <= 80 ? text : `${text.s
 
 /** The registry's own words, which are `{ errors: [{ code, message }] }`; a sidecar's are text. */
 function saidIn(text: string): string {
-  const [, code, message] = /"code":\s*"(\w+)"(?:[^{}]*?"message":\s*"((?:[^"\\]|\\.)*)")?/.exec(text) ?? []
+  const [, code, message] = /"code":\s*"(\w+)"(?:[^{}]*?"message":\s*"((?:[^"\\]|\\.)*)")?/.exec(text.slice(0, 10_000)) ?? []
   const said = code === undefined ? text.trim().slice(0, 300) : [code, message].filter(Boolean).join(': ')
   return said && ` (${said})`
 }

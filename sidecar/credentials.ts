@@ -7,7 +7,7 @@ export async function readKey(directory: string, key: string): Promise<string | 
     if (isMissing(error)) return ''
     throw error
   })
-  const value = text.replace(/[\r\n]+$/, '')
+  const value = text.replace(/(?<![\r\n])[\r\n]+$/, '')
   return value === '' ? undefined : value
 }
 

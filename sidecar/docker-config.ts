@@ -4,7 +4,7 @@ const DOCKER_HUB = new Set(['index.docker.io', 'registry-1.docker.io', 'registry
 
 /** Host of a registry as it is written in references and configurations: in lower case, without scheme and path, Docker Hub by one name. */
 export function canonicalHost(text: string): string {
-  const host = text.trim().toLowerCase().replace(/^https?:\/\//, '').replace(/\/.*$/, '') // prettier-ignore
+  const host = text.trim().toLowerCase().replace(/^https?:\/\//, '').replace(/\/.*$/s, '') // prettier-ignore
   return DOCKER_HUB.has(host) ? 'docker.io' : host
 }
 
@@ -24,7 +24,7 @@ export function credentialsFor(text: string, host: string, repository: string): 
 }
 
 /** The part of a repository that a key names; the API versions that old clients write are none. */
-const pathOf = (key: string) => key.replace(/^https?:\/\//, '').replace(/^[^/]*\/?/, '').replace(/^v[12]\/?$/, '').replace(/\/+$/, '') // prettier-ignore
+const pathOf = (key: string) => key.replace(/^https?:\/\//, '').replace(/^[^/]*\/?/, '').replace(/^v[12]\/?$/, '').replace(/(?<!\/)\/+$/, '') // prettier-ignore
 
 function userAndPassword(entry: unknown): string | undefined {
   if (typeof entry !== 'object' || entry === null) return undefined

@@ -39,7 +39,7 @@ function plainUrl(text: string): string {
   url.password = ''
   url.search = ''
   url.hash = ''
-  return url.href.replace(/\/+$/, '')
+  return url.href.replace(/(?<!\/)\/+$/, '')
 }
 
 /** Of the Secret, else of the address. */

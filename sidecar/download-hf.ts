@@ -18,7 +18,7 @@ export async function downloadHf(source: HuggingFaceSource, download: Download):
   const { endpoint, repoId, revision, subPath } = source
   const ask = await createAsk(source, download)
   const dataset = encoded(repoId)
-  const top = subPath.replace(/^\/+|\/+$/g, '')
+  const top = subPath.replace(/^\/+|(?<!\/)\/+$/g, '')
 
   const readPage = <Shape>(url: string, shape: z.ZodType<Shape>) => withRetries(signal, async () => readJson(await ask(url), shape))
 

@@ -55,7 +55,7 @@ type List = (query: Pick<ListObjectsV2CommandInput, 'Prefix' | 'MaxKeys' | 'Cont
 type Listed = { objectKey: string; path: string }
 
 async function* listObjects(list: List, key: string): AsyncGenerator<Listed> {
-  const directory = key.replace(/\/*$/, '/')
+  const directory = key.replace(/(?<!\/)\/*$/, '/')
   let found = 0
   if (!key.endsWith('/')) {
     // Of all keys with that beginning, the key itself is the first.

@@ -21,6 +21,6 @@ export function routeOf(target: string, ociRepository?: string): Route {
 /** The registry's root, by which clients find out what it speaks, and all that names the repository at its beginning or right after `v2`. */
 function isOciPath(path: string, repository: string): boolean {
   if (path === '/v2/') return true
-  const wanted = `/${repository.replace(/^\/+|\/+$/g, '')}/`
+  const wanted = `/${repository.replace(/^\/+|(?<!\/)\/+$/g, '')}/`
   return `${path}/`.startsWith(wanted) || `${path}/`.includes(`/v2${wanted}`)
 }

@@ -23,3 +23,8 @@ test.each([
 test('a URL is shown without user, password and query', () => {
   expect(shownUrl(routeUrl('https://user:secret@host/v1?key=secret', 'chat'))).toBe('https://host/v1/chat/completions')
 })
+
+// It took minutes: a search that began anew at each slash.
+test('a path of many slashes is read at once', () => {
+  expect(routeUrl(`http://host/${'/'.repeat(500_000)}v1//`, 'chat').pathname).toMatch(/\/v1\/chat\/completions$/)
+})

@@ -15,7 +15,7 @@ export function routeUrl(base: string, api: Api): URL {
   const url = new URL(base)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw invalid(`begins with ${url.protocol}; allowed: http: and https:.`)
   url.hash = ''
-  url.pathname = url.pathname.replace(/\/+$/, '').replace(/(\/chat)?\/completions$/, '') + ROUTES[api]
+  url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '').replace(/(\/chat)?\/completions$/, '') + ROUTES[api]
   return url
 }
 

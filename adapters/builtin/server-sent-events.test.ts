@@ -24,6 +24,12 @@ describe('serverSentEvents', () => {
     expect(await eventsOf('data: whole\n\ndata: half', 4)).toEqual(['whole'])
   })
 
+  // Guarantee: an endpoint that sends byte by byte is read in the time that its bytes take, not their square.
+  test('reads a long line from single bytes, and counts empty lines of data too', async () => {
+    expect((await eventsOf(`data: ${'x'.repeat(500_000)}\n\n`, 1))[0]).toHaveLength(500_000)
+    await expect(eventsOf('data:\n'.repeat(300_000), 65_536)).rejects.toThrow('more than 1048576 characters')
+  })
+
   test('refuses an endless event instead of filling the memory', async () => {
     await expect(eventsOf(`data: ${'x'.repeat(2 * 1024 * 1024)}`, 65_536)).rejects.toThrow('more than 1048576 characters')
   })

@@ -11,23 +11,31 @@ const EVENT_MAX_CHARS = 1024 * 1024
 export async function* serverSentEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
+  let endsWithCr = false
   let data: string[] = []
+  let size = 0
   for await (const chunk of chunks) {
+    const text = decoder.decode(chunk, { stream: true })
+    const all = rest + text
+    // What has no line end yet is not looked at again with each chunk, of which there may be one a byte.
+    const hasLine = endsWithCr || /[\r\n]/.test(text)
     // A CR at the very end may be half of a CRLF: it waits for the next chunk.
-    const text = rest + decoder.decode(chunk, { stream: true })
-    const usable = text.endsWith('\r') ? text.length - 1 : text.length
-    const lines = text.slice(0, usable).split(/\r\n|\n|\r/)
-    rest = (lines.pop() ?? '') + text.slice(usable)
-    if (rest.length + data.reduce((sum, line) => sum + line.length, 0) > EVENT_MAX_CHARS)
-      throw new RequestError('malformed', `sent one event of more than ${EVENT_MAX_CHARS} characters`)
+    endsWithCr = text === '' ? endsWithCr : text.endsWith('\r')
+    const usable = hasLine ? all.slice(0, all.length - Number(endsWithCr)) : ''
+    const lines = usable.split(/\r\n|\n|\r/)
+    rest = all.slice(usable.length - (lines.pop() ?? '').length)
     for (const line of lines) {
       if (line === '') {
         if (data.length > 0) yield data.join('\n')
         data = []
+        size = 0
       } else if (line === 'data' || line.startsWith('data:')) {
         data.push(line.slice(5).replace(/^ /, ''))
+        size += line.length
       }
     }
+    if (rest.length + size > EVENT_MAX_CHARS)
+      throw new RequestError('malformed', `sent one event of more than ${EVENT_MAX_CHARS} characters`)
   }
   if (rest === '\r' && data.length > 0) yield data.join('\n')
 }

@@ -98,7 +98,7 @@ const isWithin = (bytes: number[], range: Range) =>
     return ((byte ^ (range.bytes[at] ?? 0)) & mask & 0xff) === 0
   })
 
-const bytesOf = (text: string): number[] | undefined => (text.includes(':') ? ipv6Bytes(text.replace(/%.*$/, '')) : ipv4Bytes(text))
+const bytesOf = (text: string): number[] | undefined => (text.includes(':') ? ipv6Bytes(text.replace(/%.*$/s, '')) : ipv4Bytes(text))
 
 function ipv4Bytes(text: string): number[] | undefined {
   if (!/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text)) return undefined
@@ -108,7 +108,7 @@ function ipv4Bytes(text: string): number[] | undefined {
 
 function ipv6Bytes(text: string): number[] | undefined {
   const [head = '', tail, ...more] = text.split('::')
-  if (more.length > 0 || /\..*:/.test(text)) return undefined
+  if (more.length > 0 || /^[^.]*\..*:/s.test(text)) return undefined
   const [front, back] = [groupBytes(head), groupBytes(tail ?? '')]
   if (!front || !back) return undefined
   const missing = 16 - front.length - back.length
