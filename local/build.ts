@@ -1,15 +1,17 @@
-import { copyFile, cp, mkdir, rm } from 'node:fs/promises'
+import { copyFile, cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { DOCS_FILES } from '#functions/routes/docs.ts'
+import packageFile from '../package.json' with { type: 'json' }
 import { mendPostgres } from './mend-postgres.ts'
+import { packagesOf, readSbom, sbomOf } from './sbom.ts'
 
 /**
  * `npm run build [-- DIR]`: what an image of production has beside Node, in `dist` unless told: the directory is the root of the image.
  *
  * `app/<entry>.mjs`, one program each with all that it imports; `app/migrations`, `app/data`, `catalogue` and `node_modules/swagger-ui-dist`,
- * where those programs look for them.
+ * where those programs look for them. `app/sbom.cdx.json` lists the packages that all of this is made of, in CycloneDX's form.
  */
 
 /** The processes of production. */
@@ -27,8 +29,9 @@ const HOME = fileURLToPath(new URL('..', import.meta.url))
 /** Packages in the older module format ask for what Node has built in by a function that modules lack. */
 const REQUIRE = `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);`
 
-async function writePrograms(directory: string): Promise<void> {
-  await build({
+/** Answers the files that they were made of. */
+async function writePrograms(directory: string): Promise<string[]> {
+  const { metafile } = await build({
     entryPoints: ENTRIES,
     absWorkingDir: HOME,
     outdir: join(directory, 'app'),
@@ -42,8 +45,10 @@ async function writePrograms(directory: string): Promise<void> {
     minifySyntax: true,
     banner: { js: REQUIRE },
     logLevel: 'warning',
+    metafile: true,
     plugins: [mendPostgres],
   })
+  return Object.keys(metafile.inputs)
 }
 
 async function copyFiles(directory: string): Promise<void> {
@@ -65,5 +70,8 @@ const directory = resolve(process.argv[2] ?? 'dist')
 await Promise.all(
   ['app', 'catalogue', 'node_modules/swagger-ui-dist'].map((name) => rm(join(directory, name), { recursive: true, force: true })),
 )
-await writePrograms(directory)
+const files = await writePrograms(directory)
 await copyFiles(directory)
+const parts = await packagesOf(HOME, [...files, 'node_modules/swagger-ui-dist/package.json'])
+const sbom = sbomOf(await readSbom(HOME), packageFile.name, parts)
+await writeFile(join(directory, 'app/sbom.cdx.json'), `${JSON.stringify(sbom, undefined, 2)}\n`)
