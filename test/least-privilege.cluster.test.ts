@@ -162,3 +162,43 @@ describe('the bridge with the rights of infra/kubernetes', () => {
     await expect(bridge.core.listNamespacedSecret({ namespace: tenant })).rejects.toThrow(/forbidden/)
   })
 })
+
+describe('others with the rights of infra/kubernetes', () => {
+  test('kube-rbac-proxy asks whose a token is and what that user may, and does nothing else', async ({
+    own,
+    tenant,
+    bridge: _,
+    connectAs,
+  }) => {
+    const proxy = await connectAs(own, 'evalhub-functions')
+    expect(await may(proxy, '', 'create', 'tokenreviews', 'authentication.k8s.io')).toBe(true)
+    expect(await may(proxy, '', 'create', 'subjectaccessreviews', 'authorization.k8s.io')).toBe(true)
+    for (const namespace of ['', own, tenant]) {
+      for (const resource of ['secrets', 'configmaps', 'pods', 'serviceaccounts/token']) {
+        for (const verb of ['get', 'list', 'create']) expect(await may(proxy, namespace, verb, resource)).toBe(false)
+      }
+      expect(await may(proxy, namespace, 'get', 'evaluations', 'trustyai.opendatahub.io')).toBe(false)
+    }
+  })
+
+  test.for([
+    ['evalhub-evaluator', ['get', 'create', 'update', 'patch', 'delete']],
+    ['evalhub-viewer', ['get']],
+  ] as const)(
+    '%s may %j evaluations where it is bound, and nothing else',
+    async ([role, verbs], { api, own, tenant, bridge: _, connectAs }) => {
+      await api.core.createNamespacedServiceAccount({ namespace: tenant, body: { metadata: { name: 'ada' } } })
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: `${own}-${role}` }
+      const body = { metadata: { name: 'ada' }, roleRef, subjects: [{ kind: 'ServiceAccount', name: 'ada', namespace: tenant }] }
+      await api.config.makeApiClient(RbacAuthorizationV1Api).createNamespacedRoleBinding({ namespace: tenant, body })
+      const ada = await connectAs(tenant, 'ada')
+      await vi.waitFor(async () => expect(await may(ada, tenant, 'get', 'evaluations', 'trustyai.opendatahub.io')).toBe(true))
+      for (const verb of ['get', 'create', 'update', 'patch', 'delete', 'list', '*']) {
+        const isGiven = (verbs as readonly string[]).includes(verb)
+        expect([verb, await may(ada, tenant, verb, 'evaluations', 'trustyai.opendatahub.io')]).toEqual([verb, isGiven])
+        expect(await may(ada, own, verb, 'evaluations', 'trustyai.opendatahub.io')).toBe(false)
+      }
+      for (const resource of ['secrets', 'pods', 'configmaps']) expect(await may(ada, tenant, 'get', resource)).toBe(false)
+    },
+  )
+})
