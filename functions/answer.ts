@@ -5,6 +5,9 @@ import { whenClosed } from './when-closed.ts'
 
 export const REQUEST_ID_HEADER = 'X-Global-Transaction-Id'
 
+/** Of every answer: a browser takes it for what its type says, and for nothing that it looks like. */
+export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' }
+
 /** What an answer may have that its reader has not taken yet, without being counted: a socket takes as much. */
 const SHORT_CHARACTERS = 16 * 1024
 /** What is longer is sent piece by piece. */
@@ -27,6 +30,7 @@ export function answerText(c: Context<AppEnv>, status: number, text: string, hea
 export const jsonHeaders = (c: Context<AppEnv>, headers?: Record<string, string>) => ({
   'Content-Type': 'application/json',
   [REQUEST_ID_HEADER]: c.var.requestId,
+  ...NOSNIFF,
   ...headers,
 })
 

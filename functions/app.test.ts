@@ -45,19 +45,61 @@ describe('every route', () => {
     [{ Host: 'localhost:8080' }, 200],
     [{ Host: '127.0.0.1:1' }, 200],
     [{ Host: '[::1]:8080' }, 200],
-    [{ Origin: 'http://localhost:3000' }, 200],
+    // Of the hub's own pages, and of no other server of this machine.
+    [{ Origin: 'http://localhost:3000' }, 403],
+    [{ Origin: 'http://localhost' }, 200],
+    [{ Origin: 'https://localhost' }, 403],
+    [{ Origin: 'http://127.0.0.1' }, 403],
+    [{ Origin: '' }, 403],
+    [{ Origin: 'http://localhost, http://evil.example' }, 403],
+    [{ Host: 'localhost:8080', Origin: 'http://localhost:8080' }, 200],
+    [{ Host: 'localhost:8080', Origin: 'http://localhost' }, 403],
+    [{ Host: '127.0.0.1:8080', Origin: 'http://localhost:8080' }, 403],
+    [{ Host: '[::1]:8080', Origin: 'http://[::1]:8080' }, 200],
+    // What a browser says of who has caused the request, also where it sends no Origin.
+    [{ 'Sec-Fetch-Site': 'cross-site' }, 403],
+    [{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }, 403],
+    [{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }, 403],
+    [{ 'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Mode': 'cors' }, 403],
+    [{ 'Sec-Fetch-Site': 'whatever' }, 403],
+    [{ 'Sec-Fetch-Site': 'same-origin, cross-site' }, 403],
+    [{ 'Sec-Fetch-Site': 'same-origin' }, 200],
+    [{ 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }, 200],
   ] as const)('with %j answers %i', async ([headers, status], { call }) => {
     const answer = await call('GET', '/jobs', undefined, headers as Record<string, string>)
     expect(answer.status).toBe(status)
     if (status === 403) expect(answer.body.message_code).toBe('foreign_request')
   })
 
-  test('tells a page of this machine that it may ask', async ({ call }) => {
-    const { status, headers } = await call('OPTIONS', '//anywhere', undefined, { Origin: 'http://localhost:3000' })
-    expect([status, headers.get('access-control-allow-origin')]).toEqual([204, '*'])
-    const answered = await call('GET', '/jobs', undefined, { Origin: 'http://localhost:3000' })
-    expect(answered.headers.get('access-control-allow-origin')).toBe('*')
+  test('lets no page of another origin read it', async ({ call }) => {
+    for (const Origin of ['http://localhost', 'http://localhost:3000']) {
+      for (const method of ['OPTIONS', 'GET']) {
+        const { headers } = await call(method, '/jobs', undefined, { Origin })
+        expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+      }
+    }
+    expect((await call('OPTIONS', '//anywhere')).status).toBe(204)
   })
+
+  const LINK = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
+  test.for([
+    ['GET', '//docs', LINK, 200],
+    ['GET', '//openapi.json', LINK, 200],
+    ['GET', '//openapi.yaml', { ...LINK, 'Sec-Fetch-Site': 'same-site' }, 200],
+    ['GET', '//docs', { ...LINK, 'Sec-Fetch-Dest': 'iframe' }, 403],
+    ['GET', '//docs', { ...LINK, 'Sec-Fetch-Mode': 'no-cors' }, 403],
+    ['GET', '//docs', { ...LINK, Origin: 'http://evil.example' }, 403],
+    ['GET', '//docs/swagger-ui.css', LINK, 403],
+    ['GET', '//healthz', LINK, 403],
+    ['GET', '//nowhere', LINK, 403],
+    ['POST', '//docs', LINK, 403],
+    ['OPTIONS', '/jobs', LINK, 403],
+  ] as const)(
+    'a link of another page leads to what is for readers only: %s %s with %j answers %i',
+    async ([method, path, headers, status], { call }) => {
+      expect(await call(method, path, undefined, headers)).toMatchObject({ status })
+    },
+  )
 
   test('answers 503 and Retry-After, without detail, while the database is away', async () => {
     const db = connect('postgres://nobody:secret@127.0.0.1:1/none')
@@ -83,6 +125,27 @@ describe('the documentation', () => {
     expect(files.length).toBeGreaterThan(1)
     for (const file of files) expect({ file, ...(await call('GET', `//${file}`)) }).toMatchObject({ status: 200 })
     expect(await call('GET', '//docs/package.json')).toMatchObject({ status: 404 })
+  })
+
+  test('runs what this hub serves as a script and nothing else, and is shown in no frame', async ({ call }) => {
+    const { text, headers } = await call('GET', '//docs')
+    const files = [...text.matchAll(/src="([^"]+)"/g)].map(([, file]) => `//${file}`)
+    for (const path of ['//docs', '//openapi.json', '//openapi.yaml', '//docs/swagger-ui.css', ...files]) {
+      const policy = (await call('GET', path)).headers.get('content-security-policy')
+      expect(policy?.split('; ')).toEqual([
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+      ])
+    }
+    // What the policy forbids is not tried.
+    expect(text).not.toMatch(/<script(?! src=")|<style| on\w+=| style=|javascript:/)
+    expect(headers.get('content-type')).toBe('text/html; charset=utf-8')
   })
 
   test('is YAML, or JSON for who asks for it', async ({ call }) => {

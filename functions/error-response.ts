@@ -31,5 +31,5 @@ export const errorResponse =
   (log: Log): ErrorHandler<AppEnv> =>
   (thrown, c) => {
     const { status, body } = errorAnswer(log, thrown, c)
-    return answer(c, status, body, { 'X-Content-Type-Options': 'nosniff', ...HEADERS[status] })
+    return answer(c, status, body, HEADERS[status])
   }

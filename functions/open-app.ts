@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { HubError } from '#shared/errors.ts'
+import { NOSNIFF } from './answer.ts'
 import type { AppEnv, AppOptions } from './env.ts'
 import { errorResponse } from './error-response.ts'
 import { createMemory } from './memory.ts'
@@ -38,7 +39,7 @@ export function openApp({ log, newRequestId, onAnswered }: AppOptions): Hono<App
   return app
 }
 
-const PLAIN_TEXT = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }
+const PLAIN_TEXT = { 'Content-Type': 'text/plain; charset=utf-8', ...NOSNIFF }
 
 /** Bounds what requests take together: time, places and memory. */
 export function boundRequests(app: Hono<AppEnv>, options: AppOptions): void {

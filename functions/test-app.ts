@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
 import type { Pool } from '#db/client.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { openStore } from '#db/store.ts'
@@ -76,6 +77,7 @@ export function callOn(app: App, caller: Record<string, string>) {
       headers: { ...caller, ...headers },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     const text = await response.text()
     const isJson = response.headers.get('content-type') === 'application/json' && text !== ''
     const answer: Answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
@@ -90,7 +92,7 @@ export function callOn(app: App, caller: Record<string, string>) {
 
 export type Call = ReturnType<typeof callOn>
 
-/** `call(method, path, body?, headers?)` on the real app and database, below `/api/v1/evaluations` unless the path begins with `//`. The answer is one that the API's description has. */
+/** `call(method, path, body?, headers?)` on the real app and database, below `/api/v1/evaluations` unless the path begins with `//`. The answer is one that the API's description has, and not to be sniffed at. */
 export const test = base
   .extend('app', { scope: 'file' }, async ({ db }) => appOn(db, { mode: 'none' }))
   .extend('call', async ({ app, tenant }) => callOn(app, { 'X-Tenant': tenant, 'X-User': 'ann' }))

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { NOSNIFF } from '../answer.ts'
 import type { AppEnv } from '../env.ts'
 
 /** An empty segment before another, or one of dots, which clients may write as `%2e`. */
@@ -14,5 +15,5 @@ export const cleanPath: MiddlewareHandler<AppEnv> = function cleanPath(c, next) 
   const [sent = pathname] = (c.env?.incoming?.url ?? pathname).split('?', 1)
   if (!UNCLEAN.test(sent) || sent.includes('\\')) return next()
   const clean = new URL(sent.replace(/\/{2,}/g, '/'), 'http://host').pathname.replace(/\/{2,}/g, '/')
-  return Promise.resolve(new Response(null, { status: 301, headers: { Location: clean + search } }))
+  return Promise.resolve(new Response(null, { status: 301, headers: { Location: clean + search, ...NOSNIFF } }))
 }

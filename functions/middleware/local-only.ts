@@ -1,37 +1,39 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { HubError } from '#shared/errors.ts'
+import { NOSNIFF } from '../answer.ts'
 import type { AppEnv } from '../env.ts'
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 
-const isLoopback = (host: string) => LOOPBACK.test(host)
-
-/** Answers to pages on this machine may be read by them. */
-const CORS = {
-  'Access-Control-Allow-Origin': '*',
-  'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
-  'Access-Control-Allow-Headers': 'Content-Type, Authorization, X-Global-Transaction-Id',
-  'Access-Control-Max-Age': '3600',
-}
+/** What a person may follow a link to. Only a tab of its own is shown it, and no other page reads it there. */
+const LINKED = new Set(['/docs', '/openapi.yaml', '/openapi.json'])
 
 /**
- * Keeps a hub without identities to its own machine: a request whose `Host` is not a loopback name (a page that rebinds its own
- * name to 127.0.0.1), or whose `Origin` is not on this machine (any page of the web), is refused with `foreign_request`.
+ * Keeps a hub without identities to its own machine, and there to its own pages and to what is no page. Refused with `foreign_request` is a request
+ *
+ * - whose `Host` is not a loopback name: a page that rebinds its own name to 127.0.0.1;
+ * - whose `Origin` is not the hub's own scheme, host and port: any page of the web, and of another server of this machine;
+ * - of which the browser says that another site has caused it (`Sec-Fetch-Site`), be it for an image: unless a person follows a link to `LINKED`.
  */
 export const localOnly: MiddlewareHandler<AppEnv> = async function localOnly(c, next) {
-  const host = c.req.header('host') ?? new URL(c.req.url).host
-  if (!isLoopback(host)) {
+  const { protocol, host: ofUrl } = new URL(c.req.url)
+  const host = c.req.header('host') ?? ofUrl
+  if (!LOOPBACK.test(host)) {
     throw HubError.of('foreign_request', { Error: `This hub answers on this machine only, not as '${host}'. Use http://localhost.` })
   }
   const origin = c.req.header('origin')
-  if (origin !== undefined && !(URL.canParse(origin) && isLoopback(new URL(origin).host))) {
-    throw HubError.of('foreign_request', {
-      Error: `This hub takes no requests from pages of '${origin}', only from pages of this machine.`,
-    })
+  if (origin !== undefined && origin !== URL.parse(`${protocol}//${host}`)?.origin) {
+    throw HubError.of('foreign_request', { Error: `This hub takes no requests from pages of '${origin}', only from its own.` })
   }
-  if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: CORS })
+  const site = c.req.header('sec-fetch-site')
+  if (site !== undefined && site !== 'same-origin' && site !== 'none' && !followsLink(c)) {
+    throw HubError.of('foreign_request', { Error: 'This hub takes no requests that a page of another site has caused.' })
+  }
+  if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: NOSNIFF })
   await next()
-  // Only a page asks for these, and every header that is added afterwards costs all others a copy of the answer.
-  if (origin !== undefined) for (const [name, value] of Object.entries(CORS)) c.res.headers.set(name, value)
   return undefined
 }
+
+/** True if the whole tab goes to a page for readers. */
+const followsLink = ({ req }: Context<AppEnv>) =>
+  req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate' && req.header('sec-fetch-dest') === 'document' && LINKED.has(req.path)

@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono'
 import type { LogOwner } from '#db/queries/run-logs.ts'
 import { jobName } from '#shared/domain/attempt-key.ts'
 import { HubError, notFound } from '#shared/errors.ts'
-import { REQUEST_ID_HEADER } from '../answer.ts'
+import { NOSNIFF, REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { whenClosed } from '../when-closed.ts'
 import { logStream, type LogWish } from '../log-stream.ts'
@@ -92,6 +92,7 @@ async function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: n
     headers: {
       'Content-Type': 'text/plain; charset=utf-8',
       [REQUEST_ID_HEADER]: c.var.requestId,
+      ...NOSNIFF,
       ...(hasTrailer && { Trailer: TRUNCATED, 'Transfer-Encoding': 'chunked' }),
     },
   })

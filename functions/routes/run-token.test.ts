@@ -85,7 +85,7 @@ describe.for(MODES)('in mode $mode', (identity) => {
     const infoOf = async (id: string) => (await call('GET', `/jobs/${id}`)).body.results.benchmarks[0].additional_info
     const id = await submit()
     const token = bearer(await makeRunToken(KEY, { evaluationId: id, benchmarkIndex: 0, attempt: 1 }))
-    expect(await callOn(await appOn(db, identity), {})('POST', `/jobs/${id}/events`, result, token)).toMatchObject({ status: 204 })
+    expect(await callOn(await reportsTo(db, identity), {})('POST', `/jobs/${id}/events`, result, token)).toMatchObject({ status: 204 })
     expect((await infoOf(id)).model_usage).toEqual({ requests: 1 })
 
     const claimed = await submit()
