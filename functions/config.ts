@@ -102,6 +102,7 @@ const IDENTITY_SETTINGS = [
   identitySetting('OIDC_USER_CLAIM', 'oidc.user_claim', 'claim that names the user'),
   identitySetting('OIDC_TENANT_CLAIM', 'oidc.tenant_claim', 'claim that lists the tenants'),
   identitySetting('OIDC_SCOPE_CLAIM', 'oidc.scope_claim', 'claim that lists the scopes'),
+  identitySetting('OIDC_DEFAULT_SCOPE', 'oidc.default_scope', '`read` or `write`: what a token without scopes may do'),
 ]
 
 /** Every setting of this process, in the order of its documentation. */

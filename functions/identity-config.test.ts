@@ -12,6 +12,7 @@ test('each mode is read with its own settings', () => {
     runTokenKey: RUN_TOKEN_KEY,
     reporters: ['a:b', 'c'],
   })
+  expect(IdentityConfig.parse({ ...OIDC, OIDC_DEFAULT_SCOPE: 'write' })).toMatchObject({ oidc: { defaultScope: 'write' } })
   expect(IdentityConfig.parse({ ...OIDC, OIDC_USER_CLAIM: 'email', OIDC_SCOPE_CLAIM: 'roles' })).toEqual({
     mode: 'oidc',
     runTokenKey: RUN_TOKEN_KEY,
@@ -29,6 +30,7 @@ test.for([
   ['an issuer over plain HTTP', { ...OIDC, OIDC_ISSUER: 'http://issuer.example' }, 'OIDC_ISSUER'],
   ['one that only looks like this machine', { ...OIDC, OIDC_JWKS_URL: 'http://localhost@issuer.example' }, 'OIDC_JWKS_URL'],
   ['an issuer that is no URL', { ...OIDC, OIDC_ISSUER: 'nonsense' }, 'OIDC_ISSUER'],
+  ['a scope for everybody that reports for runs', { ...OIDC, OIDC_DEFAULT_SCOPE: 'admin' }, 'OIDC_DEFAULT_SCOPE'],
   ['keys in a file', { ...OIDC, OIDC_JWKS_URL: 'file:///keys' }, 'OIDC_JWKS_URL'],
 ] as const)('%s is refused by name, in words for an operator', ([, env, name]) => {
   const { error } = IdentityConfig.safeParse(env)

@@ -45,6 +45,7 @@ const Oidc = z
     OIDC_USER_CLAIM: z.string().min(1).default('sub'),
     OIDC_TENANT_CLAIM: z.string().min(1).default('tenants'),
     OIDC_SCOPE_CLAIM: z.string().min(1).optional(),
+    OIDC_DEFAULT_SCOPE: z.enum(['read', 'write'], 'must be read or write').optional(),
   })
   .transform((env): Identity => ({
     mode: 'oidc',
@@ -56,6 +57,7 @@ const Oidc = z
       userClaim: env.OIDC_USER_CLAIM,
       tenantClaim: env.OIDC_TENANT_CLAIM,
       scopeClaims: env.OIDC_SCOPE_CLAIM === undefined ? ['scope', 'scp'] : [env.OIDC_SCOPE_CLAIM],
+      ...(env.OIDC_DEFAULT_SCOPE !== undefined && { defaultScope: env.OIDC_DEFAULT_SCOPE }),
     },
   }))
 

@@ -2,30 +2,27 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RbacAuthorizationV1Api } from '@kubernetes/client-node'
-import { afterAll, beforeAll, describe, expect, inject, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { connectKubernetes, readKubeConfig, type KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
+import type { KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
 import { startToyModel, type ToyModel } from '#local/toy-model.ts'
 import { makeRunToken } from '#shared/run-token.ts'
 import { makeNamespace, test as base } from './cluster.ts'
 import { findBinaries } from './control-plane.ts'
 import { render, type Manifest } from './manifests/kustomize.ts'
 import { askFromPod, type Question } from './node/ask-from-pod.ts'
-import { installHub, type InstalledHub } from './node/installed-hub.ts'
+import { groundOfEnvironment, installHub, NO_NODE, type Ground, type InstalledHub } from './node/installed-hub.ts'
 
 /** The installation of `infra/kubernetes`, on a real node and without a network plug-in that would keep anybody away: what its doors hold by themselves. */
 
-const { EVALHUB_TEST_IMAGE: evalhub, EVALHUB_TEST_PROXY_IMAGE: proxy, EVALHUB_TEST_HOST: host } = process.env
-const NO_NODE =
-  'there is no node to install on: set KUBECONFIG, EVALHUB_TEST_IMAGE (EvalHub’s image, as the node has it), EVALHUB_TEST_PROXY_IMAGE (kube-rbac-proxy’s) and EVALHUB_TEST_HOST (where pods reach this machine’s loopback)'
+const ground = groundOfEnvironment()
 
 const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' }
 const JOBS = '/api/v1/evaluations/jobs'
 /** As the bridge labels them: nobody need be told from a run. */
 const RUN = { app: 'evalhub', component: 'evaluation-job' }
 
-type World = {
-  api: KubernetesApi
+type World = Ground & {
   hub: InstalledHub
   /** Tenants. */
   a: string
@@ -39,16 +36,15 @@ let world: World | undefined
 const stack = new AsyncDisposableStack()
 
 beforeAll(async () => {
-  const kubeconfig = inject('cluster')?.kubeconfig
-  if (!process.env.KUBECONFIG || kubeconfig === undefined || !evalhub || !proxy || !host) return
-  const api = connectKubernetes(readKubeConfig(kubeconfig))
+  if (!ground) return
+  const { api } = ground
   const namespaceOf = async () => {
     const name = await makeNamespace(api, RESTRICTED)
     stack.defer(async () => void (await api.core.deleteNamespace({ name })))
     return name
   }
   const [namespace, a, b] = [await namespaceOf(), await namespaceOf(), await namespaceOf()]
-  const hub = await installHub(api, { namespace, images: { evalhub, proxy }, host })
+  const hub = await installHub(ground, { folder: 'base', namespace })
   stack.defer(() => hub.stop())
   for (const tenant of [a, b]) await hub.admit(tenant)
   await bindUser(api, hub, { namespace: a, account: 'ada', role: 'evalhub-evaluator' })
@@ -58,7 +54,7 @@ beforeAll(async () => {
   await api.core.createNamespacedServiceAccount({ namespace: a, body: { metadata: { name: 'adapter' } } })
   const model = await startToyModel()
   stack.defer(() => model.stop())
-  world = { api, hub, a, b, bobs: [], model }
+  world = { ...ground, hub, a, b, bobs: [], model }
 })
 afterAll(() => stack.disposeAsync())
 
@@ -87,10 +83,10 @@ const TOKEN = { Authorization: 'Bearer TOKEN' }
 
 /** Asks as a pod of a tenant; with `account`, as that account. */
 const ask = <Name extends string>(
-  { api, hub, a }: World,
+  { api, images, hub, a }: World,
   who: { account?: string; labels?: Record<string, string>; namespace?: string },
   questions: Record<Name, Question>,
-) => askFromPod(api, { image: evalhub ?? '', namespace: a, tls: hub.tls, ...who }, questions)
+) => askFromPod(api, { image: images.evalhub, namespace: a, tls: hub.tls, ...who }, questions)
 
 /** Which status a path is sent elsewhere with depends on the proxy's release. */
 const statusesOf = <Name extends string>(told: Record<Name, { status: number | string }>) =>
@@ -299,7 +295,7 @@ describe('a user', () => {
 })
 
 test('a job that a user submits through the proxy completes, and reports on the port for events', async ({ world: own }) => {
-  const { hub, a, model } = own
+  const { hub, host, a, model } = own
   // The jobs of other tests would run before it.
   const cancel = { method: 'DELETE', headers: { ...TOKEN, 'X-Tenant': own.b } }
   const cancels = Object.fromEntries(own.bobs.map((id) => [id, { ...cancel, url: `${httpsOf(own)}${JOBS}/${id}` }]))
@@ -326,7 +322,7 @@ test('a job that a user submits through the proxy completes, and reports on the 
 
 const kubectl = join(findBinaries() ?? '', 'kubectl')
 
-test.for(['base', 'oidc', 'example', 'tenant'])(
+test.for(['base', 'oidc', 'oidc-cluster', 'example', 'tenant'])(
   'what kubectl makes of infra/kubernetes/%s is what the tests here read',
   async (folder, { skip }) => {
     const path = join(import.meta.dirname, '../infra/kubernetes', folder)

@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { containersOf, only, render, type Manifest } from './manifests/kustomize.ts'
 
 const rendered = (folder: string) => render(join(import.meta.dirname, '../infra/kubernetes', folder))
-const FOLDERS = ['base', 'oidc', 'example'] as const
+const FOLDERS = ['base', 'oidc', 'oidc-cluster', 'example'] as const
 
 const functionsOf = (manifests: readonly Manifest[]) => only(manifests, 'Deployment', 'evalhub-functions').spec.template.spec
 const settingsOf = (manifests: readonly Manifest[]) => only(manifests, 'ConfigMap', 'evalhub-settings').data

@@ -31,7 +31,41 @@ describe('the tenant', () => {
   })
 })
 
+describe('a claim whose name begins with a slash', () => {
+  const nested = { 'kubernetes.io': { namespace: 'red', serviceaccount: { name: 'ann' }, 'a/b~c': 'red' }, email: 'eve', scope: 'read' }
+  const callerOf = (tenantClaim: string, more: object = {}) =>
+    callerOfClaims({ ...nested, ...more }, undefined, { ...SETTINGS, userClaim: '/kubernetes.io/serviceaccount/name', tenantClaim })
+
+  test('is found inside of others', () => {
+    expect(callerOf('/kubernetes.io/namespace').scope).toMatchObject({ tenant: 'red', user: 'ann' })
+    expect(callerOf('/kubernetes.io/a~1b~0c').scope).toMatchObject({ tenant: 'red' })
+  })
+
+  test.for(['/kubernetes.io', '/kubernetes.io/namespace/0', '/kubernetes.io/constructor/name', '/__proto__', '/', '/nothing/namespace'])(
+    '%s is none if it leads to no name',
+    (tenantClaim) => {
+      expect(() => callerOf(tenantClaim)).toThrow(expect.objectContaining({ code: 'unauthorized' }))
+    },
+  )
+
+  test('is not the one of that very name', () => {
+    const claim = '/kubernetes.io/tenant'
+    expect(() => callerOf(claim, { [claim]: 'blue' })).toThrow(expect.objectContaining({ code: 'unauthorized' }))
+  })
+})
+
 describe('scopes', () => {
+  test('of a token that has none are those of the setting, and nothing takes them for more', () => {
+    const permissionsOf = (more: object, defaultScope?: 'read' | 'write') =>
+      callerOfClaims(claims('red', more), undefined, { ...SETTINGS, ...(defaultScope && { defaultScope }) }).permissions
+    const none = { scope: undefined }
+    expect(permissionsOf(none)).toEqual(new Set())
+    expect(permissionsOf(none, 'read')).toEqual(new Set(['read']))
+    expect(permissionsOf(none, 'write')).toEqual(new Set(['read', 'write']))
+    for (const scope of ['', 'openid', [], null, 7]) expect(permissionsOf({ scope }, 'write')).toEqual(new Set())
+    expect(permissionsOf({ scope: undefined, scp: 'read' }, 'write')).toEqual(new Set(['read']))
+  })
+
   test.for([
     ['read', ['read']],
     ['write', ['read', 'write']],

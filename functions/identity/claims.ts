@@ -17,16 +17,27 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
  * made and was not (`missing_tenant_header`).
  */
 export function callerOfClaims(claims: Claims, wanted: string | undefined, settings: OidcSettings): Caller {
-  const [user] = namesIn(claims[settings.userClaim])
+  const [user] = namesIn(claimOf(claims, settings.userClaim))
   if (user === undefined) throw HubError.of('unauthorized', { Error: `The token has no '${settings.userClaim}'.` })
-  const tenants = namesIn(claims[settings.tenantClaim])
-  const scopes = settings.scopeClaims.flatMap((claim) => namesIn(claims[claim]).flatMap((text) => text.split(' ')))
+  const tenants = namesIn(claimOf(claims, settings.tenantClaim))
+  const given = settings.scopeClaims.map((name) => claimOf(claims, name)).filter((claim) => claim !== undefined)
+  const scopes = (given.length > 0 ? given : [settings.defaultScope]).flatMap((claim) => namesIn(claim).flatMap((text) => text.split(' ')))
   return callerOf(
     chosen(tenants, wanted, settings.tenantClaim),
     user,
     scopes.flatMap((scope) => (Object.hasOwn(PERMISSIONS, scope) ? (PERMISSIONS[scope] ?? []) : [])),
   )
 }
+
+/** A claim by its name. A name that begins with `/` leads to a claim inside of others, as a JSON pointer does (RFC 6901). */
+function claimOf(claims: Claims, name: string): unknown {
+  const steps = name.startsWith('/') ? name.slice(1).split('/') : undefined
+  const names = steps?.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')) ?? [name]
+  return names.reduce<unknown>((inner, key) => (isObject(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined), claims)
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function chosen(tenants: readonly string[], wanted: string | undefined, claim: string): string {
   const [only, ...others] = tenants

@@ -20,12 +20,14 @@ export type OidcSettings = {
   audience: string
   /** Where the issuer's keys are; without it, where the issuer's discovery document says. */
   jwksUrl?: string
-  /** The claim that names the user. */
+  /** The claim that names the user. Of this and the next ones, a name that begins with `/` is a path (`callerOfClaims`). */
   userClaim: string
   /** The claim that names the user's tenants: a list, or one name. */
   tenantClaim: string
   /** The claim with the scopes: a list, or names with spaces between them. */
   scopeClaims: readonly string[]
+  /** The scope of a token that has none of these claims: for issuers that know no scopes. Unset: it has none. */
+  defaultScope?: 'read' | 'write'
 }
 
 /** What a caller may do: read and write for its tenant, and report for its tenant's runs without a run token. */

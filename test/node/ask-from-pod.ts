@@ -12,15 +12,16 @@ export type Asker = {
   image: string
   namespace: string
   labels?: Record<string, string>
-  /** Its token is what the pod has; without one the pod has none. */
+  /** Its token is what the pod has, for the API server or for `audience`; without one the pod has none. */
   account?: string
+  audience?: string
   /** Who is to be trusted over TLS (PEM), and the name that the server is to have. */
   tls: { ca: string; servername: string }
 }
 
 const PROGRAM = `
 const { ca, servername, questions, hasToken } = JSON.parse(process.env.ASK)
-const token = hasToken ? require('fs').readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/token', 'utf8') : ''
+const token = hasToken ? require('fs').readFileSync('/var/run/secrets/ask/token', 'utf8') : ''
 const withToken = (value) => (Array.isArray(value) ? value.map(withToken) : value.replace('TOKEN', token))
 const ask = ({ url, path, method = 'GET', headers = {}, body }) =>
   new Promise((resolve) => {
@@ -54,11 +55,12 @@ const ask = ({ url, path, method = 'GET', headers = {}, body }) =>
 /** Asks all, one after the other, from a pod that a tenant might have, and answers what came of each. */
 export async function askFromPod<Name extends string>(
   { core }: KubernetesApi,
-  { image, namespace, labels = {}, account, tls }: Asker,
+  { image, namespace, labels = {}, account, audience, tls }: Asker,
   questions: Record<Name, Question>,
 ): Promise<Record<Name, Told>> {
   const name = `ask-${randomUUID()}`
   const ask = JSON.stringify({ ...tls, questions, hasToken: account !== undefined })
+  const serviceAccountToken = { path: 'token', expirationSeconds: 600, ...(audience !== undefined && { audience }) }
   const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
   await core.createNamespacedPod({
     namespace,
@@ -66,9 +68,20 @@ export async function askFromPod<Name extends string>(
       metadata: { name, labels },
       spec: {
         restartPolicy: 'Never',
-        ...(account === undefined ? { automountServiceAccountToken: false } : { serviceAccountName: account }),
+        automountServiceAccountToken: false,
+        ...(account !== undefined && { serviceAccountName: account }),
         securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-        containers: [{ name: 'ask', image, command: ['node', '-e', PROGRAM], env: [{ name: 'ASK', value: ask }], securityContext }],
+        volumes: account === undefined ? [] : [{ name: 'token', projected: { sources: [{ serviceAccountToken }] } }],
+        containers: [
+          {
+            name: 'ask',
+            image,
+            command: ['node', '-e', PROGRAM],
+            env: [{ name: 'ASK', value: ask }],
+            volumeMounts: account === undefined ? [] : [{ name: 'token', mountPath: '/var/run/secrets/ask' }],
+            securityContext,
+          },
+        ],
       },
     },
   })

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { KubernetesObjectApi } from '@kubernetes/client-node'
 import { vi } from 'vitest'
-import type { KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
+import { connectKubernetes, readKubeConfig, type KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
 import { containersOf, only, render, type Manifest } from '../manifests/kustomize.ts'
 import { forwardPort } from '../port-forward.ts'
 import { startTemporary } from '../start-postgres.ts'
 import { makeFolder, removeFolder } from '../temporary-folder.ts'
 
-/** EvalHub as `infra/kubernetes/base` installs it, in a namespace of its own, with a database beside the cluster. */
+/** EvalHub as a folder of `infra/kubernetes` installs it, in a namespace of its own, with a database beside the cluster. */
 export type InstalledHub = {
   /** Its namespace; its cluster roles have that name before theirs. */
   namespace: string
@@ -26,7 +26,20 @@ export type InstalledHub = {
   stop(): Promise<void>
 }
 
-export type Images = { evalhub: string; proxy: string }
+type Images = { evalhub: string; proxy: string }
+
+/** `host` is where pods reach this machine's loopback. */
+export type Ground = { api: KubernetesApi; images: Images; host: string }
+
+export const NO_NODE =
+  'there is no node to install on: set KUBECONFIG, EVALHUB_TEST_IMAGE (EvalHub’s image, as the node has it), EVALHUB_TEST_PROXY_IMAGE (kube-rbac-proxy’s) and EVALHUB_TEST_HOST (where pods reach this machine’s loopback)'
+
+/** The node that the environment names; undefined if it names none. */
+export function groundOfEnvironment(): Ground | undefined {
+  const { KUBECONFIG: kubeconfig, EVALHUB_TEST_IMAGE: evalhub, EVALHUB_TEST_PROXY_IMAGE: proxy, EVALHUB_TEST_HOST: host } = process.env
+  if (!kubeconfig || !evalhub || !proxy || !host) return undefined
+  return { api: connectKubernetes(readKubeConfig(kubeconfig)), images: { evalhub, proxy }, host }
+}
 
 const FOLDER = join(import.meta.dirname, '../../infra/kubernetes')
 const KEY = 'the key of run tokens in these tests'
@@ -35,14 +48,14 @@ const SERVER = 'evalhub-functions.evalhub.svc'
 /** What needs a cluster with metrics, or is there already. */
 const LEFT_OUT = new Set(['Namespace', 'HorizontalPodAutoscaler', 'PodDisruptionBudget'])
 
-/** `host` is where pods reach this machine's loopback. */
-export async function installHub(
-  api: KubernetesApi,
-  { namespace, images, host }: { namespace: string; images: Images; host: string },
-): Promise<InstalledHub> {
+type Installation = { folder: 'base' | 'oidc-cluster'; namespace: string; settings?: Record<string, string> }
+
+/** `settings` are added to those of the folder. */
+export async function installHub({ api, images, host }: Ground, { folder, namespace, settings }: Installation): Promise<InstalledHub> {
   await using stack = new AsyncDisposableStack()
   const objects = KubernetesObjectApi.makeApiClient(api.config)
-  const own = adapted(render(join(FOLDER, 'base')), namespace, images)
+  const own = adapted(render(join(FOLDER, folder)), namespace, images)
+  Object.assign(only(own, 'ConfigMap', 'evalhub-settings').data, settings)
   const create = async (manifest: Manifest) => {
     await objects.create(manifest)
     if (manifest.kind.startsWith('Cluster')) stack.defer(async () => void (await objects.delete(manifest)))
@@ -96,8 +109,9 @@ function adapted(manifests: readonly Manifest[], namespace: string, images: Imag
       }
       if (metadata.namespace !== undefined) metadata.namespace = namespace
       if (kind.startsWith('Cluster')) metadata.name = `${namespace}-${metadata.name}`
-      if (roleRef) roleRef.name = `${namespace}-${roleRef.name}`
-      for (const subject of subjects ?? []) subject.namespace = namespace
+      // Those of Kubernetes itself are there already.
+      if (roleRef && !roleRef.name.startsWith('system:')) roleRef.name = `${namespace}-${roleRef.name}`
+      for (const subject of subjects ?? []) if (subject.namespace !== undefined) subject.namespace = namespace
       return manifest
     })
 }
