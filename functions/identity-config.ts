@@ -1,17 +1,9 @@
 import { z } from 'zod'
 import { Names, RunTokenKey } from '#shared/models/setting.ts'
 import type { Identity } from './identity/identity.ts'
+import { isSafeUrl } from './identity/safe-url.ts'
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
-
-/** Keys come over it, so it is encrypted or stays on this machine. */
-function isSafe(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, hostname } = new URL(text)
-  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.has(hostname))
-}
-
-const SafeUrl = z.string('is required: the address of the issuer').refine(isSafe, 'must be an https URL, or an http one of this machine')
+const SafeUrl = z.string('is required: the address of the issuer').refine(isSafeUrl, 'must be an https URL, or an http one of this machine')
 
 /** The environment of mode `none` reads no other setting. */
 const None = z

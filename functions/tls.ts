@@ -8,8 +8,21 @@ import type { Log } from '#shared/log.ts'
 /** Paths of a certificate chain and its private key, both PEM, and of the authority whose client certificates are asked for, if any is. */
 export type TlsFiles = { certFile: string; keyFile: string; clientCaFile?: string }
 
+/** Each agrees on keys that are gone with the connection: who takes the server's key later reads nothing of what was recorded before. */
+const FORWARD_SECRET = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
 /** What a server is told, at its start and whenever its files have changed: what is left out then is what Node thinks best. */
-export type Tls = { cert: string; key: string; ca?: string; minVersion: 'TLSv1.2'; maxVersion: 'TLSv1.3' }
+export type Tls = { cert: string; key: string; ca?: string; ciphers: string; minVersion: 'TLSv1.2'; maxVersion: 'TLSv1.3' }
 
 /** Throws if they cannot be read, or do not belong together. */
 export function readTls({ certFile, keyFile, clientCaFile }: TlsFiles): Tls {
@@ -17,6 +30,7 @@ export function readTls({ certFile, keyFile, clientCaFile }: TlsFiles): Tls {
     cert: readFileSync(certFile, 'utf8'),
     key: readFileSync(keyFile, 'utf8'),
     ...(clientCaFile !== undefined && { ca: readAuthority(clientCaFile) }),
+    ciphers: FORWARD_SECRET,
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
   }

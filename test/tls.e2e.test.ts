@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, getCiphers } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { Postgres } from '#local/postgres.ts'
@@ -34,10 +34,12 @@ afterEach(async () => {
 const certFile = () => join(folder, 'cert.pem')
 const keyFile = () => join(folder, 'key.pem')
 
-async function makeCertificate(): Promise<{ TLS_CERT_FILE: string; TLS_KEY_FILE: string }> {
+const ELLIPTIC = ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+
+async function makeCertificate(kind = ELLIPTIC): Promise<{ TLS_CERT_FILE: string; TLS_KEY_FILE: string }> {
   const [TLS_CERT_FILE, TLS_KEY_FILE] = [certFile(), keyFile()]
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', TLS_KEY_FILE]
+  const newKey = ['-newkey', ...kind, '-nodes', '-keyout', TLS_KEY_FILE]
   await promisify(execFile)('openssl', ['req', '-x509', '-days', '1', ...newKey, '-out', TLS_CERT_FILE, ...subject])
   return { TLS_CERT_FILE, TLS_KEY_FILE }
 }
@@ -60,6 +62,46 @@ test('the functions speak TLS 1.2 and 1.3 with a certificate and its key, and no
   await speak('TLSv1.2')
   await speak('TLSv1.3')
   await expect(speak('TLSv1.1')).rejects.toThrow(/alert protocol version/)
+})
+
+/** Suites of TLS 1.2 that a connection could be made with, of all that this client has. */
+async function suitesOf(url: string): Promise<string[]> {
+  const { hostname: host, port } = new URL(url)
+  const spoken = await Promise.all(
+    getCiphers().map(async (name) => {
+      if (name.startsWith('tls_')) return []
+      const options = { host, port: Number(port), rejectUnauthorized: false, maxVersion: 'TLSv1.2' } as const
+      const socket = connectTls({ ...options, ciphers: `${name.toUpperCase()}:@SECLEVEL=0` })
+      const outcome = await once(socket, 'secureConnect').then(
+        () => [name],
+        () => [],
+      )
+      socket.destroy()
+      return outcome
+    }),
+  )
+  return spoken.flat().sort()
+}
+
+// Guarantee: what was recorded cannot be read by who takes the key of the certificate afterwards.
+test('the functions agree on keys that are gone with the connection, whatever a client asks for, and after a renewal too', async () => {
+  const own = await startEntry('functions/server.ts', {
+    DATABASE_URL: server.url,
+    IDENTITY_MODE: 'headers',
+    RUN_TOKEN_KEY: 'the key of run tokens in this test',
+    ...(await makeCertificate(['rsa:2048'])),
+  })
+  try {
+    const expected = ['ecdhe-rsa-aes128-gcm-sha256', 'ecdhe-rsa-aes256-gcm-sha384', 'ecdhe-rsa-chacha20-poly1305']
+    const urls = [own.ready.url, own.ready.events_url].map(String)
+    for (const url of urls) expect(await suitesOf(url)).toEqual(expected)
+    await makeCertificate(['rsa:2048'])
+    const renewals = () => own.lines().filter(({ message }) => message === 'the certificate was read again')
+    await vi.waitFor(() => expect(renewals().length).toBeGreaterThanOrEqual(2), { timeout: 20_000 })
+    for (const url of urls) expect(await suitesOf(url)).toEqual(expected)
+  } finally {
+    await own.stop()
+  }
 })
 
 test('the functions serve a certificate that was renewed while they run, and keep the old one while its key does not fit', async () => {

@@ -135,6 +135,29 @@ describe('the issuer’s keys', () => {
     expect(issuer.fetched()).toBe(0)
   })
 
+  // Guarantee: nobody between the issuer and this hub can put keys of his own in their place.
+  test('are not fetched from where the document says over plain HTTP, but from this machine', async ({ issuer }) => {
+    const { jwksUrl: _, ...settings } = settingsOf(issuer)
+    const callerBy = async (jwks_uri: string) => {
+      issuer.answerWith(200, JSON.stringify({ issuer: issuer.url, jwks_uri, keys: [rsa.jwk] }))
+      return identifyByToken(settings, () => NOW)(new Headers({ Authorization: `Bearer ${await issuer.sign(rsa)}` }))
+    }
+    expect(await callerBy(issuer.jwksUrl)).toMatchObject({ scope: { tenant: 'red' } })
+    expect(issuer.fetched()).toBe(1)
+    // The first two lead to this machine, too, but no name says so.
+    const { port } = new URL(issuer.url)
+    for (const jwksUri of [
+      `http://0.0.0.0:${port}/keys`,
+      `http://127.1.1.1:${port}/keys`,
+      'http://issuer.example/keys',
+      'file:///keys',
+      '/keys',
+    ]) {
+      await expect(callerBy(jwksUri)).rejects.toMatchObject({ code: 'unavailable' })
+    }
+    expect(issuer.fetched()).toBe(1)
+  })
+
   test.for([
     ['answers 500', 500, ''],
     ['answers what is no JSON', 200, '<html>'],
