@@ -44,6 +44,13 @@ describe('kindOfAddress', () => {
     ['fec0::1', 'private'],
     ['FD00:EC2::254', 'metadata'],
     ['fd20:ce::254', 'metadata'],
+    ['fd00:c1::a9fe:a9fe', 'metadata'],
+    ['fd00:42::42', 'metadata'],
+    ['2001:2::1', 'reserved'],
+    ['2001:1f::1', 'reserved'],
+    ['2001:2f::1', 'reserved'],
+    ['2001:30::1', 'public'],
+    ['5f00::1', 'reserved'],
     ['ff02::1', 'multicast'],
     ['2001:db8::1', 'reserved'],
     ['2001:0:4136:e378::1', 'reserved'],
@@ -64,6 +71,22 @@ describe('kindOfAddress', () => {
     ['2002:a9fe:a9fe::', 'metadata'],
     ['2002:7f00:1::1', 'loopback'],
     ['64:ff9b::8.8.8.8', 'public'],
+    // The prefix of local use: the address stands right behind a prefix of 48, 56, 64 or 96 bits, around byte 8 (RFC 6052, 2.2).
+    ['64:ff9b:1:a9fe:a9:fe00::', 'metadata'],
+    ['64:ff9b:1:a9fe:a9:fe00:808:808', 'metadata'],
+    ['64:ff9b:1:a9:fe:a9fe::', 'metadata'],
+    ['64:ff9b:1:0:a9:fea9:fe00:0', 'metadata'],
+    ['64:ff9b:1::169.254.169.254', 'metadata'],
+    ['64:ff9b:1:7f00:0:100::', 'loopback'],
+    ['64:ff9b:1:c0a8:1:100::', 'private'],
+    ['64:ff9b:1::8.8.8.8', 'public'],
+    ['64:ff9b:1:808:8:800::', 'public'],
+    ['64:ff9b:1::', 'unspecified'],
+    ['2001:0:a9fe:a9fe::1', 'metadata'], // Teredo's server
+    ['2001:0:4136:e378:8000:63bf:5601:5601', 'metadata'], // its client
+    ['fe80::5efe:169.254.169.254', 'metadata'], // ISATAP
+    ['2606:4700::200:5efe:7f00:1', 'loopback'],
+    ['2606:4700::200:5efe:808:808', 'public'],
   ])('%s is %s, as the address in it', (address, kind) => {
     expect(kindOfAddress(address)).toBe(kind)
   })
@@ -101,6 +124,11 @@ describe('isSameAddress', () => {
     ['fd00::1', 'FD00:0::0001', true],
     ['10.0.0.1', '10.0.0.2', false],
     ['::1', '127.0.0.1', false],
+    ['10.0.0.1', '64:ff9b::a00:1', true],
+    ['10.0.0.1', '64:ff9b:1:a00:0:100::', true],
+    ['2002:a00:1::', '::10.0.0.1', true],
+    ['64:ff9b:1::10.0.0.1', '64:ff9b:1::10.0.0.2', false],
+    ['fe80::1%eth0', 'fe80::1', true],
     ['name', 'name', false],
   ])('%s and %s: %s', (one, other, isSame) => {
     expect(isSameAddress(one, other)).toBe(isSame)

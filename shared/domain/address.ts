@@ -13,6 +13,8 @@ const KINDS: readonly (readonly [range: string, kind: AddressKind])[] = [
   ['192.0.0.192/32', 'metadata'], // Oracle Cloud
   ['fd00:ec2::/32', 'metadata'], // AWS
   ['fd20:ce::/32', 'metadata'], // Google Cloud
+  ['fd00:c1::/32', 'metadata'], // Oracle Cloud
+  ['fd00:42::/32', 'metadata'], // Scaleway
   ['0.0.0.0/8', 'unspecified'],
   ['10.0.0.0/8', 'private'],
   ['100.64.0.0/10', 'shared'],
@@ -31,23 +33,46 @@ const KINDS: readonly (readonly [range: string, kind: AddressKind])[] = [
   ['::/128', 'unspecified'],
   ['::1/128', 'loopback'],
   ['100::/64', 'reserved'],
+  ['100:0:0:1::/64', 'reserved'],
   ['2001::/32', 'reserved'],
+  ['2001:2::/48', 'reserved'],
+  ['2001:10::/28', 'reserved'],
+  ['2001:20::/28', 'reserved'],
   ['2001:db8::/32', 'reserved'],
   ['3fff::/20', 'reserved'],
+  ['5f00::/16', 'reserved'],
   ['fc00::/7', 'private'],
   ['fe80::/10', 'link_local'],
   ['fec0::/10', 'private'],
   ['ff00::/8', 'multicast'],
 ]
 
-/** IPv6 ranges whose addresses lead to the IPv4 address in them: mapped, compatible, translated, NAT64, 6to4. */
-const EMBEDDING: readonly (readonly [range: string, firstByte: number])[] = [
-  ['::ffff:0:0/96', 12],
-  ['::ffff:0:0:0/96', 12],
-  ['::/96', 12],
-  ['64:ff9b::/96', 12],
-  ['64:ff9b:1::/48', 12],
-  ['2002::/16', 2],
+/**
+ * IPv6 ranges whose addresses lead to an IPv4 address in them, and at which bytes that may be: mapped, translated, compatible, NAT64 (RFC 6052;
+ * the prefix of local use has any of the lengths that lie in it), 6to4, and Teredo's server. Two are said in code: Teredo's client, every bit of
+ * which is turned over, and the interface identifier `[02]00:5efe:` of ISATAP, below any prefix.
+ */
+const EMBEDDING: readonly (readonly [range: string, ...layouts: (readonly number[])[]])[] = [
+  ['::ffff:0:0/96', [12, 13, 14, 15]],
+  ['::ffff:0:0:0/96', [12, 13, 14, 15]],
+  ['::/96', [12, 13, 14, 15]],
+  ['64:ff9b::/96', [12, 13, 14, 15]],
+  ['64:ff9b:1::/48', [6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]],
+  ['2002::/16', [2, 3, 4, 5]],
+  ['2001::/32', [4, 5, 6, 7]],
+]
+
+/** Of several readings of an address the first of these is believed. */
+const WORST_FIRST: readonly AddressKind[] = [
+  'metadata',
+  'link_local',
+  'loopback',
+  'multicast',
+  'unspecified',
+  'reserved',
+  'private',
+  'shared',
+  'public',
 ]
 
 /** Undefined for what is no IP address, a name for instance. IPv4 in four decimal parts, as `URL` and resolvers write it; IPv6 without brackets, a zone is ignored. */
@@ -56,10 +81,10 @@ export function kindOfAddress(text: string): AddressKind | undefined {
   return bytes && kindOf(bytes)
 }
 
-/** True if both are the same address, however it is written: a mapped IPv4 address is that address. */
+/** True if both lead to the same address, however they are written: an IPv4 address within an IPv6 address that leads to it is that address. */
 export function isSameAddress(one: string, other: string): boolean {
-  const [first, second] = [bytesOf(one), bytesOf(other)]
-  return first !== undefined && second !== undefined && unmapped(first).join('.') === unmapped(second).join('.')
+  const [first, second] = [readingsOf(one), readingsOf(other)]
+  return first.some((reading) => second.includes(reading))
 }
 
 /** True for a network in CIDR notation: `10.0.0.0/8`, `fd00::/8`. One address is `/32` or `/128`. */
@@ -78,10 +103,30 @@ export function isInRange(address: string, range: string): boolean {
 const unmapped = (bytes: number[]) => (isWithin(bytes, MAPPED) ? bytes.slice(12) : bytes)
 
 function kindOf(bytes: number[]): AddressKind {
-  const special = KIND_RANGES.find(({ range }) => isWithin(bytes, range))
-  if (special) return special.kind
-  const embedding = EMBEDDING_RANGES.find(({ range }) => isWithin(bytes, range))
-  return embedding ? kindOf(bytes.slice(embedding.firstByte, embedding.firstByte + 4)) : 'public'
+  const own = KIND_RANGES.find(({ range }) => isWithin(bytes, range))?.kind
+  const inner = embeddedIn(bytes).map(kindOf)
+  // A layout that is not the address's own finds zeros.
+  const meant = inner.filter((kind) => kind !== 'unspecified')
+  const kinds = [own, ...(own !== undefined || meant.length > 0 ? meant : inner)]
+  return WORST_FIRST.find((kind) => kinds.includes(kind)) ?? 'public'
+}
+
+/** The IPv4 addresses that an IPv6 address may lead to. */
+function embeddedIn(bytes: number[]): number[][] {
+  if (bytes.length === 4) return []
+  const layouts = EMBEDDING_RANGES.filter(({ range }) => isWithin(bytes, range)).flatMap(({ layouts: all }) => all)
+  const inner = layouts.map((layout) => layout.map((at) => bytes[at] ?? 0))
+  const end = bytes.slice(12)
+  if (isWithin(bytes, TEREDO)) inner.push(end.map((byte) => byte ^ 0xff))
+  const [high, ...low] = bytes.slice(8, 12)
+  if ((high === 0 || high === 2) && low.join('.') === '0.94.254') inner.push(end)
+  return inner
+}
+
+/** All that an address is the same as; zeros are no address's own. */
+function readingsOf(text: string): string[] {
+  const bytes = bytesOf(text)
+  return bytes ? [unmapped(bytes), ...embeddedIn(bytes).filter(([first]) => first !== 0)].map((reading) => reading.join('.')) : []
 }
 
 type Range = { bytes: number[]; bits: number }
@@ -129,5 +174,6 @@ function groupBytes(text: string): number[] | undefined {
 }
 
 const KIND_RANGES = KINDS.map(([range, kind]) => ({ range: rangeOf(range), kind }))
-const EMBEDDING_RANGES = EMBEDDING.map(([range, firstByte]) => ({ range: rangeOf(range), firstByte }))
+const EMBEDDING_RANGES = EMBEDDING.map(([range, ...layouts]) => ({ range: rangeOf(range), layouts }))
 const MAPPED = rangeOf('::ffff:0:0/96')
+const TEREDO = rangeOf('2001::/32')
