@@ -16,7 +16,8 @@ export type SidecarSettings = {
   run: { evaluationId: string; providerId: string; benchmarkId: string; benchmarkIndex: number }
   tenant: string
   runTokenPath: string
-  hub: Remote
+  /** `isBehindGateway`: its address leads to others too. */
+  hub: Remote & { isBehindGateway?: boolean }
   mlflow?: Remote & { tokenPath?: string; workspace?: string }
   /** `secretPath`: directory of the model's Secret. */
   model?: Remote & { secretPath?: string; allowedRanges?: readonly string[] }
@@ -68,7 +69,10 @@ export async function readSidecarSettings(env: Environment = process.env): Promi
     run: { evaluationId: spec.id, providerId: spec.provider_id, benchmarkId: spec.benchmark_id, benchmarkIndex: spec.benchmark_index },
     tenant: config.tenant,
     runTokenPath: config.run_token_path,
-    hub: remote('eval_hub.base_url', config.eval_hub.base_url, config.eval_hub),
+    hub: {
+      ...remote('eval_hub.base_url', config.eval_hub.base_url, config.eval_hub),
+      ...(config.eval_hub.is_behind_gateway && { isBehindGateway: true }),
+    },
     ...(mlflow && {
       mlflow: {
         ...remote('mlflow.tracking_uri', mlflow.tracking_uri, mlflow),

@@ -1,10 +1,9 @@
-import { lookup } from 'node:dns/promises'
 import { writeFile } from 'node:fs/promises'
 import { downloadGit } from './download-git.ts'
 import { downloadHf } from './download-hf.ts'
 import { downloadS3 } from './download-s3.ts'
 import type { Download } from './download.ts'
-import { createReach, guardedAgents, type ReachSettings } from './guarded-connect.ts'
+import { createReach, guardedAgents } from './guarded-connect.ts'
 import type { InitConfig, Source } from './init-config.ts'
 import { InitError, reasonOf } from './init-error.ts'
 import { openStaging } from './staging.ts'
@@ -16,7 +15,7 @@ export async function fetchTestData(config: InitConfig): Promise<string> {
   const staging = await openStaging(directory, config)
   const signal = AbortSignal.timeout(timeoutSeconds * 1000)
   try {
-    const agents = guardedAgents(createReach(source.kind === 'git' ? 'public_only' : 'private_too', await reachOf(config)))
+    const agents = guardedAgents(createReach(source.kind === 'git' ? 'public_only' : 'private_too', config.reach))
     const commit = await withinTime(fetchSource(source, { staging, agents, signal, secretDirectory, secrets }), signal)
     const { files, bytes } = await staging.commit()
     // For the sidecar, which reports it.
@@ -31,16 +30,6 @@ export async function fetchTestData(config: InitConfig): Promise<string> {
       { cause: error },
     )
   }
-}
-
-/** The hub's name is looked up once: nobody but the operator says what it means. */
-async function reachOf({ reach: { hubUrl, ...reach } }: InitConfig): Promise<ReachSettings> {
-  if (hubUrl === undefined) return reach
-  const { hostname, port, protocol } = new URL(hubUrl)
-  const found = await lookup(hostname.replaceAll(/[[\]]/g, ''), { all: true }).catch((cause: unknown) => {
-    throw new InitError(`EvalHub itself, ${hostname}, cannot be looked up; try again`, { cause })
-  })
-  return { ...reach, hub: { addresses: found.map(({ address }) => address), port: Number(port || (protocol === 'https:' ? 443 : 80)) } }
 }
 
 function fetchSource(source: Source, download: Download): Promise<string | undefined> {

@@ -1,9 +1,15 @@
 import { request } from 'node:http'
 import { describe, expect } from 'vitest'
 import { createReach, guardedAgents } from './guarded-connect.ts'
+import { createInside } from './inside.ts'
 import { test } from './test-init.ts'
 
-const settings = { allowedRanges: [], refusedAddresses: ['10.96.0.1'] }
+const HUB = ['10.96.0.9', '203.0.114.9']
+const settings = { allowedRanges: [], apiServer: '10.96.0.1', hub: new URL('http://hub.evalhub.svc:8083') }
+const inside = createInside(settings, async (host) => (host === 'hub.evalhub.svc' ? HUB : [host]))
+
+/** A target that is asked for by its address. */
+const at = (address: string, port = 443) => ({ host: address, address, port })
 
 describe('createReach', () => {
   test.for([
@@ -26,44 +32,44 @@ describe('createReach', () => {
     ['0.0.0.0', false, false],
     ['224.0.0.1', false, false],
     ['no address', false, false],
-  ] as const)('%s may be reached for git: %s, for S3 and hf: %s', ([address, publicOnly, privateToo]) => {
-    expect(createReach('public_only', settings)(address, 443)).toBe(publicOnly)
-    expect(createReach('private_too', settings)(address, 443)).toBe(privateToo)
+  ] as const)('%s may be reached for git: %s, for S3 and hf: %s', async ([address, publicOnly, privateToo]) => {
+    expect(await createReach('public_only', settings, inside)(at(address))).toBe(publicOnly)
+    expect(await createReach('private_too', settings, inside)(at(address))).toBe(privateToo)
   })
 
-  // Guarantee: what is closed stays closed, whatever networks the operator opens.
+  test("the operator's ranges are reached, and their neighbours are not", async () => {
+    const reach = createReach('public_only', { ...settings, allowedRanges: ['10.1.0.0/16', 'fd00:1::/32'] }, inside)
+
+    const reached = ['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1::5', '10.2.0.1', 'fd00:2::1'].map((address) => reach(at(address)))
+    expect(await Promise.all(reached)).toEqual([true, true, true, false, false])
+  })
+
+  // Guarantee: no range of an operator opens the Kubernetes API, the hub, or where clouds hand out credentials.
   test.for([
-    ['the Kubernetes API', '10.96.0.1', 443],
-    ['the same, mapped', '::ffff:10.96.0.1', 443],
-    ['EvalHub', '10.96.0.7', 8083],
-    ['EvalHub, mapped', '::ffff:10.96.0.7', 8083],
-    ["a cloud's metadata service", '169.254.169.254', 80],
-    ['another one', '100.100.100.200', 80],
-    ['another one', 'fd00:ec2::254', 80],
-    ['what is of the link alone', '169.254.1.1', 80],
-    ['what is of the link alone', 'fe80::1', 80],
-    ['no particular address', '0.0.0.0', 80],
-    ['a multicast address', '224.0.0.1', 80],
-  ] as const)("the operator's ranges do not open %s", ([, address, port]) => {
-    const everything = ['0.0.0.0/0', '::/0', '10.96.0.0/12', `${address}/${address.includes(':') ? 128 : 32}`]
-    const reach = createReach('private_too', { ...settings, hub: { addresses: ['10.96.0.7'], port: 8083 }, allowedRanges: everything })
-
-    expect(reach(address, port)).toBe(false)
-    expect(reach('10.96.0.8', port)).toBe(true)
-    // What shares a gateway or a machine with the hub is no part of it.
-    expect(reach('10.96.0.7', 9000)).toBe(true)
+    ['10.96.0.1', 443],
+    ['10.96.0.1', 6443],
+    ['::ffff:10.96.0.1', 443],
+    ['64:ff9b::a60:1', 443],
+    ['10.96.0.9', 8083],
+    ['10.96.0.9', 8080],
+    ['64:ff9b:1:a60:0:900::', 8081],
+    ['203.0.114.9', 8080],
+    ['169.254.169.254', 80],
+    ['169.254.1.1', 80],
+    ['fd00:ec2::254', 80],
+    ['100.100.100.200', 80],
+    ['0.0.0.0', 80],
+  ] as const)('%s port %s is reached by nobody', async ([address, port]) => {
+    for (const breadth of ['public_only', 'private_too'] as const) {
+      const reach = createReach(breadth, { ...settings, allowedRanges: ['0.0.0.0/0', '::/0'] }, inside)
+      expect(await reach(at(address, port))).toBe(false)
+    }
   })
 
-  test("the operator's ranges are reached, and their neighbours are not", () => {
-    const reach = createReach('public_only', { ...settings, allowedRanges: ['10.1.0.0/16', 'fd00:1::/32'] })
-
-    expect(['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1::5', '10.2.0.1', 'fd00:2::1'].map((address) => reach(address, 443))).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false,
-    ])
+  test('a server beside the hub is reached, and its name is not the way to it', async () => {
+    const reach = createReach('private_too', settings, inside)
+    expect(await reach(at('10.96.0.9', 9000))).toBe(true)
+    expect(await reach({ host: 'HUB.evalhub.', address: '10.96.0.10', port: 9000 })).toBe(false)
   })
 })
 
@@ -77,7 +83,7 @@ describe('guardedAgents', () => {
   test('connect to the very address that was judged: a name cannot mean another one later', async ({ pod }) => {
     const base = await pod.serve((_, response) => response.end())
     const judged: string[] = []
-    const reach = (address: string) => {
+    const reach = async ({ address }: { address: string }) => {
       judged.push(address)
       return true
     }
@@ -90,8 +96,19 @@ describe('guardedAgents', () => {
   test('refuse a name of which one address is bad', async ({ pod }) => {
     const base = await pod.serve((_, response) => response.end())
     const judged: string[] = []
-    const agents = guardedAgents((address) => judged.push(address) > 1)
+    const agents = guardedAgents(async ({ address }) => judged.push(address) > 1)
 
     expect(await get(base.replace('127.0.0.1', 'localhost'), agents)).toMatch(/^localhost \(.*\) is an address that must not be reached/)
+  })
+
+  test('judge an address that is written as one, with its port', async ({ pod }) => {
+    const base = await pod.serve((_, response) => response.end())
+    const judged: unknown[] = []
+    const agentsThat = (may: boolean) => guardedAgents(async (target) => (judged.push(target), may))
+
+    expect(await get(base, agentsThat(false))).toMatch(/^127\.0\.0\.1 is an address that must not be reached/)
+    expect(await get(base, agentsThat(true))).toBe('127.0.0.1')
+    const target = { host: '127.0.0.1', address: '127.0.0.1', port: Number(new URL(base).port) }
+    expect(judged).toEqual([target, target])
   })
 })

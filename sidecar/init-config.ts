@@ -36,7 +36,7 @@ const Environment = z.object({
   /** Base of EvalHub's own API, which no source may be. */
   TEST_DATA_HUB_URL: HttpUrl.optional(),
   /** The address of the Kubernetes API, as each pod is told. */
-  KUBERNETES_SERVICE_HOST: z.string().default(''),
+  KUBERNETES_SERVICE_HOST: z.string().optional(),
 })
 
 export type GitSource = { kind: 'git'; url: string; ref: string; subPath: string; maxPackBytes: number }
@@ -53,7 +53,7 @@ export type InitConfig = {
   timeoutSeconds: number
   maxBytes: number
   maxFiles: number
-  reach: Omit<ReachSettings, 'hub'> & { hubUrl?: string | undefined }
+  reach: ReachSettings
 }
 
 /** What the init container shall fetch, with `memoryBytes`. Throws one line that names every mistake, and no value. */
@@ -75,8 +75,8 @@ export function readInitConfig(
     maxFiles: settings.TEST_DATA_MAX_FILES,
     reach: {
       allowedRanges: settings.TEST_DATA_ALLOWED_RANGES,
-      hubUrl: settings.TEST_DATA_HUB_URL,
-      refusedAddresses: [settings.KUBERNETES_SERVICE_HOST].filter((host) => host !== ''),
+      ...(settings.KUBERNETES_SERVICE_HOST && { apiServer: settings.KUBERNETES_SERVICE_HOST }),
+      ...(settings.TEST_DATA_HUB_URL !== undefined && { hub: new URL(settings.TEST_DATA_HUB_URL) }),
     },
   }
 }

@@ -228,6 +228,27 @@ describe('a registry that wants tokens', () => {
   })
 })
 
+// Guarantee: with the connection's credentials an adapter reads one repository.
+test.for([
+  ['?mount=sha256:a&from=team/private', 403],
+  ['?from=team%2Fprivate&mount=sha256:a', 403],
+  ['?%6dount=sha256:a&fr%6fm=team/private', 403],
+  ['?mount=sha256:a&from=team/results&from=team/private', 403],
+  ['?x=1;mount=sha256:a;from=team/private', 403],
+  ['?mount=sha256:a', 403],
+  ['?mount=sha256:a&from=team/results', 202],
+  ['?digest=sha256:a&_state=mount', 202],
+] as const)('a blob of another repository is not mounted: %s', async ([query, status], { start, upstream, folder }) => {
+  const asked: (string | undefined)[] = []
+  const { url } = await upstream((request, response) => {
+    if (request.method === 'POST') asked.push(request.url)
+    response.writeHead(202).end()
+  })
+  const { url: sidecar } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: join(folder, 'none') } })
+  expect((await requestOf(sidecar, `/v2/${REPOSITORY}/blobs/uploads/${query}`, { method: 'POST', body: '' })).status).toBe(status)
+  expect(asked).toHaveLength(status === 202 ? 1 : 0)
+})
+
 test('a Docker configuration that is none keeps the sidecar from starting', async ({ start, folder }) => {
   await writeFile(join(folder, 'docker.json'), '{"auths": "c2VjcmV0')
   await expect(start({ oci: { host: 'quay.io', repository: 'a/b', authPath: join(folder, 'docker.json') } })).rejects.toThrow(

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { HubError } from '#shared/errors.ts'
 import type { SidecarSettings } from './config.ts'
 import { canonicalHost } from './docker-config.ts'
 import { bodyOf, CLAIMS, ownLocation, passBack, sendOn } from './forward.ts'
@@ -12,6 +13,14 @@ export function registryUrl(host: string): URL {
   return new URL(`${scheme}://${name === 'docker.io' ? 'registry-1.docker.io' : name}`)
 }
 
+/** Refuses a request that has the registry bring what is in another repository, which the credentials may read and the adapter may not. */
+function refuseMount(path: string, repository: string): void {
+  const query = new URLSearchParams(path.replace(/^[^?]*/, '').replaceAll(';', '&'))
+  const names = query.has('mount') ? [...query.getAll('from'), ...(query.has('from') ? [] : [''])] : query.getAll('from')
+  if (names.every((name) => name === repository)) return
+  throw HubError.of('forbidden', { Error: `An adapter reads and writes the repository ${repository}, and mounts nothing from another.` })
+}
+
 /**
  * Passes requests for the run's repository on to its registry, with its authorisation in place of the adapter's.
  *
@@ -23,6 +32,7 @@ export function createOciProxy({ host, repository, authPath }: NonNullable<Sidec
 
   return async function proxyOci(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '/'
+    refuseMount(path, repository)
     const send = (authorization: string | undefined, body: Awaited<ReturnType<typeof bodyOf>>) =>
       sendOn(transport, request, response, { url: registry, path, changes: { authorization }, without: CLAIMS }, body)
     const authorization = await auth.authorization()

@@ -71,8 +71,13 @@ export async function startSidecar(settings: SidecarSettings, { log, write, rand
 
 function handlersOf(settings: SidecarSettings, relay: Relay, usage: ModelUsage): Parameters<typeof serve>[0]['handlers'] {
   const { hub, mlflow, model, oci, limits, port, apiServer } = settings
-  const inside = { hub: hub.url, ownPort: port, ...(apiServer !== undefined && { apiServer }) }
-  const mlflowTransport = createTransport({ ...mlflow, limits })
+  const inside = {
+    hub: hub.url,
+    hubIsBehindGateway: hub.isBehindGateway ?? false,
+    ownPort: port,
+    ...(apiServer !== undefined && { apiServer }),
+  }
+  const mlflowTransport = createTransport({ ...mlflow, guard: createGuard(inside), limits })
   const modelTransport = createTransport({ ...model, guard: createGuard(inside, model?.allowedRanges), limits })
   const proxyOci = oci && createOciProxy(oci, createTransport({ ...oci, guard: createGuard(inside), limits }))
   const notThere = async (response: ServerResponse, text: string) => sendText(response, 400, text)
@@ -84,9 +89,12 @@ function handlersOf(settings: SidecarSettings, relay: Relay, usage: ModelUsage):
     oci: (request, response) => (proxyOci ? proxyOci(request, response) : notThere(response, 'oci proxy is not configured')),
     model: (request, response) =>
       model ? proxyModel(model, modelTransport, usage, request, response) : notThere(response, `unknown proxy call: ${request.url}`),
-    malformed: (_, response) => notThere(response, 'the request names a whole URL, or a path with . or .. in it'),
+    malformed: (_, response) => notThere(response, MALFORMED),
   }
 }
+
+const MALFORMED =
+  'the request names a whole URL, or a path that may be read in two ways: one with an empty segment, dots, a backslash or a control character in it, with parts that are encoded twice or not in UTF-8, or with letters or slashes encoded that say whom it is for'
 
 /** The hub's own limit, for what comes and for what is made of it. */
 const EVENT_BYTES = 10 * 1024 * 1024

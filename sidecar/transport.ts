@@ -1,13 +1,12 @@
-import type { LookupOptions } from 'node:dns'
-import { lookup } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import { callbackify } from 'node:util'
 import type { Limits } from './config.ts'
-import { bareHost, RefusedTarget, type Guard } from './guard.ts'
+import { RefusedTarget, type Guard } from './guard.ts'
+import { guardedLookup } from './guarded-lookup.ts'
 import { http, loadHttps } from './http.ts'
+import { bareHost } from './inside.ts'
 
 /** An exchange that came to nothing, or broke off. `unauthorized`: the credentials that there are do not suffice. */
 export class UpstreamError extends Error {
@@ -64,10 +63,15 @@ export function createTransport({ caPath, guard, limits }: Settings): Transport 
   const send = async (exchange: Exchange, isFresh: boolean): Promise<IncomingMessage> => {
     const { url, method, path, headers } = exchange
     const host = bareHost(url)
-    if (guard && isIP(host)) await guard(url, [host])
+    // No name is looked up for an address that is written as one.
+    if (guard && isIP(host)) {
+      await guard(url, [host]).catch((error: Error) => {
+        throw classified(error, false)
+      })
+    }
     const sent = ['host', url.host, ...headers, ...framingOf(exchange)]
     const options: RequestOptions = { host, port: url.port, method, path, headers: sent, timeout: limits.idleMs }
-    if (guard) options.lookup = guardedLookup(url, guard)
+    if (guard) options.lookup = guardedLookup((addresses) => guard(url, addresses))
     if (url.protocol !== 'https:') {
       return start(http.request({ ...options, agent: isFresh ? false : plainAgent }), exchange, limits)
     }
@@ -148,25 +152,6 @@ function classified(error: Error & { code?: unknown }, isReused: boolean): Error
   // All addresses of a name failed: each has its own reason, and the error none.
   const reason = error instanceof AggregateError ? error.errors.map(String).join('; ') : error.message
   return new UpstreamError(error.code === 'ETIMEDOUT' ? 'timeout' : 'connection', reason, error)
-}
-
-/** Names are resolved once, and what is connected to is what was looked at. */
-function guardedLookup(url: URL, guard: Guard): LookupFunction {
-  const resolve = callbackify(async (host: string, options: LookupOptions) => {
-    const addresses = await lookup(host, { ...options, all: true })
-    await guard(
-      url,
-      addresses.map(({ address }) => address),
-    )
-    return addresses
-  })
-  return (host, options, done) =>
-    resolve(host, options, (error, addresses) => {
-      const [first] = addresses ?? []
-      if (error || !first) done(error ?? new Error(`${host} has no address`), '', 0)
-      else if (options.all) done(null, addresses)
-      else done(null, first.address, first.family)
-    })
 }
 
 type Trust = { agent: Agent; secureContext?: SecureContext }

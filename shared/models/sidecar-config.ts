@@ -15,6 +15,8 @@ export const SidecarConfig = z.object({
   eval_hub: z.object({
     /** Base of the API, without a path. */
     base_url: z.url(),
+    /** Its address is a gateway's, which leads to models too: what leads to it is known by its name only. */
+    is_behind_gateway: z.boolean().optional(),
     /** PEM file of authorities that are trusted beside the known ones. */
     ca_cert_path: z.string().optional(),
   }),
