@@ -71,6 +71,15 @@ describe('every route', () => {
     if (status === 403) expect(answer.body.message_code).toBe('foreign_request')
   })
 
+  // Guarantee: a sidecar that is told that the hub is its model gets nothing of it, at whatever address.
+  test.for(['1.1 evalhub-sidecar', '1.0 a, 1.1 evalhub-sidecar, 2 b (c)'])('refuses what came by way of %j', async (via, { call }) => {
+    for (const path of ['/jobs', '//openapi.json', '//healthz', '//nowhere']) {
+      const answer = await call('GET', path, undefined, { Via: via })
+      expect([answer.status, answer.body.message_code]).toEqual([403, 'foreign_request'])
+    }
+    expect((await call('GET', '/jobs', undefined, { Via: '1.1 proxy' })).status).toBe(200)
+  })
+
   test('lets no page of another origin read it', async ({ call }) => {
     for (const Origin of ['http://localhost', 'http://localhost:3000']) {
       for (const method of ['OPTIONS', 'GET']) {

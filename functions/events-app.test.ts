@@ -25,6 +25,11 @@ describe('the port for events', () => {
     expect(await callOn(app, headers)('POST', `/jobs/${id}/events`, event('running'))).toMatchObject({ status: 204 })
   })
 
+  test('takes no event that a sidecar passed on as a request to a model', async ({ app, id, token }) => {
+    const headers = { ...token, Via: '1.1 evalhub-sidecar' }
+    expect(await callOn(app, headers)('POST', `/jobs/${id}/events`, event('running'))).toMatchObject({ status: 403 })
+  })
+
   test.for(TENANT_ROUTES.filter(({ route }) => !isEvents(route)))('has no $name', async ({ route }, { app, id, token }) => {
     const { method, path, body } = requestOf(route, { jobs: id })
     for (const headers of [{}, token, REPORTER, { ...REPORTER, ...token }]) {

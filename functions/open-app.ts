@@ -7,6 +7,7 @@ import { createMemory } from './memory.ts'
 import { answerInTime } from './middleware/answer-in-time.ts'
 import { bounded } from './middleware/bounded.ts'
 import { holdMemory } from './middleware/hold-memory.ts'
+import { notThroughSidecar } from './middleware/not-through-sidecar.ts'
 import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { shortUrl } from './middleware/short-url.ts'
@@ -31,6 +32,7 @@ export function openApp({ log, newRequestId, onAnswered }: AppOptions): Hono<App
   app.use(requestId(newRequestId))
   if (onAnswered) app.use(requestLog(onAnswered))
   app.use(shortUrl)
+  app.use(notThroughSidecar)
   app.use(function refuseNoHost(c, next) {
     // What serves HTTP has put the header into it, and looked at its characters only.
     if (URL.canParse(c.req.url)) return next()

@@ -39,6 +39,8 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
     WAIT_QUEUE: '2h',
     WATCHED_NAMESPACES: 'red, blue',
     OCI_CA_CERT_PATH: '/etc/oci.pem',
+    HUB_URLS: 'https://evalhub.ns.svc:8443, http://evalhub.ns.svc:8081',
+    FUNCTIONS_BEHIND_GATEWAY: 'true',
     ...mlflow,
     ...testData,
   }
@@ -47,6 +49,8 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
       settings: {
         image: 'evalhub:1',
         functionsUrl: 'http://evalhub:8080',
+        hubUrls: ['https://evalhub.ns.svc:8443', 'http://evalhub.ns.svc:8081'],
+        functionsAreBehindGateway: true,
         namespace: 'evalhub',
         memoryRetryMax: '32Gi',
         mlflow: { trackingUri: 'https://mlflow', caCertPath: '/etc/ca.pem', tokenAudience: 'mlflow' },
@@ -68,6 +72,7 @@ test.each([
     /^The settings are wrong: DATABASE_URL \(database\.url\) or DATABASE_DIRECT_URL \(database\.direct_url\) is required; EVALHUB_IMAGE .*; FUNCTIONS_URL .*; RUN_TOKEN_KEY /,
   ],
   [{ ...CLUSTER, RUN_TOKEN_KEY: 'secret', MEMORY_RETRY_MAX: 'lots' }, /RUN_TOKEN_KEY .* 32 characters.*MEMORY_RETRY_MAX .*quantity/],
+  [{ ...CLUSTER, HUB_URLS: 'https://a, secret' }, /HUB_URLS .*must be http or https URLs, separated by commas; number 2 is none/],
   [
     { ...CLUSTER, MODEL_RANGES: '10.0.0.0/8, secret', TEST_DATA_RANGES: '10.0.0.1' },
     /TEST_DATA_RANGES .*must be address ranges such as .*; number 1 is none \(one address ends with \/32.*MODEL_RANGES .*; number 2 is none/,

@@ -37,6 +37,7 @@ describe('readSidecarSettings', () => {
   test('reads all that a run may have', async ({ env }) => {
     const config: SidecarConfig = {
       ...CONFIG,
+      eval_hub: { ...CONFIG.eval_hub, is_behind_gateway: true, other_urls: ['https://api.evalhub.svc:8443'] },
       mlflow: { tracking_uri: 'https://mlflow/base', token_path: '/mlflow-token', workspace: 'red', ca_cert_path: '/mlflow-ca' },
       oci: { ca_cert_path: '/oci-ca' },
       model: { url: 'http://vllm:8000/v1', auth_secret_mount_path: '/secret', allowed_ranges: ['10.1.0.0/16'] },
@@ -46,6 +47,8 @@ describe('readSidecarSettings', () => {
     const spec = { ...SPEC, exports: { oci: { coordinates: { oci_host: 'quay.io', oci_repository: 'org/repo' } } } }
     const environment = { ...(await env(config, spec)), OCI_AUTH_CONFIG_PATH: '/docker.json', KUBERNETES_SERVICE_HOST: '10.96.0.1' }
     expect(await readSidecarSettings(environment)).toMatchObject({
+      hub: { url: new URL('https://hub.evalhub.svc:8443'), isBehindGateway: true },
+      otherHubs: [{ url: new URL('https://api.evalhub.svc:8443') }],
       mlflow: { url: new URL('https://mlflow/base'), tokenPath: '/mlflow-token', workspace: 'red', caPath: '/mlflow-ca' },
       model: { url: new URL('http://vllm:8000/v1'), secretPath: '/secret', caPath: '/secret/ca_cert', allowedRanges: ['10.1.0.0/16'] },
       oci: { host: 'quay.io', repository: 'org/repo', caPath: '/oci-ca', authPath: '/docker.json' },

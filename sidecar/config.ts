@@ -16,8 +16,10 @@ export type SidecarSettings = {
   run: { evaluationId: string; providerId: string; benchmarkId: string; benchmarkIndex: number }
   tenant: string
   runTokenPath: string
-  /** `isBehindGateway`: its address leads to others too. */
+  /** Where events go to. `isBehindGateway`: its address leads to others too. */
   hub: Remote & { isBehindGateway?: boolean }
+  /** Where the hub is to be had besides, for others. */
+  otherHubs?: readonly Remote[]
   mlflow?: Remote & { tokenPath?: string; workspace?: string }
   /** `secretPath`: directory of the model's Secret. */
   model?: Remote & { secretPath?: string; allowedRanges?: readonly string[] }
@@ -73,6 +75,7 @@ export async function readSidecarSettings(env: Environment = process.env): Promi
       ...remote('eval_hub.base_url', config.eval_hub.base_url, config.eval_hub),
       ...(config.eval_hub.is_behind_gateway && { isBehindGateway: true }),
     },
+    ...(config.eval_hub.other_urls && { otherHubs: config.eval_hub.other_urls.map((url) => remote('eval_hub.other_urls', url, {})) }),
     ...(mlflow && {
       mlflow: {
         ...remote('mlflow.tracking_uri', mlflow.tracking_uri, mlflow),

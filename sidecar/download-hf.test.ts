@@ -116,7 +116,7 @@ describe('downloadHf', () => {
     const { port } = new URL(await pod.serve((request, response) => response.end(noted(asked, request).toString())))
     const { fetchRepo } = await serveHub(pod, { elsewhere: `${said}:${port}` })
 
-    expect(await fetchRepo({ TEST_DATA_HUB_URL: `${known}:${port}` })).toContain('is an address that must not be reached from here')
+    expect(await fetchRepo({ TEST_DATA_HUB_URLS: `${known}:${port}` })).toContain('is an address that must not be reached from here')
     expect(asked).toEqual([])
   })
 

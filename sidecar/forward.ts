@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { HubError } from '#shared/errors.ts'
+import { SIDECAR_VIA } from '#shared/sidecar-via.ts'
 import { forwardedHeaders } from './headers.ts'
 import { UpstreamError, type Body, type Transport } from './transport.ts'
 
@@ -18,9 +19,6 @@ export async function bodyOf(request: IncomingMessage): Promise<Body> {
   for await (const chunk of request) chunks.push(chunk as Buffer) // no encoding is set
   return length === undefined ? undefined : Buffer.concat(chunks)
 }
-
-/** By this name the hub knows what came through a sidecar, and is none of its own. */
-const VIA = '1.1 evalhub-sidecar'
 
 /**
  * What proxies tell the servers behind them: who asks, for which path, in which session. Beside a credential that the adapter does not have,
@@ -50,7 +48,7 @@ export async function sendOn(
   if (response.destroyed) gone.abort()
   // The transport frames the body that it sends.
   const headers = forwardedHeaders(request, { changes: { 'content-length': undefined, ...changes }, without })
-  return transport({ method: request.method ?? 'GET', url, path, headers: [...headers, 'via', VIA], body, signal: gone.signal })
+  return transport({ method: request.method ?? 'GET', url, path, headers: [...headers, 'via', SIDECAR_VIA], body, signal: gone.signal })
 }
 
 type Edits = {

@@ -4,9 +4,13 @@ import { createInside } from './inside.ts'
 
 const HUB = new URL('http://hub.evalhub.svc.cluster.local:8080')
 /** What names mean here. */
-const lookUp = async (host: string) =>
-  host === HUB.hostname ? ['10.96.0.77', 'fd00::77'] : host === 'api.example' ? ['10.96.0.2'] : [host]
-const settings = { hub: HUB, apiServer: '10.96.0.1', ownPort: 8082 }
+const NAMES: Record<string, string[]> = {
+  [HUB.hostname]: ['10.96.0.77', 'fd00::77'],
+  'api.evalhub.svc': ['10.96.0.88'],
+  'api.example': ['10.96.0.2'],
+}
+const lookUp = async (host: string) => NAMES[host] ?? [host]
+const settings = { hubs: [{ url: HUB }, { url: new URL('https://api.evalhub.svc:8443') }], apiServer: '10.96.0.1', ownPort: 8082 }
 const guard = createGuard(settings, undefined, createInside(settings, lookUp))
 
 describe('createGuard', () => {
@@ -49,6 +53,9 @@ describe('createGuard', () => {
     ['http://m:8080', '2002:a60:4d::', 'EvalHub itself'],
     ['http://m:8080', 'fd00:0::0077', 'EvalHub itself'],
     ['http://m:8081', '10.96.0.77', 'EvalHub itself'],
+    ['https://m:8443', '10.96.0.77', 'EvalHub itself'],
+    ['https://m:8443', '10.96.0.88', 'EvalHub itself'],
+    ['https://api.evalhub', '10.96.0.9', 'EvalHub itself'],
     ['https://m:8083', '10.96.0.77', 'EvalHub itself'],
     ['http://m:6443', '64:ff9b::a60:1', 'the Kubernetes API'],
     ['http://m', '64:ff9b:1:a9fe:a9:fe00:808:808', 'metadata service'],
@@ -85,7 +92,7 @@ describe('createGuard', () => {
   })
 
   test('the hub is not to be had by its address either', async () => {
-    const local = createGuard({ hub: new URL('http://localhost:8080'), ownPort: 8081 })
+    const local = createGuard({ hubs: [{ url: new URL('http://localhost:8080') }], ownPort: 8081 })
     await expect(local(new URL('http://127.0.0.1:8080'), ['127.0.0.1'])).rejects.toThrow('EvalHub itself')
     await expect(local(new URL('http://127.0.0.1:8082'), ['127.0.0.1'])).resolves.toBeUndefined()
     // A server of this machine is at each of its addresses.
@@ -101,7 +108,7 @@ describe('createGuard', () => {
 
   test('while nobody can say where the hub is, nothing is asked that could be it', async () => {
     const failing = async () => Promise.reject(new Error('no name server'))
-    const check = createGuard({ hub: HUB, ownPort: 8082 }, undefined, createInside({ hub: HUB }, failing))
+    const check = createGuard({ hubs: [{ url: HUB }], ownPort: 8082 }, undefined, createInside({ hubs: [{ url: HUB }] }, failing))
     await expect(check(new URL('http://m:8080'), ['10.0.0.7'])).rejects.toThrow('no name server')
     await expect(check(new URL('http://m:8000'), ['10.0.0.7'])).resolves.toBeUndefined()
   })
@@ -109,18 +116,18 @@ describe('createGuard', () => {
   test('the hub is looked up again after a few seconds, since it may move', async () => {
     let [time, address] = [0, '10.96.0.77']
     const inside = createInside(
-      { hub: HUB },
+      { hubs: [{ url: HUB }] },
       async () => [address],
       () => time,
     )
-    const check = createGuard({ hub: HUB, ownPort: 8082 }, undefined, inside)
+    const check = createGuard({ hubs: [{ url: HUB }], ownPort: 8082 }, undefined, inside)
     await expect(check(new URL('http://m:8080'), ['10.96.0.78'])).resolves.toBeUndefined()
     ;[time, address] = [5001, '10.96.0.78']
     await expect(check(new URL('http://m:8080'), ['10.96.0.78'])).rejects.toThrow('EvalHub itself')
   })
 
   test('behind a gateway that leads to models too, the hub is known by its name only', async () => {
-    const shared = { ...settings, hubIsBehindGateway: true }
+    const shared = { ...settings, hubs: [{ url: HUB, isBehindGateway: true }] }
     const check = createGuard(shared, undefined, createInside(shared, lookUp))
     await expect(check(new URL('http://model.team.svc:8080'), ['10.96.0.77'])).resolves.toBeUndefined()
     await expect(check(new URL('http://hub.evalhub:8080'), ['10.96.0.77'])).rejects.toThrow('EvalHub itself')

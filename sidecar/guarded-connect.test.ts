@@ -5,7 +5,7 @@ import { createInside } from './inside.ts'
 import { test } from './test-init.ts'
 
 const HUB = ['10.96.0.9', '203.0.114.9']
-const settings = { allowedRanges: [], apiServer: '10.96.0.1', hub: new URL('http://hub.evalhub.svc:8083') }
+const settings = { allowedRanges: [], apiServer: '10.96.0.1', hubs: [{ url: new URL('http://hub.evalhub.svc:8083') }] }
 const inside = createInside(settings, async (host) => (host === 'hub.evalhub.svc' ? HUB : [host]))
 
 /** A target that is asked for by its address. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AddressRanges, HttpUrl } from '#shared/models/setting.ts'
+import { AddressRanges, HttpUrl, HttpUrls } from '#shared/models/setting.ts'
 import type { ReachSettings } from './guarded-connect.ts'
 import { InitError } from './init-error.ts'
 
@@ -33,8 +33,8 @@ const Environment = z.object({
   TEST_DATA_MAX_FILES: count(100_000),
   /** Ranges in CIDR notation, separated by commas, that may be reached though they are not public. */
   TEST_DATA_ALLOWED_RANGES: AddressRanges.prefault(''),
-  /** Base of EvalHub's own API, which no source may be. */
-  TEST_DATA_HUB_URL: HttpUrl.optional(),
+  /** Where EvalHub itself is, which no source may be. */
+  TEST_DATA_HUB_URLS: HttpUrls.prefault(''),
   /** The address of the Kubernetes API, as each pod is told. */
   KUBERNETES_SERVICE_HOST: z.string().optional(),
 })
@@ -76,7 +76,7 @@ export function readInitConfig(
     reach: {
       allowedRanges: settings.TEST_DATA_ALLOWED_RANGES,
       ...(settings.KUBERNETES_SERVICE_HOST && { apiServer: settings.KUBERNETES_SERVICE_HOST }),
-      ...(settings.TEST_DATA_HUB_URL !== undefined && { hub: new URL(settings.TEST_DATA_HUB_URL) }),
+      hubs: settings.TEST_DATA_HUB_URLS.map((url) => ({ url: new URL(url) })),
     },
   }
 }

@@ -78,7 +78,7 @@ describe('test data do not come from', () => {
       TEST_DATA_DIRECTORY: join(folder, 'data'),
       TEST_DATA_SECRET_DIRECTORY: join(folder, 's3'),
       TEST_DATA_ALLOWED_RANGES: '127.0.0.0/8,::1/128',
-      TEST_DATA_HUB_URL: url.href,
+      TEST_DATA_HUB_URLS: url.href,
     })
     await expect(fetchTestData(config)).rejects.toThrow('must not be reached from here')
     expect(asked).toEqual([])

@@ -3,10 +3,8 @@ import { isSameAddress, kindOfAddress } from '#shared/domain/address.ts'
 
 /** What nobody may be led to by a URL of a user. */
 export type Inside = {
-  /** Where events go to; absent: nowhere from here. */
-  hub?: URL
-  /** The hub's address is a gateway's, which leads to others too: it is known by its names only. */
-  hubIsBehindGateway?: boolean
+  /** Where the hub is to be had. `isBehindGateway`: the address is a gateway's, which leads to others too, so the name alone says that it is the hub. */
+  hubs: readonly { url: URL; isBehindGateway?: boolean }[]
   /** Address of the Kubernetes API, or its name. */
   apiServer?: string
 }
@@ -17,8 +15,8 @@ export type Target = { host: string; address: string; port: number }
 /** What of it is inside, if anything. Rejects if that cannot be found out. */
 export type WhatIsInside = (target: Target) => Promise<'the Kubernetes API' | 'EvalHub itself' | undefined>
 
-/** The hub's ports beside the one that events go to, unless it was told others: its API, its metrics, events. */
-const HUB_PORTS = [8080, 8081, 8083]
+/** The hub's ports beside those that are named, unless it was told others: its API, metrics, events, and the API by its proxy. */
+const HUB_PORTS = [8080, 8081, 8083, 8443]
 
 type Resolve = (host: string) => Promise<readonly string[]>
 
@@ -30,21 +28,22 @@ const REMEMBERED_MS = 5000
  * its name too. At its address are its ports closed, since others may be there; a Service of its name has no other.
  */
 export function createInside(
-  { hub, hubIsBehindGateway = false, apiServer }: Inside,
+  { hubs, apiServer }: Inside,
   lookUp: Resolve = addressesOf,
   now: () => number = () => performance.now(),
 ): WhatIsInside {
   const resolve = remembered(lookUp, now)
   const isApiServer = async (address: string) =>
     apiServer !== undefined && (await resolve(apiServer)).some((known) => isSameAddress(known, address))
-  const isHub = hub && hubAt(hub, hubIsBehindGateway, resolve)
+  const hubsAt = hubs.map((hub) => hubAt(hub, resolve))
   return async (target) => {
     if (await isApiServer(target.address)) return 'the Kubernetes API'
-    return (await isHub?.(target)) ? 'EvalHub itself' : undefined
+    for (const isAt of hubsAt) if (await isAt(target)) return 'EvalHub itself'
+    return undefined
   }
 }
 
-function hubAt(hub: URL, isBehindGateway: boolean, resolve: Resolve): (target: Target) => Promise<boolean> {
+function hubAt({ url: hub, isBehindGateway = false }: Inside['hubs'][number], resolve: Resolve): (target: Target) => Promise<boolean> {
   const hubPorts = new Set([portOf(hub), ...HUB_PORTS])
   const isHubsName = (host: string) => kindOfAddress(host) === undefined && serviceName(host) === serviceName(hub.hostname)
   const isHubs = async (address: string, port: number) => {

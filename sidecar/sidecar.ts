@@ -70,10 +70,9 @@ export async function startSidecar(settings: SidecarSettings, { log, write, rand
 }
 
 function handlersOf(settings: SidecarSettings, relay: Relay, usage: ModelUsage): Parameters<typeof serve>[0]['handlers'] {
-  const { hub, mlflow, model, oci, limits, port, apiServer } = settings
+  const { hub, otherHubs = [], mlflow, model, oci, limits, port, apiServer } = settings
   const inside = {
-    hub: hub.url,
-    hubIsBehindGateway: hub.isBehindGateway ?? false,
+    hubs: [hub, ...otherHubs],
     ownPort: port,
     ...(apiServer !== undefined && { apiServer }),
   }

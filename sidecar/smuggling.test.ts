@@ -174,6 +174,8 @@ describe.for(SERVICES)('an adapter that asks the %s', (service) => {
       expect(names).not.toContain(name)
     expect(names.filter((name) => /_/.test(name))).toEqual([])
     expect(names.filter((name) => name === 'content-length')).toHaveLength(1)
+    // By this the hub would know it.
+    expect(valuesOf(asked!, 'via')).toEqual(['1.1 evalhub-sidecar'])
     // An end-to-end header is not named away.
     expect(valuesOf(asked!, 'accept')).toEqual(['text/x'])
   })

@@ -88,6 +88,17 @@ test('with tokens of an issuer there is no proxy, nothing of it, and no right th
   expect(JSON.stringify(oidc)).not.toMatch(/proxy|subjectaccessreviews|8443|evaluator/)
 })
 
+// Guarantee: sidecars know each Service of the hub, to whose addresses no URL of a job leads.
+test.for(FOLDERS)('%s: FUNCTIONS_URL and HUB_URLS name every port of the hub’s Services', (folder) => {
+  const manifests = rendered(folder)
+  const { FUNCTIONS_URL, HUB_URLS } = settingsOf(manifests)
+  const named = [FUNCTIONS_URL, ...HUB_URLS.split(',')].map((url: string) => new URL(url).host)
+  const doors = Object.entries(doorsOf(manifests)).flatMap(([name, ports]) =>
+    ports.map(([port]: number[]) => `${name}.evalhub.svc:${port}`),
+  )
+  expect(named.toSorted()).toEqual(doors.toSorted())
+})
+
 describe.for(FOLDERS)('%s', (folder) => {
   const manifests = rendered(folder)
   const pods = manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Job')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AddressRanges, Count, Duration, HttpUrl, Names, RunTokenKey } from '#shared/models/setting.ts'
+import { AddressRanges, Count, Duration, Flag, HttpUrl, HttpUrls, Names, RunTokenKey } from '#shared/models/setting.ts'
 import type { WaitLimits } from './outcome.ts'
 import { readQuantity } from './quantity.ts'
 import { DEFAULT_SIZES, type ContainerSize, type KubernetesSettings } from './settings.ts'
@@ -21,6 +21,15 @@ export const kubernetesFields = {
     description: 'Secrets in the tenants’ namespaces with which images are pulled',
   }),
   FUNCTIONS_URL: HttpUrl.optional().meta({ path: 'sidecar.eval_hub.base_url', description: 'where sidecars reach the functions' }),
+  HUB_URLS: HttpUrls.prefault('').meta({
+    path: 'sidecar.eval_hub.other_urls',
+    description:
+      'where the hub is to be had besides, such as https://evalhub.ns.svc:8443, separated by commas: no URL of a job leads there',
+  }),
+  FUNCTIONS_BEHIND_GATEWAY: Flag.default(false).meta({
+    path: 'sidecar.eval_hub.behind_gateway',
+    description: 'whether the address of `FUNCTIONS_URL` is a gateway’s that leads to models too; runs then know the hub by its name only',
+  }),
   RUN_TOKEN_KEY: RunTokenKey.optional().meta({
     path: 'identity.run_token_key',
     description: 'key of run tokens, the same for functions and bridge (secret)',
@@ -150,6 +159,8 @@ export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): K
       imagePullPolicy: fields.EVALHUB_IMAGE_PULL_POLICY,
       imagePullSecrets: fields.IMAGE_PULL_SECRETS,
       functionsUrl: (fields.FUNCTIONS_URL ?? '').replace(/\/$/, ''),
+      hubUrls: fields.HUB_URLS,
+      functionsAreBehindGateway: fields.FUNCTIONS_BEHIND_GATEWAY,
       runTokenKey: fields.RUN_TOKEN_KEY ?? '',
       ...(trackingUri && { mlflow: { trackingUri, caCertPath, tokenAudience: fields.MLFLOW_TOKEN_AUDIENCE } }),
       sizes: {

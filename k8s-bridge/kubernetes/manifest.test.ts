@@ -30,6 +30,10 @@ const named = { hardware_profile_name: 'small' }
 /** One a file in `golden/`. To write them anew after a change that is meant: `npx vitest run k8s-bridge/kubernetes/manifest -u`. */
 const CASES: Record<string, Case> = {
   plain: {},
+  'hub-behind-gateway': {
+    ...withData({ hf: { repo_id: 'org/data' } }),
+    settings: { functionsAreBehindGateway: true, hubUrls: ['https://evalhub.evalhub-system.svc:8443'] },
+  },
   'all-of-the-provider': {
     spec: {
       runtime: {

@@ -24,6 +24,10 @@ export type KubernetesSettings = {
   imagePullSecrets: readonly string[]
   /** Base of the API as pods reach it, without a path. */
   functionsUrl: string
+  /** Where the API is to be had besides, for others than pods of runs. */
+  hubUrls: readonly string[]
+  /** The address of `functionsUrl` is a gateway's, which leads to models too. */
+  functionsAreBehindGateway: boolean
   /** Key that run tokens are made with; functions have the same one. */
   runTokenKey: string
   /** Absent: no MLflow is configured. */

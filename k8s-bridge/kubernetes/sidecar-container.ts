@@ -85,7 +85,12 @@ export function sidecarConfigFor(
     base_url: SIDECAR_URL,
     tenant,
     run_token_path: `${runTokenFolder}/${runTokenKey}`,
-    eval_hub: { base_url: settings.functionsUrl, ...(settings.instanceName && { ca_cert_path: SERVICE_CA_PATH }) },
+    eval_hub: {
+      base_url: settings.functionsUrl,
+      ...(settings.functionsAreBehindGateway && { is_behind_gateway: true }),
+      ...(settings.hubUrls.length > 0 && { other_urls: [...settings.hubUrls] }),
+      ...(settings.instanceName && { ca_cert_path: SERVICE_CA_PATH }),
+    },
     ...(settings.mlflow && {
       mlflow: {
         tracking_uri: settings.mlflow.trackingUri,

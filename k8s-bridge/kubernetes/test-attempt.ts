@@ -10,6 +10,8 @@ export const settings: KubernetesSettings = {
   imagePullPolicy: 'IfNotPresent',
   imagePullSecrets: [],
   functionsUrl: 'http://evalhub.evalhub-system.svc:8080',
+  hubUrls: [],
+  functionsAreBehindGateway: false,
   runTokenKey: 'the-key-of-run-tokens',
   sizes: DEFAULT_SIZES,
   memoryRetryMax: '32Gi',

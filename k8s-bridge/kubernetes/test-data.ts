@@ -39,7 +39,7 @@ export function initContainer(attempt: Attempt, settings: KubernetesSettings): {
     TEST_DATA_MAX_BYTES: String(maxBytes),
     TEST_DATA_MAX_FILES: String(maxFiles),
     TEST_DATA_ALLOWED_RANGES: ranges.join(','),
-    TEST_DATA_HUB_URL: settings.functionsUrl,
+    TEST_DATA_HUB_URLS: [...(settings.functionsAreBehindGateway ? [] : [settings.functionsUrl]), ...settings.hubUrls].join(','),
   })
   const mounted = [
     folder(volumeName, mountPath, inMebibytes(testDataBytes(settings))),

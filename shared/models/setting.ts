@@ -55,6 +55,13 @@ export const Names = z.string().transform((text) =>
     .filter((name) => name !== ''),
 )
 
+/** URLs separated by commas. */
+export const HttpUrls = Names.superRefine((urls, context) => {
+  const wrong = urls.findIndex((url) => !HttpUrl.safeParse(url).success)
+  if (wrong === -1) return
+  context.addIssue({ code: 'custom', message: `must be http or https URLs, separated by commas; number ${wrong + 1} is none` })
+})
+
 /** Networks in CIDR notation, separated by commas. */
 export const AddressRanges = Names.superRefine((ranges, context) => {
   const wrong = ranges.findIndex((range) => !isAddressRange(range))

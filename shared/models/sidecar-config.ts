@@ -17,6 +17,8 @@ export const SidecarConfig = z.object({
     base_url: z.url(),
     /** Its address is a gateway's, which leads to models too: what leads to it is known by its name only. */
     is_behind_gateway: z.boolean().optional(),
+    /** Where the hub is to be had besides; nothing of a user leads there. */
+    other_urls: z.array(z.url()).optional(),
     /** PEM file of authorities that are trusted beside the known ones. */
     ca_cert_path: z.string().optional(),
   }),
