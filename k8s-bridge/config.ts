@@ -45,6 +45,11 @@ const BridgeSettings = z.object({
     path: 'local.max_parallel',
     description: 'runtime `local`: runs at once; twice the cores unless set',
   }),
+  ALLOW_PATHS: Names.prefault('').meta({
+    path: 'local.allow_paths',
+    description:
+      'runtime `local`: folders in which jobs may name files, beside the working directory, the data directory (but for runs and database) and the catalogues',
+  }),
   ALLOW_PROVIDER_COMMANDS: Flag.default(false).meta({
     path: 'local.allow_provider_commands',
     description: 'runtime `local`: whether providers that were created over the API may name commands',
@@ -73,6 +78,8 @@ export type LocalConfig = {
   callbackUrl: string
   /** Absolute. */
   dataDir: string
+  /** Absolute: folders in which jobs may name files, beside those that are the bridge's own. */
+  allowPaths: string[]
   maxParallel: number
   allowProviderCommands: boolean
   /** The bridge's own, which adapters inherit but for the names of its settings. */
@@ -154,6 +161,7 @@ function toLocalConfig(settings: z.output<typeof BridgeSettings>, environment: E
   return {
     callbackUrl: settings.CALLBACK_URL.replace(/\/$/, ''),
     dataDir: resolve(settings.DATA_DIR),
+    allowPaths: settings.ALLOW_PATHS.map((folder) => resolve(folder)),
     maxParallel: settings.MAX_PARALLEL ?? Math.max(4, 2 * availableParallelism()),
     allowProviderCommands: settings.ALLOW_PROVIDER_COMMANDS,
     environment,

@@ -16,6 +16,7 @@ import { createGauges } from './gauges.ts'
 import { notePasses, serveHealth, type Passes } from './health.ts'
 import { readKubeConfig } from './kubernetes/api.ts'
 import { openKubernetesRuntime } from './kubernetes/open-runtime.ts'
+import { checkFolders, namedFolders } from './local/named-folders.ts'
 import { createLocalRuntime } from './local/runtime.ts'
 import { createOwnMetrics, type OwnMetrics } from './own-metrics.ts'
 import type { Runtime } from './runtime.ts'
@@ -64,10 +65,12 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
 
 type Own = { db: Pool; holder: string; onError: OnError; own: OwnMetrics }
 
-async function runtimeOf({ runtime }: BridgeConfig, { db, holder, onError, own: metrics }: Own): Promise<Runtime> {
+async function runtimeOf({ runtime, catalogues }: BridgeConfig, { db, holder, onError, own: metrics }: Own): Promise<Runtime> {
   if ('local' in runtime) {
-    const { dataDir, ...options } = runtime.local
-    const own = { ...options, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
+    const { dataDir, allowPaths, ...options } = runtime.local
+    await checkFolders(allowPaths, 'ALLOW_PATHS (local.allow_paths)')
+    const folders = namedFolders({ dataDir, catalogues, allowPaths })
+    const own = { ...options, folders, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
     // The functions still listen when this process ends its adapters, and would take their last words for results: they get no time for any.
     return createLocalRuntime({ ...own, graceMs: 0 })
   }

@@ -46,6 +46,7 @@ export async function startTestBridge(db: Pool, directory: string, { intervalMs 
     callbackUrl: 'http://127.0.0.1:1',
     environment: process.env,
     hiddenVariables: [],
+    folders: { open: [directory], closed: [] },
     home: '/opt/evalhub',
     node: 'laptop',
     maxParallel: 8,

@@ -15,6 +15,8 @@ export const USAGE = `Usage: npm start -- [options]
   --max-parallel N            benchmark runs at once (default: twice the cores, at least 4)
   --data-dir DIR              where the database and the runs' files are (default .evalhub)
   --catalogue DIR             adds DIR/providers/*.yaml and DIR/collections/*.yaml; may be repeated
+  --allow-path DIR            lets jobs name files in DIR, as dataset or secret_ref; may be repeated. Without it they may in
+                              the working directory, the catalogues and the data directory, but for runs and database
   --log-requests              logs each request, a line of JSON
   --allow-provider-commands   lets providers that were created over the API name commands to run here
   --help                      prints this
@@ -31,6 +33,7 @@ const Options = z.object({
   'max-parallel': Count.optional(),
   'data-dir': z.string().min(1),
   catalogue: z.array(z.string().min(1)).default([]),
+  'allow-path': z.array(z.string().min(1)).default([]),
   'allow-provider-commands': z.boolean(),
   'log-requests': z.boolean(),
 })
@@ -45,6 +48,8 @@ export type HubConfig = {
   dataDir: string
   /** The operator's catalogues, absolute, in order. */
   catalogues: string[]
+  /** Folders, absolute, in which jobs may name files, beside those that are the hub's own. */
+  allowPaths: string[]
   allowProviderCommands: boolean
   /** Whether each request is logged; not unless told. */
   logRequests?: boolean
@@ -64,6 +69,7 @@ export function readHubConfig(argv: string[], env: Record<string, string | undef
       'max-parallel': { type: 'string' },
       'data-dir': { type: 'string', default: '.evalhub' },
       catalogue: { type: 'string', multiple: true },
+      'allow-path': { type: 'string', multiple: true },
       'allow-provider-commands': { type: 'boolean', default: false },
       'log-requests': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -84,6 +90,7 @@ export function readHubConfig(argv: string[], env: Record<string, string | undef
     maxParallel: options['max-parallel'] ?? defaultParallel(),
     dataDir: resolve(options['data-dir']),
     catalogues: options.catalogue.map((directory) => resolve(directory)),
+    allowPaths: options['allow-path'].map((folder) => resolve(folder)),
     allowProviderCommands: options['allow-provider-commands'],
     logRequests: options['log-requests'],
     environment: env,

@@ -16,7 +16,11 @@ import { startToyModel } from './toy-model.ts'
 
 export type Demo = {
   /** Starts a hub on a free port. `onLost` is called if it breaks down later. */
-  startHub: (options: { dataDir: string; onLost: (why: Error) => void }) => Promise<{ url: string; stop: () => Promise<void> }>
+  startHub: (options: {
+    dataDir: string
+    allowPaths: string[]
+    onLost: (why: Error) => void
+  }) => Promise<{ url: string; stop: () => Promise<void> }>
   screen: Screen
   columns: () => number
   rows: () => number
@@ -32,7 +36,7 @@ export type DemoOutcome = 'done' | 'failed' | 'stopped'
 const LOOK_EVERY_MS = 150
 const REACH_MODEL_MS = 5000
 
-type Target = { model: EvaluationJobRequest['model']; label: string }
+type Target = { model: EvaluationJobRequest['model']; label: string; secretRef?: string }
 
 async function toyTarget(cleanUp: AsyncDisposableStack): Promise<Target> {
   const toy = await startToyModel()
@@ -65,17 +69,22 @@ async function realTarget(model: DemoModel, cleanUp: AsyncDisposableStack, signa
   if (apiKey === undefined) return { model: { url, name }, label }
   const { secretRef, remove } = await keepModelKey(apiKey)
   cleanUp.defer(remove)
-  return { model: { url, name, auth: { secret_ref: secretRef } }, label }
+  return { model: { url, name, auth: { secret_ref: secretRef } }, label, secretRef }
 }
 
 /** The signal is aborted, with the reason, when `demo.signal` is and when the hub breaks down. */
-async function startTemporaryHub(demo: Demo, cleanUp: AsyncDisposableStack): Promise<{ client: Client; signal: AbortSignal }> {
+async function startTemporaryHub(
+  demo: Demo,
+  { secretRef }: Target,
+  cleanUp: AsyncDisposableStack,
+): Promise<{ client: Client; signal: AbortSignal }> {
   const folder = await mkdtemp(join(tmpdir(), 'evalhub-demo-'))
   const dataDir = join(folder, 'data')
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }))
   cleanUp.defer(() => removePostgres(dataDir)) // which may lie elsewhere
   const lost = new AbortController()
-  const hub = await demo.startHub({ dataDir, onLost: (why) => lost.abort(why) })
+  const allowPaths = secretRef === undefined ? [] : [secretRef]
+  const hub = await demo.startHub({ dataDir, allowPaths, onLost: (why) => lost.abort(why) })
   cleanUp.defer(hub.stop)
   return { client: createClient({ baseUrl: hub.url }), signal: AbortSignal.any([demo.signal, lost.signal]) }
 }
@@ -118,7 +127,7 @@ async function evaluate(config: DemoConfig, demo: Demo, cleanUp: AsyncDisposable
   const target = config.model ? await realTarget(config.model, cleanUp, demo.signal) : await toyTarget(cleanUp)
   screen.say('', `  ${paint('bold', 'EvalHub demo')}`, `  Model       ${harmless(target.label)}`)
 
-  const { client, signal } = await startTemporaryHub(demo, cleanUp)
+  const { client, signal } = await startTemporaryHub(demo, target, cleanUp)
   const collection = await findCollection(client, config.collection, signal)
   screen.say(`  Collection  ${collection.resource.id}: ${harmless(collection.name)}`, '')
 

@@ -45,7 +45,7 @@ else if (request.do === 'refuse') {
   const onLockLost = (onLost: (why: Error) => void) => () => onLost(new Error('The connection to the embedded database was lost'))
 
   const outcome = await runDemo(request.config, {
-    startHub: ({ dataDir, onLost }) => startHub({ ...hub, dataDir, onLockLost: onLockLost(onLost) }),
+    startHub: ({ dataDir, allowPaths, onLost }) => startHub({ ...hub, dataDir, allowPaths, onLockLost: onLockLost(onLost) }),
     screen,
     columns: () => process.stdout.columns || DEFAULT_SIZE.columns,
     rows: () => process.stdout.rows || DEFAULT_SIZE.rows,

@@ -13,6 +13,7 @@ import { watchRequests } from '#functions/watch-requests.ts'
 import { startBridge } from '#k8s-bridge/bridge.ts'
 import { startClock } from '#k8s-bridge/clock.ts'
 import { createGauges } from '#k8s-bridge/gauges.ts'
+import { checkFolders, namedFolders } from '#k8s-bridge/local/named-folders.ts'
 import { createLocalRuntime } from '#k8s-bridge/local/runtime.ts'
 import { DEFAULT_RETENTION } from '#k8s-bridge/retention.ts'
 import type { Log } from '#shared/log.ts'
@@ -58,6 +59,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
 async function startParts(options: HubOptions, stack: AsyncDisposableStack): Promise<Hub> {
   const { log } = options
+  await checkFolders(options.allowPaths, '--allow-path')
   const { url: databaseUrl, db } = await openHubDatabase(options, stack)
 
   const registry = new Registry()
@@ -119,6 +121,7 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
     holder,
     baseDirectory: `${dataDir}/jobs`,
     callbackUrl,
+    folders: namedFolders(options),
     home: HOME,
     node: hostname(),
     maxParallel,

@@ -17,3 +17,11 @@ test('the mode is read whatever its case and blanks, and nothing else is accepte
   expect(readAdapterSettings({ EVALHUB_MODE: ' K8S ' }).mode).toBe('k8s')
   expect(() => readAdapterSettings({ EVALHUB_MODE: 'docker' })).toThrow('EVALHUB_MODE must be k8s or local')
 })
+
+// A value that cannot be read must not open everything.
+test('what the hub of a laptop allows is read as JSON, and anything else refused', () => {
+  const allowedPaths = { open: ['/work'], closed: ['/work/jobs'] }
+  expect(readAdapterSettings({ EVALHUB_ALLOWED_PATHS: JSON.stringify(allowedPaths) }).allowedPaths).toEqual(allowedPaths)
+  for (const text of ['', '/work', '[]', '{"open":"/work"}'])
+    expect(() => readAdapterSettings({ EVALHUB_ALLOWED_PATHS: text })).toThrow(/JSON|expected/)
+})

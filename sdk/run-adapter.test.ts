@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -297,6 +297,15 @@ describe('credentials of the model', () => {
     await writeFile(join(folder, 'other'), 'not-for-the-model')
     await symlink('../other', join(secret, 'api-key'))
     expect((await credentialsWith(secret)).seen).toEqual({})
+  })
+
+  test('are read from nowhere else than the hub of a laptop allows', async () => {
+    const secret = join(await realpath(folder), 'secret')
+    await mkdir(secret)
+    await writeFile(join(secret, 'api-key'), 'key-12345678')
+    const seenWith = async (open: string) => (await credentialsWith(secret, { allowedPaths: { open: [open], closed: [] } })).seen
+    expect(await seenWith('/elsewhere')).toEqual({})
+    expect(await seenWith(secret)).toEqual({ apiKey: 'key-12345678' })
   })
 
   test('none is no error', async () => {

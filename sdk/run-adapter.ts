@@ -4,12 +4,14 @@ import { lstat, mkdir, readFile, readlink, realpath, stat } from 'node:fs/promis
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
+import type { AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import { JobSpec } from '#shared/models/job-spec.ts'
 import { AdapterFailure, type Adapter, type AdapterHost, type AdapterResult, type Artifact, type ModelCredentials } from './adapter.ts'
 import type { AdapterSettings } from './config.ts'
 import { createEventReporter, type EventReporter } from './event-reporter.ts'
 import { keepArtifacts } from './keep-artifacts.ts'
 import type { RegisteredFile } from './oci-layer.ts'
+import { openNamedFile } from './open-named-file.ts'
 
 /** Exit codes of an adapter. `undelivered`: the hub does not know how the run ended. */
 const EXIT = { completed: 0, failed: 1, unusableSpec: 2, undelivered: 3 } as const
@@ -42,8 +44,11 @@ async function readJobSpec(path: string): Promise<JobSpec> {
   throw new AdapterFailure('job_spec_invalid', `The job specification ${path} is not usable:\n${z.prettifyError(spec.error)}`)
 }
 
+/** A file of a Secret, and what is in it. */
+type SecretFile = { path: string; text: string }
+
 /** The one file `name` of a Secret's folder: a plain file, or the link by which Kubernetes projects it. */
-async function secretFile(folder: string, name: string): Promise<string | undefined> {
+async function secretFile(folder: string, name: string, allowed: AllowedPaths | undefined): Promise<SecretFile | undefined> {
   const path = join(folder, name)
   const info = await lstat(path).catch((error: unknown) => {
     if (isMissing(error)) return undefined
@@ -54,8 +59,14 @@ async function secretFile(folder: string, name: string): Promise<string | undefi
     const inside = (await realpath(path)).startsWith(`${await realpath(folder)}/`)
     if ((await readlink(path)) !== join('..data', name) || !inside) return undefined
   }
-  const { size } = await stat(path)
-  return size <= SECRET_MAX_BYTES ? path : undefined
+  const file = await openNamedFile(path, allowed)
+  if (!file) return undefined
+  try {
+    const { size } = await file.stat()
+    return size <= SECRET_MAX_BYTES ? { path, text: (await file.readFile('utf8')).trim() } : undefined
+  } finally {
+    await file.close()
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -70,11 +81,10 @@ async function readCredentials({ model }: JobSpec, settings: AdapterSettings): P
   const ref = model.auth?.secret_ref
   const named = ref?.startsWith('file://') ? fileURLToPath(ref) : ref
   const useNamed = settings.mode === 'local' && named !== undefined && (await isFolder(named))
-  const folder = useNamed ? named : settings.modelSecretDir
-
-  const [keyPath, caCertPath] = [await secretFile(folder, 'api-key'), await secretFile(folder, 'ca_cert')]
-  const apiKey = keyPath && (await readIfThere(keyPath))
-  return { ...(apiKey && { apiKey }), ...(caCertPath && { caCertPath }) }
+  const read = (name: string) =>
+    useNamed ? secretFile(named, name, settings.allowedPaths) : secretFile(settings.modelSecretDir, name, undefined)
+  const [apiKey, caCert] = [await read('api-key'), await read('ca_cert')]
+  return { ...(apiKey?.text && { apiKey: apiKey.text }), ...(caCert && { caCertPath: caCert.path }) }
 }
 
 /** Tenant and token of an event request, read anew each time because both are projected files. */

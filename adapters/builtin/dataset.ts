@@ -1,6 +1,8 @@
-import { readFile, readdir, stat } from 'node:fs/promises'
-import { isAbsolute, join, resolve } from 'node:path'
+import { readdir, type FileHandle } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { HOW_TO_ALLOW, type AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import { AdapterFailure } from '#sdk/adapter.ts'
+import { openNamedFile } from '#sdk/open-named-file.ts'
 
 /** Bounds of a data set; what is larger is refused, not cut. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -12,16 +14,13 @@ export type Row = { id: string; line: number; fields: Readonly<Record<string, un
 
 export type DataSet = { path: string; rows: Row[] }
 
-/** Where data sets may lie beside an absolute path. */
-export type DataPlaces = { testDataDir: string; cwd: string }
+/** Where data sets may lie beside an absolute path; and where an absolute path may lead to, if not everywhere. */
+export type DataPlaces = { testDataDir: string; cwd: string; allowed?: AllowedPaths }
 
 /** Never quotes the file: it may not be a data set but something secret that was named by mistake. */
 const invalid = (path: string, reason: string) => new AdapterFailure('dataset_invalid', `Data set ${path}${reason}`)
 
-async function fileSize(path: string): Promise<number | undefined> {
-  const info = await stat(path).catch(() => undefined)
-  return info?.isFile() ? info.size : undefined
-}
+type Found = { path: string; file: FileHandle }
 
 async function onlyMounted({ testDataDir }: DataPlaces): Promise<string> {
   const names = await readdir(testDataDir).catch((): string[] => [])
@@ -33,11 +32,17 @@ async function onlyMounted({ testDataDir }: DataPlaces): Promise<string> {
 }
 
 /** The file that the parameter `dataset` names; without one, the only `*.jsonl` among the mounted test data. */
-async function findFile(dataset: string | undefined, places: DataPlaces): Promise<string> {
-  if (dataset === undefined) return onlyMounted(places)
-  const candidates = isAbsolute(dataset) ? [dataset] : [resolve(places.testDataDir, dataset), resolve(places.cwd, dataset)]
-  for (const path of candidates) if ((await fileSize(path)) !== undefined) return path
-  throw new AdapterFailure('dataset_missing', `Parameter dataset names no file: looked for ${candidates.join(' and ')}.`)
+async function findFile(dataset: string | undefined, places: DataPlaces): Promise<Found> {
+  const { testDataDir, cwd, allowed } = places
+  const named = dataset === undefined ? [await onlyMounted(places)] : [resolve(testDataDir, dataset), resolve(cwd, dataset)]
+  const candidates = [...new Set(named)]
+  for (const path of candidates) {
+    const file = await openNamedFile(path, allowed)
+    if (file) return { path, file }
+  }
+  const where = `looked for ${candidates.join(' and ')}`
+  const message = allowed ? `names no file that it may: ${where}. ${HOW_TO_ALLOW}.` : `names no file: ${where}.`
+  throw new AdapterFailure('dataset_missing', `Parameter dataset ${message}`)
 }
 
 function rowFrom(text: string, path: string, line: number): Row {
@@ -71,13 +76,16 @@ export function rowsFrom(text: string, path: string): Row[] {
   return rows
 }
 
+async function readWhole(path: string, file: FileHandle): Promise<Buffer> {
+  const { size } = await file.stat()
+  if (size > MAX_FILE_BYTES) throw invalid(path, ` has ${size} bytes; at most ${MAX_FILE_BYTES} are read.`)
+  return file.readFile()
+}
+
 /** Reads a whole data set. Throws `AdapterFailure` that names file, line and reason. */
 export async function readDataSet(dataset: string | undefined, places: DataPlaces): Promise<DataSet> {
-  const path = await findFile(dataset, places)
-  const size = await fileSize(path)
-  if (size === undefined) throw invalid(path, ' is not a plain file.')
-  if (size > MAX_FILE_BYTES) throw invalid(path, ` has ${size} bytes; at most ${MAX_FILE_BYTES} are read.`)
-  const bytes = await readFile(path)
+  const { path, file } = await findFile(dataset, places)
+  const bytes = await readWhole(path, file).finally(() => file.close())
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -3,4 +3,5 @@ import { runAdapter } from '#sdk/run-adapter.ts'
 import { createBuiltinAdapter } from './adapter.ts'
 import { readDataPlaces } from './config.ts'
 
-process.exit(await runAdapter(createBuiltinAdapter(readDataPlaces()), readAdapterSettings()))
+const settings = readAdapterSettings()
+process.exit(await runAdapter(createBuiltinAdapter(readDataPlaces(settings.allowedPaths)), settings))

@@ -2,7 +2,10 @@ import { join } from 'node:path'
 import type { z } from 'zod'
 import type { GenerationParameters, MultipleChoiceParameters } from './parameters.ts'
 
-const dataSet = (name: string) => join(import.meta.dirname, 'data', `${name}.jsonl`)
+/** Where the shipped data sets are. */
+export const DATA_DIR = join(import.meta.dirname, 'data')
+
+const dataSet = (name: string) => join(DATA_DIR, `${name}.jsonl`)
 
 /** The shipped benchmarks: a kind, its data set, and parameters that a job may still change. */
 export const SHIPPED = {

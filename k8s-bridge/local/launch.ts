@@ -1,4 +1,5 @@
 import { jobSpecFor } from '#shared/domain/job-spec.ts'
+import type { AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { Claim } from '#db/commands/claim-launches.ts'
 import type { RunEnd } from '../runtime.ts'
@@ -41,11 +42,21 @@ type Surroundings = {
   home: string
   /** The Node program that runs the hub. */
   node: string
+  /** Where jobs may name files. */
+  allowed: AllowedPaths
   spec: RunSpec
 }
 
 /** What an adapter finds in its environment. The provider's own entries win. */
-export function environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node, spec }: Surroundings): Record<string, string> {
+export function environmentOf({
+  inherited,
+  hiddenVariables,
+  jobSpecPath,
+  home,
+  node,
+  allowed,
+  spec,
+}: Surroundings): Record<string, string> {
   const hidden = new Set(hiddenVariables)
   const own = Object.entries(inherited).filter((entry): entry is [string, string] => entry[1] !== undefined && !hidden.has(entry[0]))
   const fromProvider = (spec.runtime.local?.env ?? []).map(({ Name, Value }) => [Name, Value] as const)
@@ -55,6 +66,7 @@ export function environmentOf({ inherited, hiddenVariables, jobSpecPath, home, n
     EVALHUB_MODE: 'local',
     EVALHUB_NODE: node,
     EVALHUB_HOME: home,
+    EVALHUB_ALLOWED_PATHS: JSON.stringify(allowed),
     ...Object.fromEntries(fromProvider),
   }
 }

@@ -6,12 +6,10 @@ import { secretsToHide } from '../redact.ts'
 const FILES = ['api-key', 'hf-token']
 const lengthMax = 64 * 1024
 
-/**
- * Values that must not appear in a run's log. On a laptop `secretRef` is a directory; one that is not there has no values.
- */
-export async function readModelSecrets(secretRef: string | null | undefined): Promise<Buffer[]> {
-  if (!secretRef) return []
-  const values = await Promise.all(FILES.map((name) => readSmall(join(secretRef, name))))
+/** Values that must not appear in a run's log, from the folder of its model's secret; without one there are none. */
+export async function readModelSecrets(folder: string | undefined): Promise<Buffer[]> {
+  if (folder === undefined) return []
+  const values = await Promise.all(FILES.map((name) => readSmall(join(folder, name))))
   return secretsToHide(values)
 }
 

@@ -5,12 +5,14 @@ import type { Claim } from '#db/commands/claim-launches.ts'
 import { clearLog } from '#db/commands/clear-log.ts'
 import { findLogPosition } from '#db/queries/log-position.ts'
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
+import type { AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { LaunchedObject, RunEnd, Runtime } from '../runtime.ts'
 import { makeRunDirectory, openLog, placeBelow, removeFiles } from './directory.ts'
 import { environmentOf, jobSpecText, refusalOf } from './launch.ts'
 import { createTail, type Tail } from './logs.ts'
 import { readModelSecrets } from './model-secrets.ts'
+import { realFolders, secretFolder } from './named-folders.ts'
 import { outcomeOf } from './outcome.ts'
 import { groupExists, startProcess, type GroupProcess } from './process.ts'
 
@@ -25,6 +27,8 @@ export type LocalRuntimeOptions = {
   /** The hub's own environment, which adapters inherit, less the names in `hiddenVariables`: those that the hub's configuration reads. */
   environment: Readonly<Record<string, string | undefined>>
   hiddenVariables: readonly string[]
+  /** Folders of this machine in which jobs may name files. */
+  folders: AllowedPaths
   /** Where EvalHub is installed. */
   home: string
   /** Name of this machine. */
@@ -172,13 +176,16 @@ async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise
   const { evaluationId, benchmarkIndex, attempt, spec, request } = claim
   const segments = placeBelow({ evaluationId, benchmarkIndex, providerId: spec.provider_id, benchmarkId: spec.benchmark_id })
   if (!segments) return { refused: UNSAFE_ID }
+  const allowed = await realFolders(options.folders)
+  const secret = await secretFolder(request.model.auth?.secret_ref, allowed)
+  if ('refused' in secret) return secret
   const { jobSpecPath, log } = await makeRunDirectory(options.baseDirectory, segments, jobSpecText(claim, options.callbackUrl))
   try {
     const { environment: inherited, hiddenVariables, home } = options
-    const environment = environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node: process.execPath, spec })
+    const environment = environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node: process.execPath, allowed, spec })
     const key = { evaluationId, benchmarkIndex, attempt }
     await clearLog(options.db, key)
-    const tail = await tailOf(options, key, log, request.model.auth?.secret_ref)
+    const tail = await tailOf(options, key, log, secret.folder)
     const started = await startProcess({ command: spec.runtime.local?.command ?? '', environment, output: log.fd })
     return { key, process: started, launchedAtMs: performance.now(), log, tail }
   } catch (error) {
@@ -197,10 +204,10 @@ async function tailOf(
   { db, logLimitBytes = 50 * 1024 * 1024 }: LocalRuntimeOptions,
   { evaluationId, benchmarkIndex, attempt }: AttemptKey,
   file: FileHandle,
-  secretRef: string | null | undefined,
+  secretsFolder: string | undefined,
 ): Promise<Tail> {
   const key = { evaluationId, benchmarkIndex, attempt }
-  const [position, secrets] = await Promise.all([findLogPosition(db, key, container), readModelSecrets(secretRef)])
+  const [position, secrets] = await Promise.all([findLogPosition(db, key, container), readModelSecrets(secretsFolder)])
   return createTail({
     file,
     position,
@@ -215,7 +222,8 @@ async function salvage(options: LocalRuntimeOptions, run: UnsettledRun): Promise
   const file = segments && (await openLog(options.baseDirectory, segments))
   if (!file) return
   try {
-    const tail = await tailOf(options, run, file, run.secretRef)
+    const secret = await secretFolder(run.secretRef, await realFolders(options.folders))
+    const tail = await tailOf(options, run, file, 'refused' in secret ? undefined : secret.folder)
     await tail.finish()
   } finally {
     await file.close()

@@ -1,0 +1,59 @@
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { namedFolders, realFolders, secretFolder } from './named-folders.ts'
+
+describe('namedFolders', () => {
+  const owned = { dataDir: '/data', catalogues: ['/catalogue'], allowPaths: ['/more'] }
+
+  test('are those of the owner; runs and database are closed', () => {
+    expect(namedFolders({ ...owned, cwd: '/work', home: '/home/u' })).toEqual({
+      open: ['/work', '/data', '/catalogue', '/more'],
+      closed: ['/data/jobs', '/data/postgres'],
+    })
+  })
+
+  // Guarantee: a service that starts at the root, and a shell that starts at home, open neither.
+  test.each(['/', '/home', '/home/u'])('do not have the working directory %s, which holds all that is private', (cwd) => {
+    expect(namedFolders({ ...owned, cwd, home: '/home/u' }).open).not.toContain(cwd)
+  })
+})
+
+let root: string
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'evalhub-folders-')))
+  for (const name of ['open/key', 'other/key']) await mkdir(join(root, name), { recursive: true })
+  await symlink(join(root, 'open'), join(root, 'link'))
+})
+afterEach(() => rm(root, { recursive: true }))
+
+const find = async (secretRef: string | undefined) =>
+  secretFolder(secretRef, await realFolders({ open: [join(root, 'link'), join(root, 'missing')], closed: [] }))
+
+const refused = {
+  refused: { failureClass: 'missing_secret', message: expect.stringMatching(/secret_ref names no folder .*--allow-path DIR/) },
+}
+
+describe('secretFolder', () => {
+  test('is found by its path, by a URL, by links, and from the working directory', async () => {
+    const path = join(root, 'open', 'key')
+    for (const ref of [path, join(root, 'link', 'key'), pathToFileURL(path).href, relative(process.cwd(), path)])
+      expect(await find(ref)).toEqual({ folder: path })
+  })
+
+  test('is none without a name, or where none is', async () => {
+    expect(await find(undefined)).toEqual({})
+    expect(await find('')).toEqual({})
+    expect(await find(join(root, 'open', 'missing', 'deep'))).toEqual({})
+  })
+
+  test('is refused elsewhere, there or not, also through a link', async () => {
+    await symlink(join(root, 'other'), join(root, 'open', 'outwards'))
+    await symlink(join(root, 'nothing'), join(root, 'open', 'dangling'))
+    for (const path of ['other/key', 'other/missing', 'open/outwards/key', 'open/outwards/missing', 'open/dangling', 'open/dangling/x'])
+      expect([path, await find(join(root, path))]).toEqual([path, refused])
+    for (const ref of ['file://host/share', 'file:///a%00b', 'model-secret']) expect([ref, await find(ref)]).toEqual([ref, refused])
+  })
+})

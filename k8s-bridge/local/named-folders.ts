@@ -1,0 +1,84 @@
+import { lstat, realpath, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { HOW_TO_ALLOW, isAllowed, isBelow, type AllowedPaths } from '#shared/domain/allowed-paths.ts'
+import type { RunEnd } from '../runtime.ts'
+
+type Owned = {
+  /** Absolute, as for all of these. */
+  dataDir: string
+  catalogues: readonly string[]
+  allowPaths: readonly string[]
+  /** Where the hub was started. */
+  cwd?: string
+  home?: string
+}
+
+/**
+ * The folders in which jobs may name files, as their owner wrote them: the working directory, the data directory but for runs and
+ * database, the catalogues, and what was added. A hub that was started at home, or above it, opens its working directory to nobody.
+ */
+export function namedFolders({ dataDir, catalogues, allowPaths, cwd = process.cwd(), home = homedir() }: Owned): AllowedPaths {
+  const own = isBelow(home, cwd) ? [] : [cwd]
+  return { open: [...own, dataDir, ...catalogues, ...allowPaths], closed: [join(dataDir, 'jobs'), join(dataDir, 'postgres')] }
+}
+
+/** Throws, naming the first that is not there: a typing error, or a volume that is not mounted. */
+export async function checkFolders(allowPaths: readonly string[], setting: string): Promise<void> {
+  for (const folder of allowPaths) {
+    const isThere = await stat(folder)
+      .then((info) => info.isDirectory())
+      .catch(() => false)
+    if (!isThere) throw new Error(`${setting} names ${folder}, which is no folder`)
+  }
+}
+
+/** Where these folders are now, links followed. Those that are not there are left out. */
+export async function realFolders({ open, closed }: AllowedPaths): Promise<AllowedPaths> {
+  const real = async (folders: readonly string[]) =>
+    (await Promise.all(folders.map((folder) => realpath(folder).catch(() => undefined)))).filter((folder) => folder !== undefined)
+  return { open: await real(open), closed: await real(closed) }
+}
+
+/**
+ * The folder of a model's secret, links followed; undefined if the job names none, or one that is not there. What may not be named is
+ * refused, whether it is there or not.
+ */
+export async function secretFolder(
+  secretRef: string | null | undefined,
+  allowed: AllowedPaths,
+): Promise<{ folder?: string } | { refused: RunEnd }> {
+  if (!secretRef) return {}
+  const path = pathOf(secretRef)
+  const place = path === undefined ? undefined : await placeOf(path)
+  if (place && isAllowed(place.path, allowed)) return place.isThere ? { folder: place.path } : {}
+  return {
+    refused: {
+      failureClass: 'missing_secret',
+      message: `model.auth.secret_ref names no folder that it may: ${secretRef.slice(0, 1000)}. ${HOW_TO_ALLOW}.`,
+    },
+  }
+}
+
+/** The published contract has both forms. Relative to where adapters start. */
+function pathOf(secretRef: string): string | undefined {
+  if (!secretRef.startsWith('file://')) return resolve(secretRef)
+  try {
+    return fileURLToPath(secretRef)
+  } catch {
+    return undefined
+  }
+}
+
+/** Where a path leads, as far as it exists. Undefined where a link leads to nothing, or to what cannot be looked at. */
+async function placeOf(path: string): Promise<{ path: string; isThere: boolean } | undefined> {
+  const real = await realpath(path).catch(() => undefined)
+  if (real !== undefined) return { path: real, isThere: true }
+  const isThere = await lstat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+  )
+  const above = isThere || path === dirname(path) ? undefined : await placeOf(dirname(path))
+  return above && { path: join(above.path, path.slice(dirname(path).length)), isThere: false }
+}
