@@ -28,7 +28,7 @@ import { findEvaluation, findRequest, hasEvaluation, listEvaluations, type Evalu
 import type { Slice } from './queries/filters.ts'
 import { findJobStates } from './queries/job-states.ts'
 import { findLogPieces, listLogOwners } from './queries/run-logs.ts'
-import type { Reserve } from './reserve.ts'
+import { SMALL_FOOTPRINT, type Reserve } from './reserve.ts'
 import { EVERY_TENANT, type Scope } from './scope.ts'
 
 /** The channel on which the bridge hears that there is something to do. The messages carry nothing. */
@@ -62,6 +62,10 @@ export function openStore(db: Pool): Store {
     footprint: { of: ({ runEvent }) => runFootprint(runEvent.event), max: GATHERED_FOOTPRINT },
     keyOf: ({ runEvent }) => runEvent.evaluationId.toLowerCase(),
   })
+  const create = (inputs: readonly NewEvaluation[]) => createEvaluations(db, inputs)
+  const createSmall = gather(create, { footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT } })
+  // Apart, so that nobody's small job waits for the seconds that large ones may take.
+  const createLarge = gather(create, { maxRows: 1 })
   const notify = gather<undefined, undefined>(
     async (rows) => {
       await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
@@ -73,9 +77,7 @@ export function openStore(db: Pool): Store {
   return {
     db,
     resolve: gather((questions) => resolve(db, questions)),
-    create: gather((inputs) => createEvaluations(db, inputs), {
-      footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT },
-    }),
+    create: (input) => (input.footprint + input.snapshots > SMALL_FOOTPRINT ? createLarge(input) : createSmall(input)),
     recordEvent: (event, now) => recordGathered({ writeProgress, writeDecisive }, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
     // A poll makes up for one that is lost, so its failure is nobody's.
