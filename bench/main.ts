@@ -15,6 +15,7 @@ import { benchMemory } from './memory.ts'
 import type { OperationName, Subject } from './operations.ts'
 import { benchPgbench } from './pgbench.ts'
 import { startServer } from './processes.ts'
+import { benchTurns } from './turns.ts'
 
 /**
  * `npm run bench [-- SECTION…] [--seconds N] [--full]`: throughput and latency of the API beside a reference in the same run.
@@ -68,6 +69,7 @@ const SECTIONS: Record<string, (bench: Bench) => Promise<void>> = {
   batches: benchBatches,
   pgbench: async ({ db, place, folder, seconds }) => benchPgbench(place, { folder, seconds, subject: of(await fillRunning(db, MANY, 1)) }),
   lists: ({ db, place, ...options }) => benchLists(db, place, options),
+  turns: ({ db, place }) => benchTurns(place.databaseUrl, db),
   memory: async ({ db, place, isFull }) => benchMemory(place.databaseUrl, of(await fillRunning(db, MANY, 1)), isFull ? 600 : 20),
 }
 

@@ -1,51 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Pool } from '#db/client.ts'
-import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { openStore } from '#db/store.ts'
 import { test as base } from '#db/test-db.ts'
 import { createLog } from '#shared/log.ts'
-import { CollectionFile } from '#shared/models/collection.ts'
-import { ProviderFile } from '#shared/models/provider.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
 import { findDocsFile } from './docs-files.ts'
 import type { AppOptions } from './env.ts'
 import { createEventsApp } from './events-app.ts'
 import type { Identity } from './identity/identity.ts'
+import { syncTestCatalogue } from './test-catalogue.ts'
 import { expectDocumented } from './test-documented.ts'
 
 export const MAX_BODY_BYTES = 64 * 1024
-
-const provider = ProviderFile.parse({
-  id: 'frame',
-  name: 'Frame',
-  runtime: { local: { command: 'true' } },
-  benchmarks: [
-    { id: 'first', name: 'First', url: 'http://docs/first', primary_score: { metric: 'acc' }, pass_criteria: { threshold: 0.5 } },
-    { id: 'second', name: 'Second', primary_score: { metric: 'loss', lower_is_better: true }, pass_criteria: { threshold: 0.4 } },
-  ],
-})
-const collection = CollectionFile.parse({
-  id: 'pair-v1',
-  name: 'Pair',
-  category: 'general',
-  pass_criteria: { threshold: 0.8 },
-  benchmarks: [
-    { id: 'first', provider_id: 'frame', weight: 3 },
-    { id: 'second', provider_id: 'frame', parameters: { shots: 2 } },
-  ],
-})
 
 export type Answer = { status: number; headers: Headers; text: string; body: any } // oxlint-disable-line typescript/no-explicit-any -- of any route
 
 /** The app, or whatever serves it. */
 type App = { request: (url: string, init: RequestInit) => Response | Promise<Response> }
-
-/** The catalogue of the tests of routes. */
-export async function syncTestCatalogue(db: Pool): Promise<void> {
-  await syncCatalogue(db, { providers: [provider], collections: [collection] }, '0.0.0')
-}
 
 /** The real app, on a database that then has the catalogue of these tests. */
 export const appOn = async (db: Pool, identity: Identity) => createApp(await optionsOn(db, identity))
@@ -53,7 +26,8 @@ export const appOn = async (db: Pool, identity: Identity) => createApp(await opt
 /** What a hub of this identity takes run tokens with. */
 export const eventsAppOn = async (db: Pool, identity: Identity) => createEventsApp(await optionsOn(db, identity))
 
-async function optionsOn(db: Pool, identity: Identity): Promise<AppOptions> {
+/** What the real app is made of, on a database that then has the catalogue of these tests. */
+export async function optionsOn(db: Pool, identity: Identity): Promise<AppOptions> {
   await syncTestCatalogue(db)
   const store = openStore(db)
   return {

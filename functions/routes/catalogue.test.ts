@@ -2,7 +2,8 @@ import { describe, expect } from 'vitest'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { CollectionFile } from '#shared/models/collection.ts'
 import { ProviderFile } from '#shared/models/provider.ts'
-import { event, JOB, syncTestCatalogue, test, type Answer } from '../test-app.ts'
+import { event, JOB, test, type Answer } from '../test-app.ts'
+import { syncTestCatalogue } from '../test-catalogue.ts'
 
 const collectionJob = (id: string) => ({ ...JOB, benchmarks: undefined, collection: { id } })
 
