@@ -2,25 +2,47 @@ import type { Idempotency } from '#db/commands/claim-key.ts'
 import { SMALL_FOOTPRINT } from '#db/reserve.ts'
 import type { TenantStore } from '#db/store.ts'
 import { newJobFootprint } from '#shared/domain/job-footprint.ts'
-import { resolveBenchmarks, snapshotsLength } from '#shared/domain/resolve-benchmarks.ts'
-import { notFound } from '#shared/errors.ts'
+import { resolveBenchmarks, snapshotsOf } from '#shared/domain/resolve-benchmarks.ts'
+import type { RunSpec } from '#shared/domain/run-spec.ts'
+import { HubError, notFound } from '#shared/errors.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 /** Threshold of a job's score where neither the job nor its collection has one. */
 const DEFAULT_THRESHOLD = 0.5
 
 type Submission = { id: string; request: EvaluationJobConfig; idempotency: Idempotency | undefined }
 
+type Submits = Pick<TenantStore, 'resolve' | 'reserve' | 'createEvaluation'>
+
+const MIB = 1024 * 1024
+
+/** What the jobs of one HTTP request share. */
+export type Together = {
+  turns: Turns
+  /** Runs that they may still ask for. */
+  runs: number
+  /** Characters that the snapshots of these may still have. */
+  characters: number
+}
+
+/** A short request can ask for a hundred jobs of a collection. */
+const RUNS_MAX = 20_000
+const CHARACTERS_MAX = 32 * MIB
+
+export const together = (): Together => ({ turns: createTurns(), runs: RUNS_MAX, characters: CHARACTERS_MAX })
+
 /** Judges a request by the catalogue as it is now, and stores it as job `id`, unless its key stands for another. Returns after the commit. */
-export async function submit(store: TenantStore, { id, request, idempotency }: Submission): Promise<EvaluationJob> {
+export async function submit(store: Submits, { id, request, idempotency }: Submission, others = together()): Promise<EvaluationJob> {
   const collectionId = request.collection?.id
   const { collection, found } = await store.resolve(request)
   if (collectionId !== undefined && !collection) throw notFound('collection', collectionId)
 
   const named = collection && collectionId !== undefined ? { id: collectionId, config: collection.config } : undefined
-  const specs = resolveBenchmarks(request, named, found)
-  const footprint = newJobFootprint(request, specs.length)
-  const snapshots = snapshotsLength(specs)
+  const { specs, footprint, snapshots } = await others.turns.inOrder(() => {
+    const runs = resolveBenchmarks(request, named, found)
+    return makeRuns(request, runs, others)
+  })
   // A short request can ask for much.
   if (snapshots > SMALL_FOOTPRINT) await store.reserve(snapshots)
   return store.createEvaluation({
@@ -32,5 +54,28 @@ export async function submit(store: TenantStore, { id, request, idempotency }: S
     aggregateThreshold: request.pass_criteria?.threshold ?? named?.config.pass_criteria?.threshold ?? DEFAULT_THRESHOLD,
     collectionUpdatedAt: collection?.updated_at ?? null,
     idempotency,
+  })
+}
+
+/** The snapshots of a job, made in turns. */
+async function makeRuns(request: EvaluationJobConfig, runs: readonly (() => RunSpec)[], others: Together) {
+  if (runs.length > others.runs) throw tooMany(`more than ${RUNS_MAX} benchmarks`)
+  others.runs -= runs.length
+  const footprint = newJobFootprint(request, runs.length)
+  const specs: RunSpec[] = []
+  let snapshots = 0
+  for (const { spec, characters } of snapshotsOf(runs, footprint)) {
+    specs.push(spec)
+    snapshots = characters
+    await others.turns.pause()
+  }
+  if (snapshots > others.characters) throw tooMany(`benchmarks of more than ${CHARACTERS_MAX / MIB} MiB`)
+  others.characters -= snapshots
+  return { specs, footprint, snapshots }
+}
+
+function tooMany(what: string): HubError {
+  return HubError.of('request_validation_failed', {
+    Error: `with this job, those of the batch have ${what} together; submit it in another`,
   })
 }

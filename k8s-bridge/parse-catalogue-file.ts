@@ -26,7 +26,7 @@ export function parseCatalogueFile<Schema extends z.ZodType>(
   const result = checkValue(schema, withAliases(content.value))
   if (result.success) return { value: result.data }
   return {
-    problems: result.error.issues.map((issue) => {
+    problems: result.issues.map((issue) => {
       const offset = offsetOf(document, issue.path)
       return {
         file,

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { decode, decodeValue, parseJson } from './decode.ts'
+import { checkValue, decode, decodeValue, parseJson } from './decode.ts'
 import { HubError } from './errors.ts'
 import { CollectionConfig } from './models/collection.ts'
 import { EvaluationJobConfig } from './models/evaluation.ts'
 import { StatusEvent } from './models/event.ts'
+import { Opaque } from './models/fields.ts'
 import { ProviderConfig } from './models/provider.ts'
 
 /** What `act` is refused with. */
@@ -83,6 +84,46 @@ describe('decode', () => {
     },
   )
 
+  test.each([
+    [
+      'a list',
+      { list: Array.from({ length: 4 }, () => ({ id: 'a' })) },
+      /'Short\.list' .*'max' tag: it has 4 items, and at most 3 are taken$/,
+    ],
+    ['parameters', { parameters: { a: 1, b: 2, c: 3 } }, /'Short\.parameters' .*'max' tag: it has 3 items, and at most 2 are taken$/],
+  ])('tells of %s that is too long how many items it has, and how many it may have', (_, body, message) => {
+    const parameters = Opaque.refine((all) => Object.keys(all).length <= 2, { params: { tag: 'max', maximum: 2 } })
+    const Short = z.object({
+      list: z
+        .array(z.object({ id: z.string() }))
+        .max(3)
+        .optional(),
+      parameters: parameters.optional(),
+    })
+    expect(refusal(() => decodeValue(Short, 'Short', body)).message).toMatch(message)
+  })
+
+  test('tells of many failures the first, and how many there are besides', () => {
+    const lines = refusal(() => decodeValue(Thing, 'Thing', { name: 'a', list: Array.from({ length: 5000 }, () => ({})) })).message.split(
+      '\n',
+    )
+    expect(lines).toHaveLength(21)
+    expect(lines.at(-1)).toBe('and 4980 more')
+  })
+
+  test('of very many values of a wrong type tells the first, which stands for all', () => {
+    const list = Array.from({ length: 40_000 }, (_, at) => ({ id: at < 20_000 ? 'a' : at }))
+    expect(checkValue(Thing, { name: 'a', list })).toMatchObject({ success: false, issues: [{ path: ['list', 20_000, 'id'] }] })
+    expect(refusal(() => decodeValue(Thing, 'Thing', { name: 'a', list })).message).toMatch(/list\[20000\]\.id: .*string/)
+  })
+
+  test('refuses lists that are too long together', () => {
+    const Lists = z.object({ lists: z.array(z.array(z.string())) })
+    const lists = Array.from({ length: 10 }, () => Array.from({ length: 6000 }, () => 'a'))
+    const { code, message } = refusal(() => decodeValue(Lists, 'Lists', { lists }))
+    expect([code, message]).toEqual(['request_validation_failed', expect.stringContaining('its lists have more than 50000 items together')])
+  })
+
   test('null is an empty object, which then lacks what is required', () => {
     expect(refusal(() => decode(Thing, 'Thing', 'null'))).toEqual({
       code: 'request_validation_failed',
@@ -98,6 +139,7 @@ const job = (more: object) => ({ name: 'n', model, benchmarks: [benchmark], ...m
 const withData = (test_data_ref: object) => job({ benchmarks: [{ ...benchmark, test_data_ref }] })
 const git = { url: 'https://github.com/a/b', ref: 'main' }
 const long = (length: number) => 'x'.repeat(length)
+const members = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, at]))
 
 describe('a job', () => {
   // Source: sections 1.4, 18 and 19 of the contract.
@@ -124,6 +166,18 @@ describe('a job', () => {
     ],
     [job({ pass_criteria: {} }), /threshold' .*'required'/],
     [job({ tags: ['ok', 'a|b'] }), /tags\[1\]' .*'tagname' tag/],
+    [job({ tags: Array.from({ length: 101 }, () => 't') }), /'tags' .*'max' tag: it has 101 items, and at most 100 are taken/],
+    [
+      job({ benchmarks: Array.from({ length: 1001 }, () => benchmark) }),
+      /'benchmarks' .*'max' tag: it has 1001 items, and at most 1000 are taken/,
+    ],
+    [
+      job({ benchmarks: undefined, collection: { id: 'c', benchmarks: Array.from({ length: 6000 }, () => benchmark) } }),
+      /'EvaluationJobConfig\.collection\.benchmarks' .*'max' tag: it has 6000 items, and at most 1000 are taken/,
+    ],
+    [job({ benchmarks: [{ ...benchmark, parameters: members(1001) }] }), /parameters' .*'max' tag: it has 1001 items, and at most 1000/],
+    [job({ model: { ...model, url: `http://h/${long(8200)}` } }), /'url' failed on the 'max' tag/],
+    [job({ benchmarks: [{ ...benchmark, primary_score: { metric: long(1025) } }] }), /'metric' failed on the 'max' tag/],
     [job({ experiment: { name: ' ' } }), /experiment\.name' .*'notblank' tag/],
     [job({ experiment: { name: 'e', tags: Array.from({ length: 21 }, () => ({ key: 'k', value: 'v' })) } }), /'max' tag/],
     [job({ experiment: { name: 'e', tags: [{ key: long(251), value: 'v' }] } }), /key' .*'max' tag/],
@@ -226,6 +280,13 @@ describe('providers and collections', () => {
   test.each<[z.ZodType, object, RegExp]>([
     [ProviderConfig, { description: long(1025) }, /description' .*'max' tag/],
     [ProviderConfig, { tags: [''] }, /'tagname' tag/],
+    [ProviderConfig, { benchmarks: Array.from({ length: 10_001 }, () => ({})) }, /it has 10001 items, and at most 10000 are taken/],
+    [CollectionConfig, { ...collection, domains: Array.from({ length: 101 }, () => 'd') }, /it has 101 items, and at most 100 are taken/],
+    [
+      CollectionConfig,
+      { ...collection, benchmarks: Array.from({ length: 1001 }, () => benchmark) },
+      /it has 1001 items, and at most 1000 are taken/,
+    ],
     [ProviderConfig, { benchmarks: [{ id: long(513) }] }, /id' .*'max' tag/],
     [ProviderConfig, { agent: { target_type: 'robot' } }, /target_type must be one of: model, agent, inference_server$/],
     [ProviderConfig, { agent: { summary: long(201) } }, /summary' .*'max' tag/],

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { HubError } from './errors.ts'
+import { lookOver, unwrap } from './look-over.ts'
 
 /**
  * JSON text → value of `schema`, as the published server reads it: keys in any case (and `cpu_request` for `CPURequest`), unknown
@@ -37,14 +38,22 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 export function decodeValue<Schema extends z.ZodType>(schema: Schema, name: string, value: unknown): z.output<Schema> {
   const result = checkValue(schema, value)
   if (result.success) return result.data
-  const mismatch = result.error.issues.find((issue) => issue.code === 'invalid_type' && issue.input !== undefined)
+  const mismatch = result.issues.find((issue) => issue.code === 'invalid_type' && issue.input !== undefined)
   if (mismatch) throw HubError.of('invalid_json_request', { Error: `${pathOf(mismatch.path) || 'the body'}: ${mismatch.message}` })
-  throw HubError.of('request_validation_failed', { Error: sentence(name, result.error.issues) })
+  throw HubError.of('request_validation_failed', { Error: sentence(name, result.issues) })
 }
 
-/** As `decodeValue`, and refuses nothing: all that is wrong comes back, with paths in the schema's spelling. */
-export const checkValue = <Schema extends z.ZodType>(schema: Schema, value: unknown): z.ZodSafeParseResult<z.output<Schema>> =>
-  schema.safeParse(spelled(namesOf(schema), value) ?? {}, { reportInput: true })
+/** As `decodeValue`, and refuses nothing: what is wrong comes back, with paths in the schema's spelling. All of it, unless that would take long. */
+export function checkValue<Schema extends z.ZodType>(schema: Schema, value: unknown): Checked<z.output<Schema>> {
+  const clean = spelled(namesOf(schema), value) ?? {}
+  const issues = lookOver(schema, clean)
+  if (issues) return { success: false, issues }
+  const result = schema.safeParse(clean, { reportInput: true })
+  return result.success ? result : { success: false, issues: result.error.issues }
+}
+
+type Issue = z.core.$ZodIssue
+type Checked<Value> = { success: true; data: Value } | { success: false; issues: readonly Issue[] }
 
 function parse(text: string): unknown {
   try {
@@ -116,14 +125,6 @@ function readNames(schema: z.ZodType): Names {
   return Object.fromEntries(Object.entries(schema.shape).map(([name, field]) => [name, namesOf(field as z.ZodType)]))
 }
 
-function unwrap(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
-    return unwrap(schema.unwrap() as z.ZodType) // the same as above
-  }
-  if (schema instanceof z.ZodPipe) return unwrap(schema.in as z.ZodType) // the same as above
-  return schema
-}
-
 const spellingsByNames = new WeakMap<object, Map<string, string>>()
 
 function spellings(names: Record<string, Names>): Map<string, string> {
@@ -134,19 +135,28 @@ function spellings(names: Record<string, Names>): Map<string, string> {
   return made
 }
 
-type Issue = z.core.$ZodIssue
-
-/** The first failure in words of its own where the contract has such; else all failures, a line each, in its form. */
+/** The first failure in words of its own where the contract has such; else the failures, a line each, in its form. */
 function sentence(name: string, issues: readonly Issue[]): string {
   const [first] = issues
   if (first?.code === 'invalid_value') return `${String(first.path.at(-1))} must be one of: ${first.values.filter(Boolean).join(', ')}`
   if (first?.code === 'custom' && typeof first.params?.text === 'string') return first.params.text
-  return issues
-    .map((issue) => {
-      const field = pathOf(issue.path.slice(typeof issue.path.at(-1) === 'number' ? -2 : -1))
-      return `Key: '${name}.${pathOf(issue.path)}' Error:Field validation for '${field}' failed on the '${tagOf(issue)}' tag`
-    })
-    .join('\n')
+  const lines = issues.slice(0, LINES_MAX).map((issue) => {
+    const field = pathOf(issue.path.slice(typeof issue.path.at(-1) === 'number' ? -2 : -1))
+    const rule = `Error:Field validation for '${field}' failed on the '${tagOf(issue)}' tag${countsOf(issue)}`
+    return `Key: '${name}.${pathOf(issue.path)}' ${rule}`
+  })
+  const others = issues.length - lines.length
+  return [...lines, ...(others > 0 ? [`and ${others} more`] : [])].join('\n')
+}
+
+/** Failures that are told: nobody reads thousands, and an answer should not be much longer than its request. */
+const LINES_MAX = 20
+
+/** Of something that has too many items, how many, and how many it may have. */
+function countsOf({ input, ...issue }: Issue): string {
+  const maximum = issue.code === 'too_big' && issue.origin === 'array' ? issue.maximum : issue.code === 'custom' && issue.params?.maximum
+  if (typeof input !== 'object' || input === null || typeof maximum !== 'number') return ''
+  return `: it has ${Object.keys(input).length} items, and at most ${maximum} are taken`
 }
 
 /** The contract's name of the rule that failed. */

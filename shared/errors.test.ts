@@ -36,6 +36,12 @@ describe('HubError', () => {
     expect(notFound('provider', "{Type} $& $' $1").message).toBe("The provider resource '{Type} $& $' $1' was not found.")
   })
 
+  test('shows of a long text the beginning, and how long it is', () => {
+    const { message } = notFound('provider', '😀'.repeat(1_000_000))
+    expect(message.length).toBeLessThan(5000)
+    expect(message).toMatch(/^The provider resource '😀😀.*… \(2000000 characters\)' was not found\.$/u)
+  })
+
   test('keeps what only operators may know apart', () => {
     const cause = new Error('password authentication failed')
     const error = HubError.of('unavailable', { Error: 'no database.' }, cause)

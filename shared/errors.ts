@@ -1,7 +1,7 @@
 /**
  * How the hub says no: one table from code to status and sentence.
  *
- * Codes and sentences are the published contract's (section 2), parameters in braces. Text that a
+ * Codes and sentences are the published contract's (section 2), parameters in braces. The beginning of text that a
  * caller sends comes back in them, internals never do.
  */
 const ANSWERS = {
@@ -43,6 +43,12 @@ export type ErrorCode = keyof typeof ANSWERS
 type Placeholder<Template> = Template extends `${string}{${infer Name}}${infer Rest}` ? Name | Placeholder<Rest> : never
 type Parameters<Code extends ErrorCode> = { [Name in Placeholder<(typeof ANSWERS)[Code][1]>]: string }
 
+/** Characters of a parameter that come back. */
+const SHOWN_CHARACTERS = 4096
+
+const beginning = (text: string) =>
+  text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS).toWellFormed()}… (${text.length} characters)`
+
 /** The HTTP status that `code` is answered with. */
 export const statusOf = (code: ErrorCode) => ANSWERS[code][0]
 
@@ -60,7 +66,7 @@ export class HubError extends Error {
   }
 
   static of<Code extends ErrorCode>(code: Code, parameters: Parameters<Code>, cause?: unknown): HubError {
-    const values = new Map(Object.entries<string>(parameters))
+    const values = new Map(Object.entries<string>(parameters).map(([name, value]) => [name, beginning(value)]))
     return new HubError(
       code,
       ANSWERS[code][1].replace(/\{(\w+)\}/g, (whole, name: string) => values.get(name) ?? whole),

@@ -98,9 +98,13 @@ const lockEvaluations = (tx: Db, targets: Targets) => tx<LockedEvaluation[]>`
     from evalhub.evaluations where ${isTarget(tx)} for update
   ) as job`
 
+const judgedSpec = (tx: Db) => tx`
+  (spec - '{runtime,parameters,hardware_config,test_data_ref}'::text[])
+    || case when spec ? 'test_data_ref' then '{"test_data_ref":{}}'::jsonb else '{}'::jsonb end`
+
 const lockRuns = (tx: Db, targets: Targets) => tx<(LockedRun & { evaluation_id: string })[]>`
   select run.* from ${inOrder(tx, targets)} cross join lateral (
-    select evaluation_id, benchmark_index, provider_id, benchmark_id, spec, attempt, state, phase, progress, error_message, warning_message,
+    select evaluation_id, benchmark_index, provider_id, benchmark_id, ${judgedSpec(tx)} as spec, attempt, state, phase, progress, error_message, warning_message,
       started_at, completed_at, test, resolved_sha, waiting
     from evalhub.runs where evaluation_id = (select id from evalhub.evaluations where ${isTarget(tx)})
     order by benchmark_index for update

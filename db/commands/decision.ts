@@ -1,4 +1,5 @@
 import type { RunProgress, RunResult } from '#shared/domain/apply-event.ts'
+import type { JudgedSpec } from '#shared/domain/run-spec.ts'
 import { deriveState, messageFor } from '#shared/domain/evaluation-state.ts'
 import { runFootprint } from '#shared/domain/job-footprint.ts'
 import { aggregate } from '#shared/domain/score.ts'
@@ -17,7 +18,8 @@ export type LockedEvaluation = Pick<
 
 /** A run, locked, as a decision sees it: without results, which may be long, and which only runs have that never change again. */
 export type LockedRun = RunProgress &
-  Pick<RunRow, 'benchmark_index' | 'provider_id' | 'benchmark_id' | 'spec' | 'attempt'> & {
+  Pick<RunRow, 'benchmark_index' | 'provider_id' | 'benchmark_id' | 'attempt'> & {
+    spec: JudgedSpec
     /** Kept only while the run is pending. */
     waiting: Waiting | null
   }

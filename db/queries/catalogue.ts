@@ -220,7 +220,7 @@ export async function resolve(db: Db, questions: readonly Question[]): Promise<R
   // Jobs that come together often differ in their model only.
   const keys = questions.map((question) => JSON.stringify(toWanted(question)))
   const wanted = new Map(questions.map((question, at) => [keys[at], toWanted(question)]))
-  const rows = await db<(Resolution & { at: number; is_too_long: boolean })[]>`
+  const rows = await db<ResolvedRow[]>`
     with wanted as materialized (
       select * from jsonb_to_recordset(${json(
         db,
@@ -234,38 +234,64 @@ export async function resolve(db: Db, questions: readonly Question[]): Promise<R
       from wanted, jsonb_to_recordset(named) as named (provider_id text, benchmark_id text)
       union
       select at, tenant, entry->>'provider_id', entry->>'id' from collection, jsonb_array_elements(config->'benchmarks') as entry
-    ), known as (
-      select at, pairs.provider_id, pairs.benchmark_id, provider.id as known_id, source, runtime, deadline_seconds, definition,
-        case when source = 'api' then octet_length(concat(runtime, definition)) else 0 end as bytes
-      from pairs
-      left join evalhub.providers as provider
-        on provider.id = pairs.provider_id and (provider.tenant = pairs.tenant or provider.source = 'catalogue')
-      left join evalhub.provider_benchmarks as benchmark
-        on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
-    ), answers as (
-      select at, sum(bytes) as bytes, json_agg(json_build_object(
-        'provider_id', provider_id, 'benchmark_id', benchmark_id, 'provider_known', known_id is not null,
-        'from_catalogue', coalesce(source = 'catalogue', false), 'runtime', runtime, 'deadline_seconds', deadline_seconds, 'definition', definition
-      )) filter (where all_bytes <= ${FOUND_BYTES_MAX}) as found
-      from known, (select sum(bytes) as all_bytes from known) as total
+    ), provider as materialized (
+      select at, named.provider_id, known.id, known.source, known.runtime, known.deadline_seconds,
+        case when known.source = 'api' then octet_length(known.runtime::text) else 0 end as bytes
+      from (select distinct at, tenant, provider_id from pairs) as named left join evalhub.providers as known
+        on known.id = named.provider_id and (known.tenant = named.tenant or known.source = 'catalogue')
+    ), too_long as materialized (
+      select coalesce(sum(bytes), 0) > ${FOUND_BYTES_MAX} as is_too_long from provider
+    ), providers as (
+      select at, json_object_agg(provider_id, json_build_object(
+        'provider_known', id is not null, 'from_catalogue', coalesce(source = 'catalogue', false), 'runtime', runtime,
+        'deadline_seconds', deadline_seconds
+      )) as providers
+      from provider where not (select is_too_long from too_long) group by at
+    ), benchmarks as (
+      select at, json_agg(json_build_object(
+        'provider_id', pairs.provider_id, 'benchmark_id', pairs.benchmark_id, 'definition', case when definition is not null then
+          json_build_object('primary_score', definition -> 'primary_score', 'pass_criteria', definition -> 'pass_criteria') end
+      )) as benchmarks
+      from pairs join provider using (at, provider_id)
+        left join evalhub.provider_benchmarks as benchmark
+          on benchmark.provider_id = provider.id and benchmark.benchmark_id = pairs.benchmark_id
       group by at
     )
     select
-      at, coalesce(found, '[]') as found, coalesce(sum(bytes) over (), 0) > ${FOUND_BYTES_MAX} as is_too_long,
+      at, coalesce(providers, '{}') as providers, coalesce(benchmarks, '[]') as benchmarks, is_too_long,
       case when config is not null then json_build_object('config', config, 'updated_at', updated_at) end as collection
-    from wanted left join collection using (at) left join answers using (at)`
+    from wanted left join collection using (at) left join providers using (at) left join benchmarks using (at) cross join too_long`
   if (rows.some(({ is_too_long }) => is_too_long)) throw tooLong()
   const order = [...wanted.keys()]
-  const byKey = new Map(rows.map(({ at, is_too_long: _, ...resolution }) => [order[at], resolution]))
+  const byKey = new Map(rows.map((row) => [order[row.at], toResolution(row)]))
   return keys.map((key) => byKey.get(key) ?? NOTHING)
 }
 
-/** What tenants' providers say of all benchmarks that are asked for at once: as often as a benchmark is named its provider's runtime comes along. */
+type ResolvedRow = Pick<Resolution, 'collection'> & {
+  at: number
+  is_too_long: boolean
+  /** By its id, what all benchmarks of a provider share: it may be long. */
+  providers: Record<string, Omit<Found, 'provider_id' | 'benchmark_id' | 'definition'>>
+  benchmarks: Pick<Found, 'provider_id' | 'benchmark_id' | 'definition'>[]
+}
+
+function toResolution({ collection, providers, benchmarks }: ResolvedRow): Resolution {
+  const byId = new Map(Object.entries(providers))
+  return {
+    collection,
+    found: benchmarks.flatMap((benchmark) => {
+      const provider = byId.get(benchmark.provider_id)
+      return provider ? [{ ...benchmark, ...provider }] : []
+    }),
+  }
+}
+
+/** The runtimes of tenants' providers that are asked for at once. */
 const FOUND_BYTES_MAX = 16 * 1024 * 1024
 
 /** The fault of one question, or of several together: who gathers them asks for each again by itself. */
 function tooLong(): HubError {
-  const what = `what their providers say of its benchmarks, with the runtime for each, is more than ${FOUND_BYTES_MAX / 1024 / 1024} MiB`
+  const what = `the runtimes of its benchmarks' providers are more than ${FOUND_BYTES_MAX / 1024 / 1024} MiB together`
   return HubError.of('request_validation_failed', { Error: `${what}: name fewer in one job, or make that shorter` })
 }
 

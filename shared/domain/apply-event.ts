@@ -2,7 +2,7 @@ import type { BenchmarkTest, MetricSchema } from '../models/benchmark-run.ts'
 import type { BenchmarkStatusEvent } from '../models/event.ts'
 import type { Message } from '../models/message.ts'
 import { isTerminal, PHASES, type Phase, type RunState } from '../models/states.ts'
-import type { RunSpec } from './run-spec.ts'
+import type { JudgedSpec } from './run-spec.ts'
 import { missingMetric, testFor } from './score.ts'
 
 /** What of a run an event can change. */
@@ -37,7 +37,7 @@ export type RunResult = {
  * in for times that the adapter did not say. The result is judged here, by the snapshot taken at submit.
  */
 export function applyEvent(
-  run: RunProgress & { spec: RunSpec },
+  run: RunProgress & { spec: JudgedSpec },
   event: BenchmarkStatusEvent,
   now: string,
 ): (RunProgress & RunResult) | undefined {
@@ -68,7 +68,7 @@ const NO_RESULT = {
   logs_path: null,
 }
 
-function resultOf(spec: RunSpec, event: BenchmarkStatusEvent) {
+function resultOf(spec: JudgedSpec, event: BenchmarkStatusEvent) {
   return {
     metrics: event.metrics ?? null,
     metrics_schema: event.metrics_schema ?? null,
@@ -110,7 +110,7 @@ export function laterPhase(now: Phase | null, said: Phase | null | undefined): P
   return now !== null && PHASES.indexOf(said) < PHASES.indexOf(now) ? now : said
 }
 
-function shaOf(spec: RunSpec, event: BenchmarkStatusEvent): string | null {
+function shaOf(spec: JudgedSpec, event: BenchmarkStatusEvent): string | null {
   const sha = event.job_meta?.resolved_sha
   return sha !== undefined && spec.test_data_ref && /^[0-9a-f]{7,40}$/i.test(sha) ? sha : null
 }

@@ -59,6 +59,25 @@ describe('readPatch', () => {
     expect(codeOf(() => readPatch(json, PROVIDER_RULES))).toBe(code)
   })
 
+  // Guarantee: neither the number of operations nor what they do to what they find grows beyond what was sent.
+  test.each(['copy', 'move', 'test'])('takes no %s, which would do much with little', (op) => {
+    expect(codeOf(() => readPatch([{ op, from: '/custom', path: '/custom/twice', value: 1 }], COLLECTION_RULES))).toBe(
+      'invalid_patch_operation',
+    )
+  })
+
+  test('takes a thousand operations, and refuses more with how many there are and how many may be', () => {
+    const operations = (count: number) => Array.from({ length: count }, () => ({ op: 'add', path: '/tags/-', value: 'x' }))
+    expect(readPatch(operations(1000), COLLECTION_RULES)).toHaveLength(1000)
+    expect(() => readPatch(operations(60_000), COLLECTION_RULES)).toThrow(/the patch has 60000 operations, and at most 1000 are taken/)
+  })
+
+  test('refuses a path that nothing lies at', () => {
+    const at = (length: number) => () => readPatch([{ op: 'add', path: `/custom/${'a'.repeat(length - 8)}`, value: 1 }], COLLECTION_RULES)
+    expect(at(1024)()).toHaveLength(1)
+    expect(at(1025)).toThrow(/has 1025 characters; at most 1024 are taken/)
+  })
+
   test.each([[null], [[]]])('%j is no change', (json) => {
     expect(readPatch(json, PROVIDER_RULES)).toEqual([])
   })
@@ -94,6 +113,31 @@ describe('applyPatch', () => {
     { op: 'replace', path: '/name/x', value: 1 },
   ])('refuses %j, for which there is no place', (operation) => {
     expect(codeOf(() => applyPatch(before, [operation]))).toBe('invalid_json_request')
+  })
+
+  test('moves as many items of a list as a thousand operations on a thousand do, and refuses more', () => {
+    const withList = (length: number) => ({ custom: { list: Array.from({ length }, () => 0) } })
+    const atHead: PatchOperation[] = Array.from({ length: 1000 }, () => ({ op: 'add', path: '/custom/list/0', value: 1 }))
+    const atEnd: PatchOperation[] = Array.from({ length: 1000 }, () => ({ op: 'add', path: '/custom/list/-', value: 1 }))
+    const replaced: PatchOperation[] = Array.from({ length: 1000 }, () => ({ op: 'replace', path: '/custom/list/0', value: 1 }))
+    expect(applyPatch(withList(1000), atHead)).toMatchObject({ custom: { list: { length: 2000 } } })
+    expect(applyPatch(withList(100_000), atEnd)).toMatchObject({ custom: { list: { length: 101_000 } } })
+    expect(applyPatch(withList(100_000), replaced)).toMatchObject({ custom: { list: { length: 100_000 } } })
+    for (const operations of [atHead, atHead.map(({ path }): PatchOperation => ({ op: 'remove', path }))]) {
+      expect(() => applyPatch(withList(100_000), operations)).toThrow(
+        /more than 2000000 items of lists would be moved; replace the whole list/,
+      )
+    }
+  })
+
+  test('puts nothing deeper than what is read, however many steps it takes', () => {
+    const nested = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}{}${'}'.repeat(levels)}`) as unknown
+    const operations = (levels: number): PatchOperation[] => [
+      { op: 'add', path: '/custom/a', value: nested(levels) },
+      { op: 'add', path: `/custom${'/a'.repeat(levels + 1)}/a`, value: nested(levels) },
+    ]
+    expect(applyPatch({ custom: {} }, operations(400))).toBeDefined()
+    expect(() => applyPatch({ custom: {} }, operations(600))).toThrow(/more than 1000 deep/)
   })
 
   test('does all or nothing, in order', () => {

@@ -27,9 +27,9 @@ function benchmarksById({ benchmarks = [] }: ProviderFile): Map<string, Benchmar
 }
 
 function doublesOf({ id, benchmarks = [] }: ProviderFile): string[] {
-  const ids = benchmarks.map((benchmark) => benchmark.id)
-  const doubles = new Set(ids.filter((one, index) => ids.indexOf(one) !== index))
-  return [...doubles].map((one) => `Provider ${id} has more than one benchmark ${one}: the first counts`)
+  const byId = Map.groupBy(benchmarks, (benchmark) => benchmark.id)
+  const doubles = [...byId].filter(([, alike]) => alike.length > 1)
+  return doubles.map(([one]) => `Provider ${id} has more than one benchmark ${one}: the first counts`)
 }
 
 type Judged = { id: string; primary_score?: PrimaryScore | undefined; pass_criteria?: PassCriteria | undefined }

@@ -11,8 +11,7 @@ describe('a new job', () => {
     expect(newJobFootprint(request, 2)).toBe(newJobFootprint(request, 1) + 3072)
     const long = { ...request, custom: { text: 'x'.repeat(12 * MIB) } }
     expect(() => newJobFootprint(long, 1)).toThrow('the job comes to 12.0 MiB; at most 12.0 MiB are kept. Shorten what is given')
-    expect(newJobFootprint(request, 10_000)).toBeGreaterThan(30_000_000)
-    expect(() => newJobFootprint(request, 10_001)).toThrow('the job has 10001 benchmarks; name at most 10000 in one')
+    expect(newJobFootprint(request, 1000)).toBeGreaterThan(3_000_000)
   })
 })
 

@@ -12,8 +12,6 @@ import { footprintOf } from './footprint.ts'
 
 const MIB = 1024 * 1024
 
-/** Runs of a job. */
-const RUNS_MAX = 10_000
 /** Its request. */
 const REQUEST_MAX = 12 * MIB
 /** What one run may add, */
@@ -40,7 +38,7 @@ type Results = {
   logs_path?: string | null | undefined
 }
 
-/** The footprint of a new job. Refuses a request that has more than a job may, or asks for more runs. */
+/** The footprint of a new job. Refuses a request that has more than a job may. */
 export function newJobFootprint(request: EvaluationJobConfig, runs: number): number {
   const footprint = footprintOf(request)
   if (footprint > REQUEST_MAX) {
@@ -48,8 +46,7 @@ export function newJobFootprint(request: EvaluationJobConfig, runs: number): num
       Error: `the job comes to ${mib(footprint)}; at most ${mib(REQUEST_MAX)} are kept. Shorten what is given with its benchmarks, or name fewer`,
     })
   }
-  if (runs <= RUNS_MAX) return footprint + runs * RUN_FOOTPRINT
-  throw HubError.of('request_validation_failed', { Error: `the job has ${runs} benchmarks; name at most ${RUNS_MAX} in one` })
+  return footprint + runs * RUN_FOOTPRINT
 }
 
 /** What a run adds to its job's footprint beyond its place. */

@@ -4,6 +4,12 @@ import { COLLECTION_WORDS } from '../models/collection.ts'
 /** One change of a JSON Patch (RFC 6902), of the three kinds that are taken. */
 export type PatchOperation = { op: 'add' | 'remove' | 'replace'; path: string; value?: unknown }
 
+/** Operations of one patch. */
+const OPERATIONS_MAX = 1000
+
+/** Characters of a path: it is taken apart for each operation. */
+const PATH_MAX = 1024
+
 /** Names that mean something to every object of the language, and nothing to us. */
 const POLLUTING = new Set(['__proto__', 'constructor', 'prototype'])
 
@@ -41,12 +47,16 @@ export const COLLECTION_RULES: PatchRules = [
 /**
  * The operations of a patch, each of which `rules` allow.
  *
- * Refuses with the contract's codes, in its order: what is no list of operations (`invalid_json_request`), another kind of operation
+ * Refuses with the contract's codes, in its order: what is no list of operations, or of too many (`invalid_json_request`), another kind of operation
  * (`invalid_patch_operation`), an empty path (`invalid_json_request`), a path that must not be changed so (`unallowed_patch`). Null is no change.
  */
 export function readPatch(json: unknown, rules: PatchRules): PatchOperation[] {
   if (json === null) return []
   if (!Array.isArray(json)) throw HubError.of('invalid_json_request', { Error: 'the body must be a list of patch operations' })
+  if (json.length > OPERATIONS_MAX) {
+    const error = `the patch has ${json.length} operations, and at most ${OPERATIONS_MAX} are taken: replace the whole of what changes most`
+    throw HubError.of('invalid_json_request', { Error: error })
+  }
   return json.map((item: unknown) => readOperation(item, rules))
 }
 
@@ -57,6 +67,9 @@ function readOperation(item: unknown, rules: PatchRules): PatchOperation {
   }
   if (typeof path !== 'string' || path === '') {
     throw HubError.of('invalid_json_request', { Error: 'each patch operation needs a path' })
+  }
+  if (path.length > PATH_MAX) {
+    throw HubError.of('invalid_json_request', { Error: `a path of the patch has ${path.length} characters; at most ${PATH_MAX} are taken` })
   }
   const isAllowed = rules.some((rule) => (path === rule.path && rule.ops.includes(op)) || (rule.below && path.startsWith(`${rule.path}/`)))
   if (!isAllowed || path.split('/').some((part) => POLLUTING.has(part))) throw HubError.of('unallowed_patch', { Operation: op, Path: path })

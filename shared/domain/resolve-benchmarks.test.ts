@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { BenchmarkConfig, EvaluationJobConfig } from '../models/evaluation.ts'
 import { CollectionConfig } from '../models/collection.ts'
 import { BenchmarkResource } from '../models/provider.ts'
-import { resolveBenchmarks, snapshotsLength, type Found } from './resolve-benchmarks.ts'
+import { newJobFootprint } from './job-footprint.ts'
+import { resolveBenchmarks as runsOf, snapshotsOf, type Found } from './resolve-benchmarks.ts'
+
+const resolveBenchmarks = (...asked: Parameters<typeof runsOf>) => runsOf(...asked).map((run) => run())
 
 const found = (id: string, definition: object = {}, more: Partial<Found> = {}): Found => ({
   provider_id: 'p',
@@ -155,30 +158,57 @@ describe('resolveBenchmarks of a collection', () => {
 
 describe('resolveBenchmarks bounds what a job keeps', () => {
   const long = 'x'.repeat(1024 * 1024)
+  const lengthOf = (...asked: Parameters<typeof runsOf>) => {
+    const runs = runsOf(...asked)
+    return [...snapshotsOf(runs, newJobFootprint(asked[0], runs.length))].at(-1)?.characters
+  }
+  const collectionOf = (...benchmarks: object[]) => ({
+    id: 'c',
+    config: CollectionConfig.parse({
+      name: 'c',
+      category: 'c',
+      benchmarks: benchmarks.map((one) => ({ id: 'a', provider_id: 'p', ...one })),
+    }),
+  })
+  const ofCollection = (...overrides: object[]) =>
+    EvaluationJobConfig.parse({
+      name: 'n',
+      model: { url: 'http://h', name: 'm' },
+      collection: { id: 'c', benchmarks: overrides.map((one) => ({ id: 'a', provider_id: 'p', ...one })) },
+    })
 
   // Guarantee: a short request cannot fill the database, or the memory of who reads the job, with copies of a long provider.
   test.each([
     ['a long runtime', request(...Array.from({ length: 32 }, () => ({ id: 'a' }))), undefined, { local: { command: long } }],
     [
       'parameters that every benchmark of a collection gets',
-      EvaluationJobConfig.parse({
-        name: 'n',
-        model: { url: 'http://h', name: 'm' },
-        collection: { id: 'c', benchmarks: [{ id: 'a', provider_id: 'p', parameters: { long } }] },
-      }),
-      Array.from({ length: 32 }, () => ({ id: 'a', provider_id: 'p' })),
+      ofCollection({ parameters: { long } }),
+      collectionOf(...Array.from({ length: 32 }, () => ({}))),
       null,
     ],
-  ] as const)('and refuses one whose copies of %s are too much together', (_, asked, benchmarks, runtime) => {
-    const collection = benchmarks && { id: 'c', config: CollectionConfig.parse({ name: 'c', category: 'c', benchmarks }) }
-    const specs = resolveBenchmarks(asked, collection, [found('a', {}, { runtime })])
-    expect(() => snapshotsLength(specs)).toThrow(
-      expect.objectContaining({ code: 'request_validation_failed', message: expect.stringMatching(/32 MiB.*fewer/) }),
+  ] as const)('and refuses one whose copies of %s are too much together', (_, asked, collection, runtime) => {
+    expect(() => lengthOf(asked, collection, [found('a', {}, { runtime })])).toThrow(
+      expect.objectContaining({ code: 'request_validation_failed', message: expect.stringMatching(/4 MiB longer.*fewer/) }),
     )
   })
 
-  test('and takes ten thousand benchmarks of a usual size', () => {
-    const asked = request(...Array.from({ length: 10_000 }, () => ({ id: 'a', parameters: { num_examples: 10, note: 'x'.repeat(1000) } })))
-    expect(resolveBenchmarks(asked, undefined, [found('a', judged)])).toHaveLength(10_000)
+  test('and takes a thousand benchmarks of a usual size, and what is long in the request itself', () => {
+    const asked = request(...Array.from({ length: 1000 }, () => ({ id: 'a', parameters: { num_examples: 10, note: 'x'.repeat(9000) } })))
+    expect(lengthOf(asked, undefined, [found('a', judged)])).toBeGreaterThan(9_000_000)
+  })
+
+  test('and refuses a job of more benchmarks, of its own or of a collection that is older than the bound', () => {
+    const many = Array.from({ length: 1001 }, () => ({ id: 'a', provider_id: 'p' }))
+    const stored = { id: 'c', config: { ...collectionOf({}).config, benchmarks: many } }
+    expect(() => resolveBenchmarks(ofCollection(), stored, [found('a')])).toThrow('the job has 1001 benchmarks; name at most 1000 in one')
+  })
+
+  test('and refuses more parameters than a benchmark may have once those of all overrides are added', () => {
+    const named = (prefix: string, count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [prefix + at, at]))
+    const two = (count: number) => ofCollection({ parameters: named('x', 500) }, { parameters: named('y', count) })
+    const own = collectionOf({ parameters: { z: 1 } })
+    expect(() => resolveBenchmarks(two(501), collectionOf({}), [found('a')])).toThrow(/would have 1001 parameters; at most 1000/)
+    expect(() => resolveBenchmarks(two(500), own, [found('a')])).toThrow(/a would have 1001 parameters; at most 1000/)
+    expect(Object.keys(resolveBenchmarks(two(499), own, [found('a')])[0]?.parameters ?? {})).toHaveLength(1000)
   })
 })

@@ -1,8 +1,13 @@
 import { HubError, notFound } from '../errors.ts'
 import type { CollectionConfig } from '../models/collection.ts'
-import type { BenchmarkConfig, EvaluationJobConfig } from '../models/evaluation.ts'
+import type { EvaluationJobConfig } from '../models/evaluation.ts'
+import { BENCHMARKS_MAX } from '../models/fields.ts'
 import type { BenchmarkResource, ProviderRuntime } from '../models/provider.ts'
+import { benchmarkKey, mergeOverrides, type EffectiveBenchmark } from './merge-overrides.ts'
 import type { RunSpec } from './run-spec.ts'
+
+/** What of a provider's word about a benchmark counts for its runs. */
+export type Definition = Pick<BenchmarkResource, 'primary_score' | 'pass_criteria'>
 
 /** A benchmark that a request or collection names, with what the catalogue knows about it. */
 export type Found = {
@@ -14,100 +19,86 @@ export type Found = {
   runtime: ProviderRuntime | null
   deadline_seconds: number | null
   /** Null: the provider has no such benchmark. */
-  definition: BenchmarkResource | null
+  definition: Definition | null
 }
 
 type Collection = { id: string; config: CollectionConfig }
 
 const DAY_SECONDS = 24 * 60 * 60
 
-/** What the snapshots of a job may come to together, as JSON. Each holds its provider's runtime and all its parameters, so a short request can ask for many copies of something long. */
-const MAX_SNAPSHOTS_MIB = 32
+/** What the snapshots of a job may come to together, as JSON, beyond its footprint. Each holds its provider's runtime and all its parameters, so a short request can ask for many copies of something long. */
+const MAX_SNAPSHOTS_MIB = 4
 
 /**
- * The runs of a job: one spec for each benchmark of the request, or of the collection with the request's additions, in order.
+ * The runs of a job: one for each benchmark of the request, or of the collection with the request's additions, in order. Each is made when it is
+ * called, since together they may be long (`snapshotsOf`).
  *
  * Refuses what section 1.4 of the contract refuses, in its order: an override that is not in the collection, an empty list,
- * a `resolved_sha`, an unknown provider (404) or benchmark (400), a missing model url, an experiment (no hub has an MLflow so far).
+ * a `resolved_sha`, an unknown provider (404) or benchmark (400), a missing model url, an experiment (no hub has an MLflow so far). And too many runs.
  */
-export function resolveBenchmarks(request: EvaluationJobConfig, collection: Collection | undefined, found: readonly Found[]): RunSpec[] {
-  const overrides = request.collection?.benchmarks ?? []
-  if (collection) refuseStrangers(collection, overrides)
-  const effective = collection ? collection.config.benchmarks.map((entry) => merge(entry, overrides)) : (request.benchmarks ?? [])
+export function resolveBenchmarks(
+  request: EvaluationJobConfig,
+  collection: Collection | undefined,
+  found: readonly Found[],
+): readonly (() => RunSpec)[] {
+  const { benchmarks = [], collection: reference } = request
+  const overrides = reference?.benchmarks ?? []
+  const effective = collection ? mergeOverrides(collection.config.benchmarks, overrides) : benchmarks.map(asItIs)
   if (collection && effective.length === 0) throw HubError.of('collection_empty', { CollectionID: collection.id })
-  if ([...(request.benchmarks ?? []), ...overrides].some((benchmark) => benchmark.test_data_ref?.resolved_sha !== undefined)) {
+  if ([...benchmarks, ...overrides].some((benchmark) => benchmark.test_data_ref?.resolved_sha !== undefined)) {
     throw HubError.of('resolved_sha_read_only', {})
   }
+  if (effective.length > BENCHMARKS_MAX) {
+    const error = `the job has ${effective.length} benchmarks; name at most ${BENCHMARKS_MAX} in one`
+    throw HubError.of('request_validation_failed', { Error: error })
+  }
 
-  const byKey = new Map(found.map((entry) => [keyOf(entry.provider_id, entry.benchmark_id), entry]))
-  const specs = effective.map((benchmark) => {
-    const entry = byKey.get(keyOf(benchmark.provider_id, benchmark.id))
+  const byKey = new Map(found.map((entry) => [benchmarkKey(entry.provider_id, entry.benchmark_id), entry]))
+  const runs = effective.map((benchmark) => {
+    const entry = byKey.get(benchmarkKey(benchmark.provider_id, benchmark.id))
     if (!entry?.provider_known) throw notFound('provider', benchmark.provider_id)
-    if (!entry.definition) throw HubError.of('resource_does_not_exist', { Type: 'benchmark', ResourceID: benchmark.id })
-    return specOf(benchmark, entry, entry.definition, request, collection ? 'collection' : 'job')
+    const { definition } = entry
+    if (!definition) throw HubError.of('resource_does_not_exist', { Type: 'benchmark', ResourceID: benchmark.id })
+    return () => specOf(benchmark, entry, definition, request, collection ? 'collection' : 'job')
   })
-  if (request.model.url.trim() === '' && specs.some((spec) => spec.test_data_ref?.type !== 'pre_recorded_data')) {
+  if (request.model.url.trim() === '' && effective.some((benchmark) => benchmark.test_data_ref?.type !== 'pre_recorded_data')) {
     throw HubError.of('model_url_required', {})
   }
   if (request.experiment) throw HubError.of('mlflow_required_for_experiment', {})
-  return specs
+  return runs
 }
 
-/** The characters of a job's snapshots as JSON. Refuses more than a job may keep. */
-export function snapshotsLength(specs: readonly RunSpec[]): number {
-  let characters = 0
-  for (const spec of specs) {
-    characters += JSON.stringify(spec).length
-    if (characters <= MAX_SNAPSHOTS_MIB * 1024 * 1024) continue
-    const what = `the benchmarks, each with its parameters and its provider's runtime, are more than ${MAX_SNAPSHOTS_MIB} MiB together`
-    throw HubError.of('request_validation_failed', { Error: `${what}: name fewer in one job, or make those shorter` })
-  }
-  return characters
-}
-
-const keyOf = (provider: string, benchmark: string) => JSON.stringify([provider, benchmark])
-
-/** Each override must name a benchmark of the collection. */
-function refuseStrangers(collection: Collection, overrides: readonly BenchmarkConfig[]) {
-  const entries = collection.config.benchmarks
-  for (const { id, provider_id } of overrides) {
-    if (!entries.some((entry) => entry.provider_id === provider_id)) {
-      throw HubError.of('resource_does_not_exist', { Type: 'provider', ResourceID: provider_id })
-    }
-    if (!entries.some((entry) => entry.provider_id === provider_id && entry.id === id)) {
-      throw HubError.of('resource_does_not_exist', { Type: 'benchmark', ResourceID: id })
-    }
-  }
-}
+const asItIs = ({ parameters = {}, ...benchmark }: NonNullable<EvaluationJobConfig['benchmarks']>[number]): EffectiveBenchmark => ({
+  ...benchmark,
+  parameters: () => parameters,
+})
 
 /**
- * A collection's entry with what the job adds (contract 6.3): overrides of any benchmark of the same provider add parameters, the
- * collection's own win, and its null or empty string removes one. Weight and criteria are the collection's alone.
+ * Makes the runs one by one, each with the characters that it and those before it have as JSON. Refuses more than a job of this `footprint` may keep.
  */
-function merge(entry: CollectionConfig['benchmarks'][number], overrides: readonly BenchmarkConfig[]): BenchmarkConfig {
-  const ofProvider = overrides.filter((override) => override.provider_id === entry.provider_id)
-  const parameters = new Map(ofProvider.flatMap((override) => Object.entries(override.parameters ?? {})))
-  for (const [name, value] of Object.entries(entry.parameters ?? {})) {
-    if (value === null || value === '') parameters.delete(name)
-    else parameters.set(name, value)
-  }
-  const own = ofProvider.find((override) => override.id === entry.id)
-  return {
-    ...entry,
-    parameters: Object.fromEntries(parameters),
-    ...(own?.test_data_ref && { test_data_ref: own.test_data_ref }),
-    ...(own?.hardware_config && { hardware_config: own.hardware_config }),
+export function* snapshotsOf(runs: readonly (() => RunSpec)[], footprint: number): Generator<Snapshot, void> {
+  let characters = 0
+  for (const run of runs) {
+    const spec = run()
+    characters += JSON.stringify(spec).length
+    if (characters > footprint + MAX_SNAPSHOTS_MIB * 1024 * 1024) {
+      const what = `the benchmarks, each with its parameters and its provider's runtime, are more than ${MAX_SNAPSHOTS_MIB} MiB longer than the job itself`
+      throw HubError.of('request_validation_failed', { Error: `${what}: name fewer in one job, or make those shorter` })
+    }
+    yield { spec, characters }
   }
 }
 
+export type Snapshot = { spec: RunSpec; characters: number }
+
 function specOf(
-  benchmark: BenchmarkConfig,
+  benchmark: EffectiveBenchmark,
   found: Found,
-  definition: BenchmarkResource,
+  definition: Definition,
   request: EvaluationJobConfig,
   owner: 'job' | 'collection',
 ): RunSpec {
-  const { num_examples: numExamples, ...parameters } = benchmark.parameters ?? {}
+  const { num_examples: numExamples, ...parameters } = benchmark.parameters()
   const hardware = benchmark.hardware_config ?? request.hardware_config
   return {
     provider_id: benchmark.provider_id,
@@ -131,8 +122,8 @@ function deadlineOf({ timeout_seconds: own }: Record<string, unknown>, found: Fo
 
 /** The provider's threshold counts only together with its metric: a job with a metric of its own brings its own threshold (contract 4.1). */
 function judgedBy(
-  benchmark: BenchmarkConfig,
-  definition: BenchmarkResource,
+  benchmark: EffectiveBenchmark,
+  definition: Definition,
   owner: 'job' | 'collection',
 ): Pick<RunSpec, 'primary_score' | 'threshold'> {
   const own = benchmark.primary_score

@@ -47,4 +47,22 @@ describe('rewriteUrls', () => {
   ])('%j becomes %j where what is behind it is not known', (text, expected) => {
     expect(rewriteUrls(text, { request: { model: { url: '', name: 'm' } } }, DEFAULT_UPSTREAMS)).toBe(expected)
   })
+
+  // Guarantee: a message that names the sidecar thousands of times does not read a long address as often.
+  test('looks at each address of the job once, however often a text names the sidecar', () => {
+    let reads = 0
+    const counting = <Part extends object>(part: Part): Part =>
+      new Proxy(part, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key)
+          if (typeof value === 'string') reads += 1
+          return typeof value === 'object' && value !== null ? counting(value) : value
+        },
+      })
+    const text = 'http://localhost:8080/v2/org/results http://localhost:8080/a '.repeat(1000)
+    expect(rewriteUrls(text, counting(job), upstreams)).toMatch(
+      /^(https:\/\/registry\.example\/v2\/org\/results https:\/\/models\.example:8443\/a ){1000}$/,
+    )
+    expect(reads).toBeLessThan(10)
+  })
 })

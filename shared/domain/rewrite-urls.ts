@@ -25,29 +25,41 @@ type Job = { request: Pick<EvaluationJobConfig, 'model' | 'exports'> }
  */
 export function rewriteUrls(text: string, job: Job, upstreams: Upstreams): string {
   const [first = '', ...rest] = text.split(upstreams.sidecarUrl)
-  return first + rest.map((after) => rewritten(after, job, upstreams)).join('')
+  if (rest.length === 0) return first
+  const origins = originsOf(job, upstreams)
+  return first + rest.map((after) => rewritten(after, origins, upstreams)).join('')
 }
 
+/** Where each kind of request goes. Made once a text: it may name the sidecar thousands of times, and what a job names may be long. */
+function originsOf({ request }: Job, { hubUrl, mlflowUrl }: Upstreams) {
+  const oci = request.exports?.oci?.coordinates
+  return {
+    hub: originOf(hubUrl),
+    mlflow: originOf(mlflowUrl),
+    model: originOf(request.model.url),
+    ...(oci && {
+      oci: { path: `/${oci.oci_repository}`, origin: originOf(oci.oci_host.includes('://') ? oci.oci_host : `https://${oci.oci_host}`) },
+    }),
+  }
+}
+type Origins = ReturnType<typeof originsOf>
+
 /** `after`: what stands behind the sidecar's base, up to the next one. */
-function rewritten(after: string, job: Job, upstreams: Upstreams): string {
+function rewritten(after: string, origins: Origins, upstreams: Upstreams): string {
   // Another port or host that begins alike, or punctuation: no URL of the sidecar.
   if (!/^([/?#\s]|$)/.test(after)) return upstreams.sidecarUrl + after
   const path = /^[^?#\s]*/.exec(after)?.[0] ?? ''
-  const origin = originOf(targetOf(path, job, upstreams))
+  const origin = targetOf(path, origins)
   return origin + (origin === '' && path === '' ? '/' : '') + after
 }
 
-function targetOf(path: string, { request }: Job, { hubUrl, mlflowUrl }: Upstreams): string | undefined {
-  if (path.startsWith(HUB_PATH)) return hubUrl
-  if (MLFLOW_PATH.test(path)) return mlflowUrl
-  const oci = request.exports?.oci?.coordinates
-  if (oci && isBelow(path.replace(/^\/v2\//, '/'), `/${oci.oci_repository}`)) {
-    return oci.oci_host.includes('://') ? oci.oci_host : `https://${oci.oci_host}`
-  }
-  return request.model.url
+function targetOf(path: string, { hub, mlflow, oci, model }: Origins): string {
+  if (path.startsWith(HUB_PATH)) return hub
+  if (MLFLOW_PATH.test(path)) return mlflow
+  return oci && isBelow(path.replace(/^\/v2\//, '/'), oci.path) ? oci.origin : model
 }
 
-const isBelow = (path: string, base: string) => path === base || path.startsWith(`${base}/`)
+const isBelow = (path: string, base: string) => path.startsWith(base) && (path.length === base.length || path[base.length] === '/')
 
 /** No name of DNS is longer, with a port; a message may name its host thousands of times. */
 const MAX_HOST = 260

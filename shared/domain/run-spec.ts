@@ -30,3 +30,6 @@ export type RunSpec = {
   /** Share in the job's score, above 0. */
   weight: number
 }
+
+/** What of a snapshot a report is judged by: the rest may be long, and is not read for it. Of its test data it is only known whether there are any. */
+export type JudgedSpec = Pick<RunSpec, 'benchmark_id' | 'primary_score' | 'threshold' | 'weight'> & { test_data_ref?: object }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Description, Float32, Opaque, PassCriteria, PrimaryScore, Tags } from './fields.ts'
+import { BENCHMARKS_MAX, Description, Float32, Opaque, Parameters, PassCriteria, PrimaryScore, Tags, WORDS_MAX } from './fields.ts'
 import { AgentMetadata, CatalogueResource } from './provider.ts'
 import { TestDataRef } from './test-data.ts'
 
@@ -13,7 +13,7 @@ export const CollectionBenchmark = z.object({
   primary_score: PrimaryScore.optional(),
   pass_criteria: PassCriteria.optional(),
   /** Win over those of a job. */
-  parameters: Opaque.optional(),
+  parameters: Parameters.optional(),
   test_data_ref: TestDataRef.optional(),
 })
 export type CollectionBenchmark = z.infer<typeof CollectionBenchmark>
@@ -22,7 +22,7 @@ export type CollectionBenchmark = z.infer<typeof CollectionBenchmark>
 export const COLLECTION_WORDS = ['domains', 'tasks', 'modalities', 'industries', 'evaluation_targets'] as const
 export type CollectionWords = (typeof COLLECTION_WORDS)[number]
 
-const Words = z.array(z.string()).optional()
+const Words = z.array(z.string()).max(WORDS_MAX).optional()
 
 /** A curated, weighted set of benchmarks. */
 export const CollectionConfig = z.object({
@@ -33,7 +33,7 @@ export const CollectionConfig = z.object({
   custom: Opaque.optional(),
   /** Threshold of a job's score, unless the job has one. */
   pass_criteria: PassCriteria.optional(),
-  benchmarks: z.array(CollectionBenchmark).min(1),
+  benchmarks: z.array(CollectionBenchmark).min(1).max(BENCHMARKS_MAX),
   agent: AgentMetadata.optional(),
   domains: Words,
   tasks: Words,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
-import { Float32, Name, Opaque, PassCriteria, PrimaryScore, Tags } from './fields.ts'
+import { BENCHMARKS_MAX, Float32, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
 import { HardwareConfig, QueueConfig } from './hardware.ts'
 import { Message } from './message.ts'
 import { EvaluationState } from './states.ts'
@@ -9,11 +9,15 @@ import { TestDataRef } from './test-data.ts'
 /** True for text that names a place: a scheme, and something after it. */
 const isUrl = (text: string) => text === '' || (URL.canParse(text) && /^[a-z][a-z0-9+.-]*:./i.test(text))
 
+/** Characters of a model's address: servers take no longer one. */
+const URL_MAX = 8192
+
 /** The model under test. */
 export const ModelRef = z.object({
   /** Base of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`. May be empty only if every benchmark uses pre-recorded data. */
   url: z
     .string()
+    .max(URL_MAX)
     .refine(isUrl, { params: { tag: 'url' } })
     .default(''),
   /** Name that the endpoint knows the model by. */
@@ -21,7 +25,7 @@ export const ModelRef = z.object({
   /** `secret_ref` names a Secret; on a local hub it is a directory with a file `api-key`. Never the key itself. */
   auth: z.object({ secret_ref: z.string().min(1) }).optional(),
   /** Passed to the adapter unread. */
-  parameters: Opaque.optional(),
+  parameters: Parameters.optional(),
   card_url: z.string().optional(),
 })
 export type ModelRef = z.infer<typeof ModelRef>
@@ -38,7 +42,7 @@ export const BenchmarkConfig = z.object({
   pass_criteria: PassCriteria.optional(),
   hardware_config: HardwareConfig.optional(),
   /** Passed to the adapter; `num_examples` (a number) limits how many items are evaluated. */
-  parameters: Opaque.optional(),
+  parameters: Parameters.optional(),
   test_data_ref: TestDataRef.optional(),
 })
 export type BenchmarkConfig = z.infer<typeof BenchmarkConfig>
@@ -46,7 +50,7 @@ export type BenchmarkConfig = z.infer<typeof BenchmarkConfig>
 /** Which collection to run. `benchmarks` may add parameters to its entries. */
 export const CollectionRef = z.object({
   id: z.string().min(1),
-  benchmarks: z.array(BenchmarkConfig).optional(),
+  benchmarks: z.array(BenchmarkConfig).max(BENCHMARKS_MAX).optional(),
   /** `updated_at` of the collection when the job was submitted; written by the hub. */
   collection_updated_at: z.string().optional(),
 })
@@ -90,7 +94,7 @@ export const EvaluationJobConfig = z
     model: ModelRef,
     /** Threshold of the job's score. Absent: the collection's, else 0.5. */
     pass_criteria: PassCriteria.optional(),
-    benchmarks: z.array(BenchmarkConfig).optional(),
+    benchmarks: z.array(BenchmarkConfig).max(BENCHMARKS_MAX).optional(),
     collection: CollectionRef.optional(),
     experiment: ExperimentConfig.optional(),
     /** Kept and returned unread. */

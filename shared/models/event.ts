@@ -4,7 +4,10 @@ import { Float32, Opaque, Timestamp } from './fields.ts'
 import { Message } from './message.ts'
 import { Phase } from './states.ts'
 
-const MetricsSchema = z.array(MetricSchema)
+/** Kinds of metrics that an adapter may name; those of others are numeric. */
+const METRICS_SCHEMA_MAX = 10_000
+
+const MetricsSchema = z.array(MetricSchema).max(METRICS_SCHEMA_MAX)
 
 /** What an adapter reports about its run. Repeating an event is safe. */
 export const BenchmarkStatusEvent = z

@@ -35,22 +35,37 @@ export const RequiredDnsLabel = z
   .refine((value) => RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
   .meta({ pattern: RFC1123_LABEL.source })
 
+/** Items of a list that people write: tags, words, hints. */
+export const WORDS_MAX = 100
+
+/** Benchmarks of a job or of a collection, and what a job adds to those of its collection. */
+export const BENCHMARKS_MAX = 1000
+
+/** Members of parameters, which a run has a copy of. */
+export const PARAMETERS_MAX = 1000
+
 /** 1 to 128 characters, without `,` and `|`, which separate the values of a list filter. */
 export const Tag = z
   .string()
   .refine(
-    (tag) => tag.length > 0 && [...tag].length <= 128 && !/[,|]/.test(tag),
+    // A character has two units at most.
+    (tag) => tag.length > 0 && tag.length <= 256 && [...tag].length <= 128 && !/[,|]/.test(tag),
     rule('tagname', 'must have 1 to 128 characters, and neither , nor |'),
   )
   .meta({ minLength: 1, maxLength: 128, pattern: '^[^,|]*$' })
 
-export const Tags = z.array(Tag)
+export const Tags = z.array(Tag).max(WORDS_MAX)
 
 /** Free text of 1 to 1024 characters; the empty string means none. */
 export const Description = z.string().max(1024)
 
 /** An object that EvalHub stores and passes on without reading it. */
 export const Opaque = z.record(z.string(), z.unknown())
+
+/** What a framework is told, which is passed on unread. */
+export const Parameters = Opaque.refine((parameters) => Object.keys(parameters).length <= PARAMETERS_MAX, {
+  params: { tag: 'max', maximum: PARAMETERS_MAX },
+}).meta({ maxProperties: PARAMETERS_MAX })
 
 const FLOAT32_MAX = 3.4028235e38
 
@@ -70,10 +85,13 @@ export const Float32 = z.number().min(-FLOAT32_MAX).max(FLOAT32_MAX).overwrite(f
 /** RFC 3339 with seconds, an offset or `Z`; kept as it was sent. */
 export const Timestamp = z.iso.datetime({ offset: true, local: false })
 
+/** Characters of a metric's name: each event of a job looks at those of all its runs. */
+const METRIC_NAME_MAX = 1024
+
 /** The metric that judges a benchmark. */
 export const PrimaryScore = z.object({
   /** Name as the framework reports it: `acc_norm`, `exact_match`. */
-  metric: z.string().min(1),
+  metric: z.string().min(1).max(METRIC_NAME_MAX),
   /** True where a smaller value is better (perplexity, latency). Absent means false. */
   lower_is_better: z.boolean().optional(),
 })

@@ -1,7 +1,13 @@
 import { z } from 'zod'
-import { Description, PassCriteria, PrimaryScore, Tags } from './fields.ts'
+import { Description, PassCriteria, PrimaryScore, Tags, WORDS_MAX } from './fields.ts'
 
-const Strings = z.array(z.string())
+const Strings = z.array(z.string()).max(WORDS_MAX)
+
+/** The largest framework known has some thousands of tasks. */
+const PROVIDER_BENCHMARKS_MAX = 10_000
+
+/** Environment variables, and parts of a command. */
+const RUNTIME_ITEMS_MAX = 1000
 
 /** Hints for programs that choose benchmarks. */
 export const AgentMetadata = z.object({
@@ -17,7 +23,10 @@ const ProviderAgent = AgentMetadata.extend({ target_type: z.enum(['model', 'agen
 
 const BenchmarkAgent = z.object({
   result_interpretation: z.string().optional(),
-  score_ranges: z.array(z.object({ range: z.string().min(1), meaning: z.string().min(1) })).optional(),
+  score_ranges: z
+    .array(z.object({ range: z.string().min(1), meaning: z.string().min(1) }))
+    .max(WORDS_MAX)
+    .optional(),
 })
 
 /** One benchmark that a provider offers. */
@@ -54,7 +63,7 @@ const Gpu = z.object({
 /** How a run is launched as a Kubernetes Job. The keys are the published server's. */
 export const K8sRuntime = z.object({
   Image: z.string().default(''),
-  Entrypoint: Strings.optional(),
+  Entrypoint: z.array(z.string()).max(RUNTIME_ITEMS_MAX).optional(),
   CPURequest: z.string().default(''),
   MemoryRequest: z.string().default(''),
   CPULimit: z.string().default(''),
@@ -63,7 +72,7 @@ export const K8sRuntime = z.object({
   EphemeralStorageRequest: z.string().optional(),
   EphemeralStorageLimit: z.string().optional(),
   gpu: Gpu.optional(),
-  Env: z.array(EnvVar).optional(),
+  Env: z.array(EnvVar).max(RUNTIME_ITEMS_MAX).optional(),
   image_pull_policy: z.enum(['', 'if_not_present', 'always']).optional(),
   /** Whether the adapter gets `hf-token` of the model's Secret as it is; absent: it does not. */
   needs_hf_token: z.boolean().optional(),
@@ -73,7 +82,7 @@ export const K8sRuntime = z.object({
 export const LocalRuntime = z.object({
   /** Line for `sh -c`. Taken from the catalogue only, unless the hub was told to allow more. */
   command: z.string().default(''),
-  env: z.array(EnvVar).optional(),
+  env: z.array(EnvVar).max(RUNTIME_ITEMS_MAX).optional(),
 })
 
 export const ProviderRuntime = z.object({ k8s: K8sRuntime.optional(), local: LocalRuntime.optional() })
@@ -85,7 +94,7 @@ export const ProviderConfig = z.object({
   title: z.string().default(''),
   description: Description.default(''),
   tags: Tags.optional(),
-  benchmarks: z.array(BenchmarkResource).optional(),
+  benchmarks: z.array(BenchmarkResource).max(PROVIDER_BENCHMARKS_MAX).optional(),
   runtime: ProviderRuntime.optional(),
   agent: ProviderAgent.optional(),
 })

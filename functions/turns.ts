@@ -1,0 +1,31 @@
+/** What one request may do before others have a turn of the event loop, in milliseconds. */
+const TURN_MS = 8
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** Turns of the event loop for the long work of one request, so that nobody else's waits for all of it. */
+export type Turns = {
+  /** To be asked between two pieces of work: ends the turn if it was long. */
+  pause: () => Promise<void> | undefined
+  /** Works on one thing after the other, in the order of asking, although all were asked for at once. */
+  inOrder: <Value>(work: () => Value | Promise<Value>) => Promise<Value>
+}
+
+export function createTurns(): Turns {
+  let begunMs = performance.now()
+  let last: Promise<unknown> | undefined
+
+  async function endTurn() {
+    await nextTurn()
+    begunMs = performance.now()
+  }
+  const pause = () => (performance.now() - begunMs < TURN_MS ? undefined : endTurn())
+  return {
+    pause,
+    inOrder(work) {
+      const mine = Promise.resolve(last).then(pause).then(work)
+      last = mine.catch(() => undefined)
+      return mine
+    },
+  }
+}
