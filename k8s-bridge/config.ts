@@ -82,7 +82,7 @@ export type LocalConfig = {
   allowPaths: string[]
   maxParallel: number
   allowProviderCommands: boolean
-  /** The bridge's own, which adapters inherit but for the names of its settings. */
+  /** The bridge's own, which adapters inherit but for what it and its database's driver read. */
   environment: Environment
   hiddenVariables: string[]
 }
@@ -107,10 +107,11 @@ const nodeFiles: Files = {
 
 /** What `npm run start:bridge` shall do, by its environment and files. Throws one line that names every mistake, and no value. */
 export function readBridgeConfig(env: Environment = process.env): BridgeConfig {
-  const { settings, unread } = read(BridgeSettings, BRIDGE_SETTINGS, env, judgeRuntime)
+  const { settings, unread, variables } = read(BridgeSettings, BRIDGE_SETTINGS, env, judgeRuntime)
   return {
     ...toMigrateConfig(settings),
-    runtime: settings.RUNTIME === 'local' ? { local: toLocalConfig(settings, env) } : { kubernetes: toKubernetesConfig(settings) },
+    runtime:
+      settings.RUNTIME === 'local' ? { local: toLocalConfig(settings, env, variables) } : { kubernetes: toKubernetesConfig(settings) },
     retention: { logDays: settings.LOG_RETENTION_DAYS, evaluationDays: settings.EVALUATION_RETENTION_DAYS },
     ...(settings.METRICS_ENABLED && { metrics: { host: settings.METRICS_HOST, port: settings.METRICS_PORT } }),
     logLevel: settings.LOG_LEVEL,
@@ -137,7 +138,7 @@ function read<Schema extends z.ZodObject>(
   env: Environment,
   judge: (values: Values) => string[],
 ) {
-  const { values, mistakes, unread } = gatherSettings(names, env, nodeFiles)
+  const { values, mistakes, unread, variables } = gatherSettings(names, env, nodeFiles)
   const settings = schema.safeParse(values)
   const isWithout = values.DATABASE_DIRECT_URL === undefined && values.DATABASE_URL === undefined
   const all = [
@@ -147,7 +148,7 @@ function read<Schema extends z.ZodObject>(
     ...judge(values),
   ]
   if (!settings.success || all.length > 0) throw new Error(`The settings are wrong: ${all.join('; ')}`)
-  return { settings: settings.data, unread }
+  return { settings: settings.data, unread, variables }
 }
 
 function toMigrateConfig(settings: z.output<typeof MigrateSettings>): MigrateConfig {
@@ -157,7 +158,7 @@ function toMigrateConfig(settings: z.output<typeof MigrateSettings>): MigrateCon
   }
 }
 
-function toLocalConfig(settings: z.output<typeof BridgeSettings>, environment: Environment): LocalConfig {
+function toLocalConfig(settings: z.output<typeof BridgeSettings>, environment: Environment, variables: string[]): LocalConfig {
   return {
     callbackUrl: settings.CALLBACK_URL.replace(/\/$/, ''),
     dataDir: resolve(settings.DATA_DIR),
@@ -165,6 +166,6 @@ function toLocalConfig(settings: z.output<typeof BridgeSettings>, environment: E
     maxParallel: settings.MAX_PARALLEL ?? Math.max(4, 2 * availableParallelism()),
     allowProviderCommands: settings.ALLOW_PROVIDER_COMMANDS,
     environment,
-    hiddenVariables: [...BRIDGE_SETTINGS.flatMap(({ name, aliases }) => [name, ...aliases]), 'EVAL_HUB_CONFIG_DIR', 'CONFIG_PATH'],
+    hiddenVariables: [...variables, 'PGPASSWORD'],
   }
 }

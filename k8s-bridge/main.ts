@@ -16,6 +16,7 @@ import { createGauges } from './gauges.ts'
 import { notePasses, serveHealth, type Passes } from './health.ts'
 import { readKubeConfig } from './kubernetes/api.ts'
 import { openKubernetesRuntime } from './kubernetes/open-runtime.ts'
+import { hideVariables } from './local/environment-config.ts'
 import { checkFolders, namedFolders } from './local/named-folders.ts'
 import { createLocalRuntime } from './local/runtime.ts'
 import { createOwnMetrics, type OwnMetrics } from './own-metrics.ts'
@@ -117,6 +118,7 @@ function stopOnSignals(stack: AsyncDisposableStack, log: Log): void {
 
 try {
   const config = readBridgeConfig()
+  if ('local' in config.runtime) hideVariables(config.runtime.local.hiddenVariables)
   const log = createLog({ write: (line) => process.stdout.write(`${line}\n`), now: () => new Date(), level: config.logLevel })
   if (config.unread.length > 0) log.info('the files have settings that this process does not read', { settings: config.unread })
   const stack = new AsyncDisposableStack()

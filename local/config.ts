@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { LOOPBACK_ADDRESS } from '#functions/config.ts'
 import { Count, DatabaseUrl, Port } from '#shared/models/setting.ts'
 
-/** Names of the environment that only the hub reads. */
-export const HUB_VARIABLES = ['DATABASE_URL']
+/** Names of the environment that only the hub reads, its database's driver included. No adapter gets them. */
+export const HUB_VARIABLES = ['DATABASE_URL', 'PGPASSWORD']
 
 export const USAGE = `Usage: npm start -- [options]
 

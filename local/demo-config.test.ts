@@ -12,8 +12,9 @@ describe('demoRequest', () => {
     const argv = [...MODEL, '--api-key-env', 'KEY', '--num-examples', '20', '--collection', 'c']
     const model = { url: 'http://h/v1', name: 'm', apiKey: 'secret' }
     const config = { model, numExamples: 20, collection: 'c' }
+    const secrets = ['DATABASE_URL', 'PGPASSWORD', 'KEY']
     // The key is not in what adapters inherit.
-    expect(demoRequest(argv, { KEY: ' secret\n', PATH: '/bin' })).toEqual({ do: 'run', config, environment: { PATH: '/bin' } })
+    expect(demoRequest(argv, { KEY: ' secret\n', PATH: '/bin' })).toEqual({ do: 'run', config, environment: { PATH: '/bin' }, secrets })
   })
 
   test('for help is help', () => {

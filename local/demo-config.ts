@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { HUB_VARIABLES } from './config.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -13,8 +14,12 @@ export type DemoConfig = {
   collection: string
 }
 
-/** `environment` is what adapters may inherit: all but the key, which they get as a file. */
-export type DemoRequest = { do: 'run'; config: DemoConfig; environment: Environment } | { do: 'help' } | { do: 'refuse'; why: string }
+/**
+ * `environment` is what adapters may inherit: all but the key, which they get as a file. `secrets` are the names of what they must not find
+ * in the environment of this process either.
+ */
+export type DemoRequest =
+  { do: 'run'; config: DemoConfig; environment: Environment; secrets: string[] } | { do: 'help' } | { do: 'refuse'; why: string }
 
 export const DEMO_USAGE = `Evaluates a model with a collection of benchmarks on a temporary EvalHub, and prints the scores.
 
@@ -76,7 +81,13 @@ export function demoRequest(argv: readonly string[], env: Environment = process.
   const apiKey = keyName === undefined ? undefined : env[keyName]?.trim()
   const model = url === undefined || name === undefined ? undefined : { url: url.replace(/\/+$/, ''), name, apiKey }
   const environment = Object.fromEntries(Object.entries(env).filter(([variable]) => variable !== keyName))
-  return { do: 'run', environment, config: { model, numExamples: examples === undefined ? undefined : Number(examples), collection } }
+  const secrets = keyName === undefined ? HUB_VARIABLES : [...HUB_VARIABLES, keyName]
+  return {
+    do: 'run',
+    environment,
+    secrets,
+    config: { model, numExamples: examples === undefined ? undefined : Number(examples), collection },
+  }
 }
 
 /** How the terminal may be used: `live` redraws lines in place, `color` follows the NO_COLOR convention. */

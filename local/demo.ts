@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { hideVariables } from '#k8s-bridge/local/environment-config.ts'
 import { defaultParallel } from './config.ts'
 import { DEMO_USAGE, demoRequest, terminalFrom } from './demo-config.ts'
 import { runDemo } from './demo-run.ts'
@@ -15,6 +16,7 @@ else if (request.do === 'refuse') {
   process.stderr.write(`${request.why}\n\n${DEMO_USAGE}`)
   process.exitCode = 2
 } else {
+  hideVariables(request.secrets)
   const stop = new AbortController()
   let signalled: NodeJS.Signals = 'SIGINT'
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -1,5 +1,6 @@
+import { hideVariables } from '#k8s-bridge/local/environment-config.ts'
 import { createLog } from '#shared/log.ts'
-import { readHubConfig, USAGE } from './config.ts'
+import { HUB_VARIABLES, readHubConfig, USAGE } from './config.ts'
 import { startHub, type Hub } from './hub.ts'
 
 /** `npm start`: the local hub, until Ctrl-C. */
@@ -25,6 +26,7 @@ function stopOnSignals(starting: Promise<Hub>): void {
 }
 
 try {
+  hideVariables(HUB_VARIABLES)
   const config = readHubConfig(process.argv.slice(2))
   if (config === 'help') process.stdout.write(USAGE)
   else {

@@ -47,6 +47,7 @@ describe('gatherSettings', () => {
     expect(gather({ DATABASE_URL: 'a', DB_URL: 'b' }).values).toEqual({ DATABASE_URL: 'a' })
     const files = { '/etc/hub/config.yaml': 'env_mappings: { MY_PORT: service.port }' }
     expect(gather({ ...base, MY_PORT: '7' }, files).values).toEqual({ PORT: '7' })
+    expect(gather({ ...base, MY_PORT: '7' }, files).variables).toEqual(expect.arrayContaining(['PORT', 'DB_URL', 'MY_PORT']))
   })
 
   test('a list is one text with commas, and null is nothing', () => {

@@ -45,6 +45,8 @@ export type Gathered = {
   mistakes: string[]
   /** Paths in the files that are no setting of this process. */
   unread: string[]
+  /** All names of the environment that were looked at, set or not: what they hold is this process's own. */
+  variables: string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -83,7 +85,8 @@ export function gatherSettings(settings: readonly Setting[], environment: Enviro
   }
   const known = new Set(settings.map(({ path }) => path))
   const unread = [...new Set([...baseLeaves.keys(), ...overrideLeaves.keys(), ...secrets.keys()])].filter((path) => !known.has(path))
-  return { values, mistakes, unread }
+  const names = settings.flatMap(({ name, aliases }) => [name, ...aliases])
+  return { values, mistakes, unread, variables: [...names, ...mapped.keys(), 'EVAL_HUB_CONFIG_DIR', 'CONFIG_PATH'] }
 }
 
 type Issue = { path: PropertyKey[]; message: string }
