@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { parseChallenges, type Challenge } from './oci-challenge.ts'
+import { kindOfAddress } from '#shared/domain/address.ts'
 import { credentialsFor } from './docker-config.ts'
+import { RefusedTarget } from './guard.ts'
+import { bareHost } from './inside.ts'
+import { parseChallenges, type Challenge } from './oci-challenge.ts'
 import { parseObject } from './parse-object.ts'
 import { readText } from './read-text.ts'
 import { UpstreamError, type Transport } from './transport.ts'
@@ -67,6 +70,13 @@ async function answerChallenge(settings: Settings, { headers }: IncomingMessage)
   const challenges = parseChallenges(headers['www-authenticate'] ?? '')
   const credentials = await readCredentials(authPath, registry.host, repository)
   const basic = credentials === undefined ? undefined : `Basic ${Buffer.from(credentials).toString('base64')}`
+  if (basic !== undefined && challenges.length > 0 && !isConfidential(registry)) {
+    const mend = 'write exports.oci.coordinates.oci_host without http://, or leave the connection away'
+    throw new UpstreamError(
+      'unauthorized',
+      `${registry.host} is asked in plain HTTP and wants credentials, which go over https only; ${mend}`,
+    )
+  }
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.realm !== undefined)
   if (bearer) return askForToken(settings, bearer, basic)
   const isBasic = challenges.some(({ scheme }) => scheme === 'basic')
@@ -78,7 +88,7 @@ async function askForToken(
   { parameters }: Challenge,
   basic: string | undefined,
 ): Promise<Authorization> {
-  const realm = tokenService(parameters.realm ?? '', registry)
+  const realm = tokenService(parameters.realm ?? '', registry, basic !== undefined)
   if (parameters.service !== undefined) realm.searchParams.set('service', parameters.service)
   realm.searchParams.set('scope', `repository:${repository}:pull,push`)
   const answer = await transport({
@@ -102,12 +112,20 @@ async function askForToken(
   return { header: `Bearer ${token}`, until: now() + (seconds ?? TOKEN_SECONDS) * 900 }
 }
 
-/** A registry names its token service, which then gets the credentials: never over a connection less safe than the registry's own. */
-function tokenService(realm: string, registry: URL): URL {
+/** A registry names its token service, which then gets the credentials: over no connection that others can read, nor one less safe than its own. */
+function tokenService(realm: string, registry: URL, hasCredentials: boolean): URL {
   const url = URL.canParse(realm) ? new URL(realm) : undefined
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && registry.protocol === 'http:')) return url
-  throw new UpstreamError('connection', `${registry.host} names a token service that is no https URL`)
+  const mayBePlain = url?.protocol === 'http:' && registry.protocol === 'http:'
+  if (!url || !(url.protocol === 'https:' || mayBePlain)) {
+    throw new UpstreamError('connection', `${registry.host} names a token service that is no https URL`)
+  }
+  if (!hasCredentials || isConfidential(url)) return url
+  throw new RefusedTarget(`${registry.host} names a token service in plain HTTP, ${url.origin}, which gets no credentials.`)
 }
+
+/** What is sent there, nobody else reads. */
+const isConfidential = (url: URL) =>
+  url.protocol === 'https:' || (url.protocol === 'http:' && (url.hostname === 'localhost' || kindOfAddress(bareHost(url)) === 'loopback'))
 
 function readToken(text: string): { token?: string; seconds?: number } {
   const answer = parseObject(text) ?? {}

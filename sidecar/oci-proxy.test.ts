@@ -4,9 +4,11 @@ import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect } from 'vitest'
+import { createOciAuth } from './oci-auth.ts'
 import { registryUrl } from './oci-proxy.ts'
 import { registryIsMissing, startRegistry } from './test-registry.ts'
-import { requestOf, test as base } from './test-sidecar.ts'
+import { LIMITS, requestOf, test as base } from './test-sidecar.ts'
+import { createTransport, type Transport } from './transport.ts'
 
 const REPOSITORY = 'team/results'
 const digestOf = (bytes: Buffer | string) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
@@ -207,6 +209,48 @@ describe('a registry that wants tokens', () => {
     const { url: sidecar, lines } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: join(folder, 'none') } })
     expect(await requestOf(sidecar, PATH)).toMatchObject({ status: 502, text: expect.stringContaining('token service') })
     expect(lines.join()).not.toContain('could not be served')
+  })
+
+  // Guarantee: credentials go over no connection that others can read.
+  test.for([
+    ['http://registry.example', 'https://tokens.example/', /in plain HTTP and wants credentials/],
+    ['http://registry.example', 'http://tokens.example/', /in plain HTTP and wants credentials/],
+    ['http://localhost:5000', 'http://tokens.example/', /names a token service in plain HTTP/],
+    ['https://registry.example', 'http://127.0.0.1:9/', /names a token service that is no https URL/],
+    ['https://registry.example', 'https://tokens.example/', undefined],
+    ['http://127.0.0.1:5000', 'http://127.0.0.1:5001/', undefined],
+    ['http://[::1]:5000', 'https://tokens.example/', undefined],
+  ] as const)('at %s with the token service %s: %s', async ([registry, realm, refusal], { upstream, docker }) => {
+    const { url } = await upstream((request, response) => {
+      if (request.url === '/v2/') response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}", Basic realm="x"` }).end()
+      else response.end(JSON.stringify({ token: 'good' }))
+    })
+    const shown: string[] = []
+    const reach = createTransport({ limits: LIMITS })
+    const transport: Transport = (exchange) => {
+      if (exchange.headers.includes('authorization')) shown.push(exchange.url.origin)
+      return reach({ ...exchange, url })
+    }
+    const authPath = await docker(new URL(registry).host, 'ann:pw')
+    const auth = createOciAuth({ registry: new URL(registry), repository: REPOSITORY, authPath, transport, now: () => 0 })
+    if (refusal) await expect(auth.authorization()).rejects.toThrow(refusal)
+    else expect(await auth.authorization()).toBe('Bearer good')
+    expect(shown).toEqual(refusal ? [] : [new URL(realm).origin])
+  })
+
+  test('gets credentials in plain HTTP neither by Basic, and is asked without where none are wanted', async ({ upstream, docker }) => {
+    let challenge = 'Basic realm="x"'
+    const { url } = await upstream((_, response) =>
+      challenge ? void response.writeHead(401, { 'www-authenticate': challenge }).end() : void response.end(),
+    )
+    const transport = createTransport({ limits: LIMITS })
+    const registry = new URL('http://registry.example')
+    const authPath = await docker(registry.host, 'ann:pw')
+    const settings = { registry, repository: REPOSITORY, authPath, now: () => 0 }
+    const auth = createOciAuth({ ...settings, transport: (exchange) => transport({ ...exchange, url }) })
+    await expect(auth.authorization()).rejects.toThrow(/go over https only; write exports\.oci\.coordinates\.oci_host without http/)
+    challenge = ''
+    expect(await auth.authorization()).toBeUndefined()
   })
 
   // Guarantee: a registry cannot make the sidecar ask inner services, and credentials are for where the operator meant them to go.

@@ -9,7 +9,7 @@ import { createGuard } from './guard.ts'
 import { proxyMlflow } from './mlflow-proxy.ts'
 import { proxyModel } from './model-proxy.ts'
 import { readCredentials } from './oci-auth.ts'
-import { createOciProxy } from './oci-proxy.ts'
+import { createOciProxy, registryUrl } from './oci-proxy.ts'
 import { createPoster } from './post-event.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { routeOf } from './route.ts'
@@ -41,7 +41,7 @@ export async function startSidecar(settings: SidecarSettings, { log, write, rand
   const { run, limits, oci } = settings
   await readFile(settings.runTokenPath, 'utf8')
   if (oci && (await readCredentials(oci.authPath, oci.host, oci.repository)) === undefined) {
-    log.info(`No credentials for ${oci.host}: it is asked without any`)
+    log.info(`No credentials for ${registryUrl(oci.host).host}: it is asked without any`)
   }
   const { spool, left } = await openSpool(settings.spoolPath)
   if (left.length > 0) log.info('Events of an earlier sidecar of this run are sent again', { count: left.length })

@@ -54,6 +54,20 @@ describe('POST /jobs', () => {
     ['an unknown benchmark', { ...JOB, benchmarks: [{ id: 'none', provider_id: 'frame' }] }, 400, 'resource_does_not_exist', /none/],
     ['an unknown collection', { ...JOB, benchmarks: undefined, collection: { id: 'none' } }, 404, 'resource_not_found', /collection/],
     ['no model url', { ...JOB, model: { name: 'm' } }, 400, 'model_url_required', /url/],
+    [
+      'a model url that is a script',
+      { ...JOB, model: { name: 'm', url: 'javascript:alert(1)' } },
+      400,
+      'request_validation_failed',
+      /model\.url must name a place/,
+    ],
+    [
+      'a model url with a password',
+      { ...JOB, model: { name: 'm', url: 'http://ann:pw@h/v1' } },
+      400,
+      'request_validation_failed',
+      /model\.url must hold no user name and no password.*secret_ref/,
+    ],
     ['a blank model url', { ...JOB, model: { name: 'm', url: '  ' } }, 400, 'request_validation_failed', /'url' tag/],
     [
       'a commit that only the hub may write',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BENCHMARKS_MAX, Description, Float32, Opaque, Parameters, PassCriteria, PrimaryScore, Tags, WORDS_MAX } from './fields.ts'
+import { BENCHMARKS_MAX, Description, Float32, keptUrl, Opaque, Parameters, PassCriteria, PrimaryScore, Tags, WORDS_MAX } from './fields.ts'
 import { AgentMetadata, CatalogueResource } from './provider.ts'
 import { TestDataRef } from './test-data.ts'
 
@@ -8,7 +8,7 @@ export const CollectionBenchmark = z.object({
   id: z.string().min(1),
   provider_id: z.string().min(1),
   /** The provider's page about it. Written by the hub: what a request says is ignored, but for a patch of a single field of the entry. */
-  url: z.string().optional(),
+  url: keptUrl('url of a benchmark').optional(),
   weight: Float32.min(0).optional(),
   primary_score: PrimaryScore.optional(),
   pass_criteria: PassCriteria.optional(),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { isRegistryHost } from '../domain/url-problem.ts'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
-import { BENCHMARKS_MAX, Float32, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
+import { BENCHMARKS_MAX, Float32, keptUrl, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
 import { HardwareConfig, QueueConfig } from './hardware.ts'
 import { Message } from './message.ts'
 import { EvaluationState } from './states.ts'
@@ -15,8 +16,7 @@ const URL_MAX = 8192
 /** The model under test. */
 export const ModelRef = z.object({
   /** Base of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`. May be empty only if every benchmark uses pre-recorded data. */
-  url: z
-    .string()
+  url: keptUrl('model.url', '; name a Secret with its api-key in model.auth.secret_ref')
     .max(URL_MAX)
     .refine(isUrl, { params: { tag: 'url' } })
     .default(''),
@@ -26,7 +26,7 @@ export const ModelRef = z.object({
   auth: z.object({ secret_ref: z.string().min(1) }).optional(),
   /** Passed to the adapter unread. */
   parameters: Parameters.optional(),
-  card_url: z.string().optional(),
+  card_url: keptUrl('model.card_url').optional(),
 })
 export type ModelRef = z.infer<typeof ModelRef>
 
@@ -72,18 +72,31 @@ export const ExperimentConfig = z.object({
 
 /** Where an OCI artifact with the run's files goes. */
 export const OciCoordinates = z.object({
-  oci_host: z.string().min(1),
+  /** Host with or without a port, such as `quay.io`; with `http://` before it it is asked in plain HTTP. */
+  oci_host: z
+    .string()
+    .min(1)
+    .refine(isRegistryHost, {
+      params: {
+        tag: 'hostname',
+        text: 'exports.oci.coordinates.oci_host must be a host such as quay.io or registry.example:5000, with http:// before it for plain HTTP; credentials come from the Secret that exports.oci.k8s.connection names',
+      },
+    }),
   oci_repository: z.string().min(1),
   oci_tag: z.string().optional(),
   oci_subject: z.string().optional(),
   annotations: z.record(z.string(), z.string()).optional(),
 })
 
-const OciExport = z.object({
-  coordinates: OciCoordinates,
-  /** Name of a `kubernetes.io/dockerconfigjson` Secret. */
-  k8s: z.object({ connection: z.string().min(1) }).optional(),
-})
+const OciExport = z
+  .object({
+    coordinates: OciCoordinates,
+    /** Name of a `kubernetes.io/dockerconfigjson` Secret. */
+    k8s: z.object({ connection: z.string().min(1) }).optional(),
+  })
+  .refine(({ coordinates, k8s }) => !k8s || !/^\s*http:/i.test(coordinates.oci_host), {
+    params: { text: 'exports.oci: a registry with a connection gets its credentials over https only; write oci_host without http://' },
+  })
 
 /** Body of `POST /api/v1/evaluations/jobs`: one model, and either benchmarks or a collection. */
 export const EvaluationJobConfig = z

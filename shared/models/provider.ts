@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Description, PassCriteria, PrimaryScore, Tags, WORDS_MAX } from './fields.ts'
+import { Description, keptUrl, PassCriteria, PrimaryScore, Tags, WORDS_MAX } from './fields.ts'
 
 const Strings = z.array(z.string()).max(WORDS_MAX)
 
@@ -33,7 +33,7 @@ const BenchmarkAgent = z.object({
 export const BenchmarkResource = z.object({
   /** 512 characters are what an index of the database holds in any script. */
   id: z.string().max(512).default(''),
-  url: z.string().optional(),
+  url: keptUrl('url of a benchmark').optional(),
   name: z.string().default(''),
   description: Description.default(''),
   category: z.string().default(''),

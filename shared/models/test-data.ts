@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { kindOfAddress } from '../domain/address.ts'
+import { holdsSecret } from '../domain/url-problem.ts'
 import { DnsLabel, RequiredDnsLabel } from './fields.ts'
 
 const BLOCKED_HOSTS = new Set(['localhost', 'localhost.localdomain', 'metadata', 'metadata.google.internal'])
@@ -24,6 +25,9 @@ const Git = z
     url: z
       .string()
       .min(1)
+      .refine((url) => !holdsSecret(url), {
+        params: { text: 'git url must hold no user name and no password, since it is kept and shown; name a Secret in secret_ref' },
+      })
       .refine(isAllowedGitUrl, { params: { tag: 'git_clone_url' } })
       .meta({ pattern: '^https?://' }),
     /** Branch, tag or commit. */
