@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
-import type { IncomingMessage } from 'node:http'
+import { METHODS, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Postgres } from '#local/postgres.ts'
 import { makeRunToken } from '#shared/run-token.ts'
 import { runEntry, startEntry, type EntryProcess } from './entry-process.ts'
+import { parseMetrics } from './metrics-text.ts'
 import { startTemporary } from './start-postgres.ts'
 import { makeFolder, removeFolder } from './temporary-folder.ts'
 
@@ -110,6 +111,33 @@ describe('functions that believe headers', () => {
     expect((await send(`${urlOf(functions, 'events_url')}${JOBS}/${id}/events`, token, RUNNING)).status).toBe(204)
     const { stdout, stderr } = await functions.stop()
     expect(stdout + stderr).not.toContain(SECRET)
+  })
+
+  // Guarantee: no client chooses a time series, nor a line in the log of errors.
+  test('take what no client should send without an error, and measure it under few names', async () => {
+    const functions = await start()
+    const { hostname: host, port } = new URL(urlOf(functions, 'url'))
+    const send = async (method: string, path: string, Host: string) => {
+      const asked = httpRequest({ host, port, method, path, headers: { ...ANN, Host }, agent: false })
+      asked.on('error', () => undefined).end()
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+      answer.resume()
+      return answer.statusCode
+    }
+    const methods = METHODS.filter((method) => method !== 'CONNECT')
+    for (const [at, method] of methods.entries()) {
+      for (const path of [JOBS, `/nowhere/${at}`, `${JOBS}/${at}`, `/docs/${at}`])
+        expect(await send(method, path, 'localhost')).toBeLessThan(500)
+      expect(await send(method, `${JOBS}?a=${at}`, `${at + 256}.1.1.1`)).toBe(400)
+    }
+    const hosts = ['256.256.256.256', '1.2.3.4.5', 'a.1', '999999999999', 'localhost:99999', '[::1', 'a b', '%41']
+    for (const host of hosts) for (const path of ['/healthz', JOBS, '/nowhere', '/docs']) expect(await send('GET', path, host)).toBe(400)
+    const samples = parseMetrics(await (await fetch(urlOf(functions, 'metrics_url'))).text())
+    const namesOf = (label: string) => new Set(samples.flatMap(({ labels }) => labels[label] ?? []))
+    expect([...namesOf('http_request_method')].sort()).toEqual(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', '_OTHER'])
+    expect([...namesOf('http_route')].sort()).toEqual([JOBS, `${JOBS}/{job_id}`, '/docs', '/docs/{file}', '/healthz', 'not_found'].sort())
+    expect(namesOf('http_response_status_code').size).toBeLessThan(6)
+    expect(functions.lines().filter(({ level }) => level === 'error')).toEqual([])
   })
 })
 
