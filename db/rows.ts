@@ -83,7 +83,9 @@ export function toJob(row: JobRow): EvaluationJob {
 function toStatus(run: JobRun, { age_seconds: ageSeconds, bridge_seen_seconds_ago }: JobRow): BenchmarkStatus {
   const { phase, progress, error_message, started_at, completed_at } = run
   const waiting = { waiting: run.waiting, ageSeconds, bridgeSeenSecondsAgo: bridge_seen_seconds_ago }
-  const warning_message = run.warning_message ?? (run.state === 'pending' ? waitingMessage(waiting) : null)
+  const why = run.state === 'pending' ? waitingMessage(waiting) : undefined
+  const said = run.warning_message
+  const warning_message = why && said ? { ...why, message: `${why.message}\n${said.message}` } : (why ?? said)
   return {
     provider_id: run.provider_id,
     id: run.benchmark_id,

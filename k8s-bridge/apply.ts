@@ -1,5 +1,6 @@
 import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { noteStart } from '#db/commands/note-start.ts'
+import type { LaunchWarning } from '#db/commands/note-warning.ts'
 import { noteWaiting } from '#db/commands/note-waiting.ts'
 import { recordEvent } from '#db/commands/record-event.ts'
 import { settleRuns, type SettledRun } from '#db/commands/settle-run.ts'
@@ -17,6 +18,8 @@ export type Hands = {
   holder: string
   /** Told of an action that failed; the next pass plans it again. */
   onError: (error: unknown) => void
+  /** Told what the users of runs were warned of. */
+  onWarning?: ((warnings: readonly LaunchWarning[]) => void) | undefined
 }
 
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>

@@ -20,6 +20,8 @@ export type BridgeOptions = {
   holder: string
   /** Told what went wrong and will be tried again. */
   onError: (error: unknown) => void
+  /** Told what the users of runs were warned of at their launch. */
+  onWarning?: Hands['onWarning']
   /** Absent where this is the only bridge. */
   observerLock?: ObserverLock
   /** Told at the end of each pass whether it did all it was to do. */
@@ -64,7 +66,7 @@ const manyPauseMs = 250
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const { db, runtime, holder, onError, observerLock, onPass, intervalMs = 1000 } = options
-  const hands: Hands = { db, runtime, holder, onError }
+  const hands: Hands = { db, runtime, holder, onError, onWarning: options.onWarning }
   const launcher = createLauncher(hands, () => launching.wake(), options.onLaunch)
   const reconcile = createReconciler(hands)
   const pausing = new AbortController()

@@ -32,6 +32,7 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
     TEST_DATA_MAX_BYTES: '1000',
     TEST_DATA_MEMORY: '4Gi',
     ADAPTER_STORAGE: '100Gi',
+    MODEL_SECRET_HOSTS: 'require',
     MODEL_RANGES: '10.0.0.0/8,fd00::/8',
   }
   const told = {
@@ -56,6 +57,7 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
         mlflow: { trackingUri: 'https://mlflow', caCertPath: '/etc/ca.pem', tokenAudience: 'mlflow' },
         testData: { timeoutSeconds: 5400, maxBytes: 1000, maxFiles: 100_000, ranges: [] },
         modelRanges: ['10.0.0.0/8', 'fd00::/8'],
+        modelSecretHosts: 'require',
         registryCaCertPath: '/etc/oci.pem',
         sizes: { adapter: { storage: { request: '1Gi', limit: '100Gi' } }, init: { memory: { request: '128Mi', limit: '4Gi' } } },
       },
@@ -64,6 +66,10 @@ test('a cluster’s runs have limits and patience, unless told otherwise', () =>
       namespaces: ['red', 'blue'],
     },
   })
+})
+
+test('a Secret without a list of hosts is used with a warning, unless told otherwise', () => {
+  expect(readBridgeConfig({ ...CLUSTER }).runtime).toMatchObject({ kubernetes: { settings: { modelSecretHosts: 'warn' } } })
 })
 
 test.each([
@@ -81,6 +87,7 @@ test.each([
     { ...CLUSTER, TEST_DATA_MEMORY: '100Mi' },
     /TEST_DATA_MEMORY \(kubernetes\.test_data_memory\) must be a Kubernetes quantity of 128Mi or more/,
   ],
+  [{ ...CLUSTER, MODEL_SECRET_HOSTS: 'yes' }, /MODEL_SECRET_HOSTS \(kubernetes\.model_secret_hosts\) must be off, warn or require/],
   [{ ...CLUSTER, ADAPTER_STORAGE: '0' }, /ADAPTER_STORAGE \(kubernetes\.adapter_storage\) must be a Kubernetes quantity such as 20Gi/],
   [{ ...LOCAL, IDENTITY_MODE: 'oidc' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],
   [{ ...LOCAL, IDENTITY_MODE: '' }, /IDENTITY_MODE \(identity\.mode\) must be none where RUNTIME is local/],

@@ -1,6 +1,9 @@
 import { expect, vi } from 'vitest'
 import { specFor, storedRuns, submitSpecs } from '#db/test-evaluation.ts'
 import { test } from '#db/test-db.ts'
+import { noteBridge } from '#db/commands/note-bridge.ts'
+import { noteWaiting } from '#db/commands/note-waiting.ts'
+import { findEvaluation } from '#db/queries/evaluations.ts'
 import { createLauncher } from './launch-due.ts'
 import { idleRuntime } from './test-runtime.ts'
 
@@ -25,6 +28,28 @@ test('a launch that the cluster does not answer holds up no other', async ({ db,
   answer.resolve()
   await launcher.finish()
   expect(await storedRuns(db, slow)).toMatchObject([{ queued: 0 }])
+})
+
+test('what is amiss with a launch is told to the run’s user, beside why it waits, and to the operator', async ({ db, tenant }) => {
+  const id = await submitSpecs(db, [specFor('true')], { tenant })
+  const told: object[] = []
+  const runtime = idleRuntime({ launch: async () => ({ objectUid: 'uid', warning: 'Look at the Secret.' }) })
+  const onWarning = (warnings: readonly object[]) => void told.push(...warnings)
+  const launcher = createLauncher({ db, runtime, holder: 'one', onError: (error) => expect.fail(String(error)), onWarning }, () => {})
+  await launcher.pass()
+  await launcher.finish()
+  await noteBridge(db)
+  const shown = async () => (await findEvaluation(db, { tenant, user: '', everyTenant: false }, id))?.status.benchmarks[0]?.warning_message
+  expect(told).toEqual([{ evaluationId: id, benchmarkIndex: 0, attempt: 1, warning: 'Look at the Secret.' }])
+  expect(await shown()).toEqual({ message: 'Look at the Secret.', message_code: 'launch_warning', message_origin: 'server' })
+
+  const waiting = { kind: 'image_pull', message: 'The image is not there.' }
+  await noteWaiting(db, [{ evaluationId: id, benchmarkIndex: 0, attempt: 1, waiting }])
+  expect(await shown()).toEqual({
+    message: 'The image is not there.\nLook at the Secret.',
+    message_code: 'benchmark_waiting',
+    message_origin: 'server',
+  })
 })
 
 test('no more is launched at once than a slow cluster answers within a lease', async ({ db, tenant }) => {

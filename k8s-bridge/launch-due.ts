@@ -1,6 +1,7 @@
 import type { Claim } from '#db/commands/claim-launches.ts'
 import { deferLaunches, type Deferral } from '#db/commands/defer-launch.ts'
 import { endRun } from '#db/commands/end-run.ts'
+import { noteWarnings, type LaunchWarning } from '#db/commands/note-warning.ts'
 import { noteWaiting, type WaitingRun } from '#db/commands/note-waiting.ts'
 import { recordLaunches, type Launched } from '#db/commands/record-launch.ts'
 import { listQueuedRuns } from '#db/queries/queued-runs.ts'
@@ -97,13 +98,19 @@ async function refuse({ db }: Hands, { evaluationId, benchmarkIndex, attempt }: 
   await endRun(db, { evaluationId, benchmarkIndex, attempt, ...end }, new Date().toISOString())
 }
 
-type Result = { launched: Launched } | { deferred: Deferral; waiting: WaitingRun } | 'refused' | 'too_late'
+type Result = { launched: Launched; warning?: LaunchWarning } | { deferred: Deferral; waiting: WaitingRun } | 'refused' | 'too_late'
 
-async function record({ db, holder }: Hands, results: readonly Result[], onLaunch: OnLaunch): Promise<void> {
+async function record({ db, holder, onError, onWarning }: Hands, results: readonly Result[], onLaunch: OnLaunch): Promise<void> {
   const others = results.filter((result) => typeof result === 'object')
   const launched = others.flatMap((result) => ('launched' in result ? [result.launched] : []))
   const deferred = others.filter((result) => 'deferred' in result)
   const recorded = await recordLaunches(db, holder, launched)
+  const warnings = others.flatMap((result) =>
+    'launched' in result && result.warning && recorded.has(result.launched.queueId) ? [result.warning] : [],
+  )
+  if (warnings.length > 0) onWarning?.(warnings)
+  // What runs already runs on, whether or not anything can be said about it.
+  await noteWarnings(db, warnings).catch(onError)
   await deferLaunches(
     db,
     holder,
@@ -128,7 +135,11 @@ async function launchOne(hands: Hands, claim: Claim, leaseEndsAtMs: number): Pro
     const refusal = hands.runtime.refusal(claim.spec)
     if (refusal && tries === 1) return later(claim, refusal.message, { kind: refusal.failureClass, message: refusal.message })
     const outcome = refusal ? { refused: refusal } : await hands.runtime.launch(claim, leftMs)
-    if ('objectUid' in outcome) return { launched: { queueId, evaluationId, benchmarkIndex, attempt, objectUid: outcome.objectUid } }
+    if ('objectUid' in outcome) {
+      const { objectUid, warning } = outcome
+      const key = { evaluationId, benchmarkIndex, attempt }
+      return { launched: { queueId, ...key, objectUid }, ...(warning !== undefined && { warning: { ...key, warning } }) }
+    }
     if ('obstacle' in outcome) return await meet(hands, claim, outcome.obstacle)
     await refuse(hands, claim, outcome.refused)
     return 'refused'

@@ -8,7 +8,7 @@ import { openObserverLock } from '#db/observer-lock.ts'
 import { noteRuntime } from '#db/commands/note-runtime.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { createLog, type Log } from '#shared/log.ts'
-import { startBridge } from './bridge.ts'
+import { startBridge, type BridgeOptions } from './bridge.ts'
 import { followCatalogue } from './catalogue-sync.ts'
 import { startClock } from './clock.ts'
 import { readBridgeConfig, type BridgeConfig } from './config.ts'
@@ -56,7 +56,12 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   await noteRuntime(db, kind)
   const runtime = await runtimeOf(config, { db, holder, onError, own })
   const onPass = notePasses(passes, () => performance.now())
-  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onPass, ...own })
+  const onWarning: BridgeOptions['onWarning'] = (warnings) => {
+    for (const { evaluationId, benchmarkIndex, warning } of warnings) {
+      log.warn(warning, { evaluation_id: evaluationId, benchmark_index: benchmarkIndex })
+    }
+  }
+  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onWarning, onPass, ...own })
   stack.defer(() => bridge.stop())
   const clock = startClock({ db, retention: config.retention, onError })
   stack.defer(() => clock.stop())

@@ -71,8 +71,11 @@ export type Runtime = {
   freeSlots(): number
   /** Why a run can never be launched here; undefined if it can. */
   refusal(spec: RunSpec): RunEnd | undefined
-  /** Launches an attempt, or gives up after `withinMs`. A refusal is final; an obstacle may go away; what is thrown is tried again. */
-  launch(claim: Claim, withinMs: number): Promise<{ objectUid: string } | { refused: RunEnd } | { obstacle: Obstacle }>
+  /**
+   * Launches an attempt, or gives up after `withinMs`. A refusal is final; an obstacle may go away; what is thrown is tried again. `warning`: what the
+   * user is to know about what was launched, in one line, free of secrets.
+   */
+  launch(claim: Claim, withinMs: number): Promise<{ objectUid: string; warning?: string } | { refused: RunEnd } | { obstacle: Obstacle }>
   /** All that was launched and not released; undefined while the runtime cannot be seen. */
   observe(): readonly LaunchedObject[] | undefined
   /** What it means that nothing is seen of a launched attempt: that it is lost, for this reason, or nothing yet. */

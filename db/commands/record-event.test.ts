@@ -8,6 +8,7 @@ import { forTenant, openStore } from '../store.ts'
 import { specFor, storedRuns, submitSpecs } from '../test-evaluation.ts'
 import { test } from '../test-db.ts'
 import { claimLaunches } from './claim-launches.ts'
+import { noteWarnings } from './note-warning.ts'
 import { recordProgress } from './record-event.ts'
 import { recordLaunches } from './record-launch.ts'
 
@@ -17,6 +18,29 @@ const event = (status: string, more: object = {}) =>
   BenchmarkStatusEvent.parse({ provider_id: 'provider', id: 'benchmark', status, ...more })
 
 describe('recordProgress', () => {
+  // Guarantee: what a user is told at the launch of a run can be read until its end, whatever its adapter says.
+  test('takes the place of no warning that was given at the launch', async ({ db, tenant }) => {
+    const store = openStore(db)
+    const evaluationId = await submitSpecs(db, [spec, spec], { tenant })
+    const shown = async () =>
+      (await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId))?.status.benchmarks[0]?.warning_message
+    const say = (status: string, message: string) =>
+      store.recordEvent({ evaluationId, event: event(status, { warning_message: { message, message_code: 'c' } }), attempt: 1 }, NOW)
+    await noteWarnings(db, [{ evaluationId, benchmarkIndex: 0, attempt: 1, warning: 'ours' }])
+    await store.recordEvent({ evaluationId, event: event('running') }, NOW)
+    await say('running', 'one')
+    expect(await shown()).toEqual({ message: 'ours\none', message_code: 'launch_warning', message_origin: 'server' })
+    await say('running', 'two')
+    await say('completed', 'three')
+    expect(await shown()).toMatchObject({ message: expect.stringMatching(/^ours\nthree/) })
+    await noteWarnings(db, [{ evaluationId, benchmarkIndex: 0, attempt: 1, warning: 'too late' }])
+    await noteWarnings(db, [{ evaluationId, benchmarkIndex: 1, attempt: 7, warning: 'of another attempt' }])
+    expect(await shown()).toMatchObject({ message: expect.stringMatching(/^ours\nthree/) })
+    expect((await findEvaluation(db, { tenant, user: '', everyTenant: false }, evaluationId))?.status.benchmarks[1]).not.toHaveProperty(
+      'warning_message',
+    )
+  })
+
   test('writes several runs in one statement, and says which it found running', async ({ db, tenant }) => {
     const store = openStore(db)
     const evaluationId = await submitSpecs(db, [spec, spec], { tenant })

@@ -1,4 +1,4 @@
-import { applyEvent, keptMessage, laterPhase } from '#shared/domain/apply-event.ts'
+import { applyEvent, keptMessage, LAUNCH_WARNING, laterPhase } from '#shared/domain/apply-event.ts'
 import { isShort, tooLarge } from '#shared/domain/job-footprint.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import type { BenchmarkStatusEvent } from '#shared/models/event.ts'
@@ -111,7 +111,7 @@ const SHORT_BYTES = 700
 
 /**
  * Writes progress of several runs in one statement; events of one run are merged, in their order. False for one whose run is not running, or
- * takes the place of a long message: such an event needs a decision.
+ * takes the place of a long message, or would of what was said at the launch: such an event needs a decision.
  */
 export async function recordProgress(db: Pool, events: readonly RunEvent[]): Promise<boolean[]> {
   const rows = new Map<string, ProgressRow>()
@@ -131,6 +131,7 @@ export async function recordProgress(db: Pool, events: readonly RunEvent[]): Pro
       from event join evalhub.runs as run using (evaluation_id, benchmark_index, provider_id, benchmark_id)
       where run.state = 'running' and (event.attempt is null or event.attempt = run.attempt)
         and (event.tenant is null or event.tenant = (select tenant from evalhub.evaluations where id = run.evaluation_id))
+        and (event.warning_message is null or run.warning_message ->> 'message_code' is distinct from ${LAUNCH_WARNING})
         and (coalesce(event.error_message, event.warning_message) is null or concat(run.error_message, run.warning_message) = ''
           or greatest(octet_length(run.error_message::text), octet_length(run.warning_message::text)) < ${SHORT_BYTES})
       order by run.evaluation_id, run.benchmark_index

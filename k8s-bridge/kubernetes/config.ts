@@ -117,6 +117,10 @@ export const kubernetesFields = {
     path: 'kubernetes.model_ranges',
     description: 'address ranges, such as 10.1.0.0/16, outside of which sidecars reach no model; empty: all but what nobody may reach',
   }),
+  MODEL_SECRET_HOSTS: z.enum(['off', 'warn', 'require'], 'must be off, warn or require').default('warn').meta({
+    path: 'kubernetes.model_secret_hosts',
+    description: 'what becomes of a Secret without the annotation `evalhub/hosts`: used, used with a warning, or refused',
+  }),
   OCI_CA_CERT_PATH: z.string().optional().meta({
     path: 'sidecar.oci.ca_cert_path',
     description: 'PEM file in the sidecars with which registries are trusted, beside the known authorities',
@@ -179,6 +183,7 @@ export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): K
         ranges: fields.TEST_DATA_RANGES,
       },
       modelRanges: fields.MODEL_RANGES,
+      modelSecretHosts: fields.MODEL_SECRET_HOSTS,
       registryCaCertPath: fields.OCI_CA_CERT_PATH,
     },
     limits: { perTenant: fields.RUNS_PER_TENANT_MAX, total: fields.RUNS_MAX },

@@ -10,7 +10,8 @@ import { modelRefusal, refusalOf } from './refusal.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { readSurroundings } from './surroundings.ts'
 
-export type Launch = { objectUid: string } | NotLaunched
+/** `warning`: of one line, for the run's user. */
+export type Launch = { objectUid: string; warning?: string } | NotLaunched
 
 /** `signal` ends before the lease does: what was not answered by then may have happened, and the next holder adopts it. */
 export type LaunchInput = Attempt & { signal: AbortSignal }
@@ -37,7 +38,8 @@ export async function launch(api: KubernetesApi, settings: KubernetesSettings, i
       objects.secret(secretFor(attempt, settings, read.surroundings, { jobUid: job.uid, runToken }), job.uid),
     ])
     // What is final is said first: the other may only be late.
-    return [spec, secret].find((one) => 'refused' in one) ?? [spec, secret].find((one) => 'obstacle' in one) ?? { objectUid: job.uid }
+    const obstacle = [spec, secret].find((one) => 'refused' in one) ?? [spec, secret].find((one) => 'obstacle' in one)
+    return obstacle ?? { objectUid: job.uid, ...(read.warning !== undefined && { warning: read.warning }) }
   } catch (error) {
     throw explained(error)
   }

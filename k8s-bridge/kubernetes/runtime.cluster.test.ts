@@ -27,20 +27,20 @@ const test = base
   .extend('start', async ({ db, kubeconfig }, { onCleanup }) => {
     const bridges: Bridge[] = []
     onCleanup(async () => void (await Promise.all(bridges.map((bridge) => bridge.stop()))))
-    return async () => {
-      const bridge = await startOn(db, kubeconfig)
+    return async (changed: Partial<typeof settings> = {}) => {
+      const bridge = await startOn(db, kubeconfig, changed)
       bridges.push(bridge)
       return bridge
     }
   })
 
-async function startOn(db: Pool, kubeconfig: string): Promise<Bridge & { errors: unknown[] }> {
+async function startOn(db: Pool, kubeconfig: string, changed: Partial<typeof settings> = {}): Promise<Bridge & { errors: unknown[] }> {
   const errors: unknown[] = []
   const onError = (error: unknown) => void errors.push(error)
   const runtime = openKubernetesRuntime({
     db,
     kubeConfig: readKubeConfig(kubeconfig),
-    settings: { ...settings, hubId: await getHubId(db) },
+    settings: { ...settings, ...changed, hubId: await getHubId(db) },
     followedMax: 10,
     limits: { perTenant: 50, total: 100 },
     waitLimits: { missingSeconds: 600, capacitySeconds: 3600, queueSeconds: 7200 },
@@ -98,6 +98,40 @@ describe('the bridge on Kubernetes', () => {
     const { items } = await api.core.listNamespacedEvent({ namespace: tenant })
     expect(items.map(({ reason }) => reason)).toEqual(expect.arrayContaining(['EvaluationRunning', 'EvaluationCompleted']))
     expect(await db`select node from evalhub.attempts where evaluation_id = ${id}`).toEqual([{ node: 'node-1' }])
+  })
+
+  test('tells who reads a run, to its end, that its Secret could have been sent anywhere', async ({ db, api, tenant, start }) => {
+    await start()
+    await api.core.createNamespacedSecret({ namespace: tenant, body: { metadata: { name: 'keys' }, stringData: { 'api-key': 'sk-1' } } })
+    const id = await submitSpecs(db, [spec], { tenant, secretRef: 'keys' })
+    await signal(db)
+    const job = await jobOf(api, tenant, id)
+    await vi.waitFor(async () => expect((await statusOf(db, tenant, id))?.warning_message?.message).toContain('The Secret keys'))
+    const pod = await runPod(api, job)
+    await report(db, id, 'running')
+    await report(db, id, 'completed', { metrics: { acc: 0.5 }, warning_message: { message: 'Two items were skipped.', message_code: 'x' } })
+    await endPod(api, job, pod, 0)
+    await becomes(db, id, { state: 'completed', is_settled: true })
+    expect((await statusOf(db, tenant, id))?.warning_message?.message).toMatch(
+      /^The Secret keys .* can have it sent anywhere: here model\.url to localhost\. .*='localhost'\nTwo items were skipped\.$/,
+    )
+  })
+
+  test('fails a run whose Secret says nothing of its hosts where it must, with the command that mends it', async ({
+    db,
+    api,
+    tenant,
+    start,
+  }) => {
+    await start({ modelSecretHosts: 'require' })
+    await api.core.createNamespacedSecret({ namespace: tenant, body: { metadata: { name: 'keys' }, stringData: { 'api-key': 'sk-1' } } })
+    const id = await submitSpecs(db, [spec], { tenant, secretRef: 'keys' })
+    await signal(db)
+    const message = expect.stringContaining(`kubectl -n ${tenant} annotate secret keys evalhub/hosts='localhost'`)
+    await becomes(db, id, { state: 'failed', attempt: 1, message, is_settled: true })
+    expect(
+      (await api.core.listNamespacedConfigMap({ namespace: tenant })).items.filter(({ metadata }) => metadata?.name?.includes(id)),
+    ).toEqual([])
   })
 
   test('takes an adapter’s own words for its failure, and nothing is launched again', async ({ db, api, tenant, start }) => {

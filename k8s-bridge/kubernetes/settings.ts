@@ -54,6 +54,8 @@ export type KubernetesSettings = {
   testData: { timeoutSeconds: number; maxBytes: number; maxFiles: number; ranges: readonly string[] }
   /** Networks in CIDR notation that models may be in; none: all but those that nothing of a user may reach. */
   modelRanges: readonly string[]
+  /** What becomes of a run that would send a Secret to a host which the Secret's list of hosts has not, or that has no list; `off`: lists are not read. */
+  modelSecretHosts: 'off' | 'warn' | 'require'
   /** PEM file in the sidecar with which registries are trusted, beside the known authorities. */
   registryCaCertPath?: string | undefined
 }

@@ -18,6 +18,7 @@ export const settings: KubernetesSettings = {
   ttlSeconds: 604_800,
   testData: { timeoutSeconds: 3600, maxBytes: 50 * 1024 ** 3, maxFiles: 100_000, ranges: [] },
   modelRanges: [],
+  modelSecretHosts: 'warn',
 }
 
 export type Changes = Partial<Omit<Attempt, 'spec' | 'request'>> & { spec?: Partial<RunSpec>; request?: Partial<EvaluationJobConfig> }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BenchmarkStatusEvent } from '../models/event.ts'
 import { isTerminal, PHASES } from '../models/states.ts'
-import { applyEvent, laterPhase, type RunProgress, type RunResult } from './apply-event.ts'
+import { applyEvent, LAUNCH_WARNING, laterPhase, type RunProgress, type RunResult } from './apply-event.ts'
 import type { RunSpec } from './run-spec.ts'
 
 const NOW = '2026-11-23T12:00:00Z'
@@ -104,6 +104,24 @@ describe('applyEvent', () => {
       running,
       { status: 'completed', metrics: { acc: 1 }, warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
       { warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
+    ],
+    [
+      'what was said at the launch stays before what the adapter says',
+      { ...running, warning_message: { message: 'ours', message_code: LAUNCH_WARNING, message_origin: 'server' } },
+      { status: 'completed', metrics: { acc: 1 }, warning_message: { message: 'm', message_code: 'c', message_origin: 'sdk' } },
+      { warning_message: { message: 'ours\nm', message_code: LAUNCH_WARNING, message_origin: 'server' } },
+    ],
+    [
+      'what was said at the launch stays, and what the adapter said last comes after it',
+      { ...running, warning_message: { message: 'ours\nold\nolder', message_code: LAUNCH_WARNING, message_origin: 'server' } },
+      { status: 'running', warning_message: { message: 'new', message_code: 'c' } },
+      { warning_message: { message: 'ours\nnew', message_code: LAUNCH_WARNING, message_origin: 'server' } },
+    ],
+    [
+      'what was said at the launch stays, also before one who speaks like the bridge',
+      { ...running, warning_message: { message: 'ours\nm', message_code: LAUNCH_WARNING, message_origin: 'server' } },
+      { status: 'completed', metrics: { acc: 1 }, warning_message: { message: 'all is well', message_code: LAUNCH_WARNING } },
+      { warning_message: { message: 'ours\nall is well', message_code: LAUNCH_WARNING, message_origin: 'server' } },
     ],
     [
       'of a long message the beginning is kept, and no half of a character',

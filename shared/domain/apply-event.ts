@@ -50,7 +50,7 @@ export function applyEvent(
     phase: laterPhase(run.phase, event.phase),
     progress: event.status === 'completed' ? 1 : (event.progress ?? run.progress),
     error_message: keptMessage(event.error_message) ?? run.error_message,
-    warning_message: both(keptMessage(event.warning_message), keptMessage(missing)) ?? run.warning_message,
+    warning_message: afterLaunch(run.warning_message, both(keptMessage(event.warning_message), keptMessage(missing))),
     started_at: run.started_at ?? event.started_at ?? (started ? now : null),
     completed_at: ended ? (event.completed_at ?? now) : null,
     ...(ended ? resultOf(run.spec, event) : NO_RESULT),
@@ -99,6 +99,15 @@ export function keptMessage(message: Message | undefined): Message | undefined {
 /** The adapter's warning and ours: neither takes the other's place. */
 const both = (said: Message | undefined, ours: Message | undefined): Message | undefined =>
   said && ours ? { ...said, message: `${said.message}\n${ours.message}`, message_code: 'several_warnings' } : (said ?? ours)
+
+/** Code of what the bridge said of a run when it launched it. */
+export const LAUNCH_WARNING = 'launch_warning'
+
+/** What was said at the launch, a line, stays; what is said since replaces what was said before it. */
+function afterLaunch(before: Message | null, said: Message | undefined): Message | null {
+  if (!said || before?.message_code !== LAUNCH_WARNING) return said ?? before
+  return { ...before, message: `${before.message.split('\n', 1)[0]}\n${said.message}` }
+}
 
 // Half a pair, where the cut goes through one, could not be stored.
 const beginning = (text: string) =>
