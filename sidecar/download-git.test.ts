@@ -1,46 +1,9 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
-import type { RequestListener } from 'node:http'
+import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect } from 'vitest'
-import { answerGit, runGit, writeObject, writeTree } from './test-git-server.ts'
+import { commitFiles, commitTree, gitListener, makeRepository, serveGit } from './test-git-data.ts'
+import { runGit, writeObject, writeTree } from './test-git-server.ts'
 import { noted, test, type Pod } from './test-init.ts'
-
-type Files = Record<string, string>
-
-/** A repository of which the test server gives all, in commits that say `files`. */
-async function makeRepository({ directory }: Pod, ...commits: Files[]): Promise<string> {
-  const repository = join(directory, 'repositories', 'data.git')
-  await mkdir(repository, { recursive: true })
-  await runGit(repository, 'init', '-q', '-b', 'main')
-  for (const files of commits) await commitFiles(repository, files)
-  return repository
-}
-
-async function commitFiles(repository: string, files: Files): Promise<string> {
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(join(repository, path, '..'), { recursive: true })
-    await writeFile(join(repository, path), content)
-  }
-  await runGit(repository, 'add', '-A')
-  await runGit(repository, 'commit', '-q', '-m', 'data')
-  return runGit(repository, 'rev-parse', 'HEAD')
-}
-
-const commitTree = async (repository: string, tree: string) => {
-  const oid = await runGit(repository, 'commit-tree', '-m', 'made by hand', tree)
-  await runGit(repository, 'update-ref', 'refs/heads/hostile', oid)
-}
-
-const gitListener =
-  ({ directory }: Pod): RequestListener =>
-  (request, response) =>
-    answerGit(join(directory, 'repositories'), request, response)
-
-async function serveGit(pod: Pod): Promise<(ref: string, env?: Files, memoryBytes?: number) => Promise<string>> {
-  const base = await pod.serve(gitListener(pod))
-  return (ref, env = {}, memoryBytes?: number) =>
-    pod.fetchData({ TEST_DATA_GIT_URL: `${base}/data.git`, TEST_DATA_GIT_REF: ref, ...env }, memoryBytes)
-}
 
 describe('which commit', () => {
   let oids: string[] = []
@@ -190,47 +153,6 @@ describe('which files', () => {
 
     expect(await fetchRef('hostile')).toContain('x/b is there twice, or is both a file and a directory')
     expect(await pod.files()).toEqual({})
-  })
-})
-
-describe('limits', () => {
-  test('what a repository sends has one, and files and bytes have', async ({ pod }) => {
-    await makeRepository(pod, { 'a.txt': 'a'.repeat(5000), 'b.txt': 'b' })
-    const fetchRef = await serveGit(pod)
-
-    expect(await fetchRef('main', {}, 12 * 200)).toContain('it has more than 200 bytes')
-    expect(await fetchRef('main', { TEST_DATA_MAX_FILES: '1' })).toContain('there are more than 1 files')
-    expect(await fetchRef('main', { TEST_DATA_MAX_BYTES: '5000' })).toContain('more than 5000 bytes')
-    expect(await pod.files()).toEqual({})
-    expect(await fetchRef('main', { TEST_DATA_MAX_FILES: '2', TEST_DATA_MAX_BYTES: '5001' })).toContain('2 files')
-  })
-
-  test('an answer that is cut leaves nothing', async ({ pod }) => {
-    await makeRepository(pod, { 'a.txt': 'a'.repeat(5000), 'b.txt': Array.from({ length: 9000 }, (_, at) => (at * 7919) % 9973).join() })
-    const listener = gitListener(pod)
-    const base = await pod.serve((request, response) => {
-      if (request.method !== 'POST') return listener(request, response)
-      let written = 0
-      const { write } = response
-      // Half of the pack, then the connection is gone.
-      response.write = (chunk: Buffer) => {
-        written += chunk.length
-        if (written > 4000) response.destroy()
-        return write.call(response, chunk.subarray(0, 2000), 'utf8')
-      }
-      listener(request, response)
-    })
-
-    expect(await pod.fetchData({ TEST_DATA_GIT_URL: `${base}/data.git`, TEST_DATA_GIT_REF: 'main' })).toMatch(/aborted|ECONNRESET|hang up/)
-    expect(await pod.files()).toEqual({})
-  })
-
-  test('a server that says nothing is left after the time limit', async ({ pod }) => {
-    const base = await pod.serve(() => undefined)
-
-    const line = await pod.fetchData({ TEST_DATA_GIT_URL: `${base}/data.git`, TEST_DATA_GIT_REF: 'main', TEST_DATA_TIMEOUT_SECONDS: '1' })
-
-    expect(line).toContain('not done after 1 s')
   })
 })
 

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http'
 import { describe, expect } from 'vitest'
-import { noted, test, type Pod } from './test-init.ts'
+import { endless, noted, test, type Pod } from './test-init.ts'
 
 const sha = 'a'.repeat(39) + '1'
 
@@ -131,6 +131,13 @@ describe('downloadHf', () => {
 
     refusals = 100
     expect(await pod.fetchData(env)).toContain('answered 503; try again')
+  })
+
+  test('a list without end is left', async ({ pod }) => {
+    const endpoint = await pod.serve(endless)
+    const env = { TEST_DATA_HF_REPO_ID: 'org/set', TEST_DATA_HF_ENDPOINT: endpoint }
+
+    expect(await pod.fetchData(env)).toContain('the server answers more than 16777216 bytes to a question')
   })
 
   test('what is no hub is said to be none', async ({ pod }) => {

@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { readCredential } from './credentials.ts'
-import { forEachOf, withRetries, type Download } from './download.ts'
+import { asAnswer, forEachOf, withRetries, type Download } from './download.ts'
 import { request, type Answer } from './guarded-request.ts'
 import type { HuggingFaceSource } from './init-config.ts'
 import { InitError } from './init-error.ts'
@@ -80,7 +80,7 @@ async function* listFiles(first: string, readPage: ReadPage): AsyncGenerator<str
 }
 
 async function readJson<Shape>(answer: Answer, shape: z.ZodType<Shape>): Promise<{ body: Shape; next: string | undefined }> {
-  const result = shape.safeParse(parsed(await text(answer.body)))
+  const result = shape.safeParse(parsed(await text(asAnswer(answer.body))))
   if (!result.success) throw new InitError(`${answer.url.host} does not answer as a dataset hub; check the endpoint`)
   return { body: result.data, next: nextPage(answer) }
 }

@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { describe, expect } from 'vitest'
-import { test, type Pod } from './test-init.ts'
+import { endless, test, type Pod } from './test-init.ts'
 
 const pageSize = 2
 
@@ -44,6 +44,22 @@ async function serveBucket(pod: Pod, listener: RequestListener, secret: Record<s
 }
 
 describe('downloadS3', () => {
+  test.for([200, 400])('a list without end, with status %i, is left', async (status, { pod }) => {
+    let sent = 0
+    const fetchKey = await serveBucket(pod, (request, response) => {
+      response.writeHead(status, { 'content-type': 'application/xml' })
+      const { write } = response
+      response.write = (chunk: Buffer) => {
+        sent += chunk.length
+        return write.call(response, chunk, 'utf8')
+      }
+      endless(request, response)
+    })
+
+    expect(await fetchKey('data/')).toContain('the server answers more than 16777216 bytes to a question; check the endpoint')
+    expect(sent).toBeLessThan(64 * 1024 * 1024)
+  })
+
   test.for<[string, Record<string, string>]>([
     ['data/a', { a: 'the object', 'b.csv': 'b', 'deep/c.csv': 'c', 'deep/d.csv': 'd' }],
     ['/data/a', { a: 'the object', 'b.csv': 'b', 'deep/c.csv': 'c', 'deep/d.csv': 'd' }],

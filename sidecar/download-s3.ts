@@ -8,7 +8,7 @@ import {
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3'
 import { readCredential, readKey } from './credentials.ts'
-import { forEachOf, withRetries, type Download } from './download.ts'
+import { asAnswer, forEachOf, withRetries, type Download } from './download.ts'
 import type { S3Source } from './init-config.ts'
 import { InitError } from './init-error.ts'
 import { partsOf } from './staging.ts'
@@ -39,7 +39,7 @@ async function clientFor({ agents, secretDirectory, secrets }: Download): Promis
   // These two are no secrets, and may be read in a message.
   const [region, endpoint] = [await readKey(secretDirectory, 'AWS_DEFAULT_REGION'), await readKey(secretDirectory, 'AWS_S3_ENDPOINT')]
   if (endpoint && !/^https?:\/\//.test(endpoint)) throw new InitError('AWS_S3_ENDPOINT in the Secret must begin with https:// or http://')
-  return new S3Client({
+  const client = new S3Client({
     // What servers that have no regions expect.
     region: region ?? 'us-east-1',
     ...(endpoint && { endpoint }),
@@ -48,6 +48,19 @@ async function clientFor({ agents, secretDirectory, secrets }: Download): Promis
     maxAttempts: 4,
     requestHandler: { httpAgent: agents.http, httpsAgent: agents.https, connectionTimeout: 10_000, socketTimeout: 60_000 },
   })
+  // The client holds every answer whole, but an object.
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args)
+        const answer = result.response as { statusCode: number; body: unknown } // of a type that is not published
+        const isObject = commandName === 'GetObjectCommand' && answer.statusCode < 300
+        if (!isObject && answer.body instanceof Readable) answer.body = Readable.from(asAnswer(answer.body))
+        return result
+      },
+    { step: 'deserialize', name: 'asAnswer', priority: 'low' },
+  )
+  return client
 }
 
 type List = (query: Pick<ListObjectsV2CommandInput, 'Prefix' | 'MaxKeys' | 'ContinuationToken'>) => Promise<ListObjectsV2CommandOutput>

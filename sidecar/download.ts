@@ -15,6 +15,20 @@ export type Download = {
   secrets: Set<string>
 }
 
+/** A list of a thousand files comes to some hundred kilobytes. */
+const answerBytesMax = 16 * 1024 * 1024
+
+/** An answer that is held whole, since it says what to fetch: refused as soon as it is longer than any honest one. */
+export async function* asAnswer(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > answerBytesMax)
+      throw new InitError(`the server answers more than ${answerBytesMax} bytes to a question; check the endpoint`)
+    yield chunk
+  }
+}
+
 const parallelMax = 8
 const triesMax = 3
 

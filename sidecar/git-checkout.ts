@@ -1,52 +1,53 @@
-import fs from 'node:fs'
 import { posix } from 'node:path'
-import git, { type TreeEntry } from 'isomorphic-git'
+import type { Pack } from './git-pack.ts'
+import { createTreeReader, type ReadTree, type TreeEntry } from './git-tree.ts'
 import { InitError } from './init-error.ts'
 
-/** A commit in a directory of git objects. */
-export type Commit = { gitdir: string; oid: string; cache: object }
+/** A directory of files, and the pack that has them. */
+export type Commit = { pack: Pack; tree: string }
 
 export type GitFile = { path: string; oid: string }
 
-const symlinkMode = '120000'
 const linksMax = 10
+/** As file systems have it. */
+const pathBytesMax = 4096
 
 /**
  * The files below `subPath` of a commit, with paths from there. A symlink that leads to a file is that file; one that leads out of the
  * repository, to a directory or to nothing is refused. Nothing is checked out, so nothing can be written through a link.
  */
-export async function* listGitFiles(commit: Commit, subPath: string): AsyncGenerator<GitFile> {
+export async function* listGitFiles({ pack, tree }: Commit, subPath: string, maxEntries: number): AsyncGenerator<GitFile> {
   const top = partsWithin(subPath)
   if (!top) throw new InitError(`sub_path ${subPath} leads out of the repository`)
-  const readDirectory = cachedTrees(commit)
-  const entries = await readDirectory(top)
-  if (!entries) throw new InitError(`sub_path ${subPath} is no directory of the repository`)
-  if (entries.some(({ path }) => path === '.gitmodules')) throw new InitError('the repository has submodules, which are not fetched')
+  const readTree = createTreeReader(pack, maxEntries)
+  const readDirectory = cachedTrees(tree, readTree)
+  const first = await readDirectory(top)
+  if (!first) throw new InitError(`sub_path ${subPath} is no directory of the repository`)
+  if (first.some(({ name }) => name === '.gitmodules')) throw new InitError('the repository has submodules, which are not fetched')
 
-  const waiting = [{ parts: top, entries }]
+  const waiting = [{ parts: top, read: async () => first }]
   for (let directory = waiting.pop(); directory; directory = waiting.pop()) {
-    for (const entry of directory.entries) {
-      const parts = [...directory.parts, entry.path]
-      if (entry.type === 'tree') waiting.push({ parts, entries: await readTree(commit, entry.oid) })
-      if (entry.type !== 'blob') continue
+    for (const { name, oid, kind } of await directory.read()) {
+      const parts = [...directory.parts, name]
       const path = parts.slice(top.length).join('/')
-      yield { path, oid: entry.mode === symlinkMode ? await followLink(commit, readDirectory, parts, entry.oid) : entry.oid }
+      if (Buffer.byteLength(path) > pathBytesMax) throw new InitError(`the repository has a path of more than ${pathBytesMax} bytes`)
+      if (kind === 'tree') waiting.push({ parts, read: () => readTree(oid) })
+      if (kind === 'file') yield { path, oid }
+      if (kind === 'link') yield { path, oid: await followLink(pack, readDirectory, parts, oid) }
     }
   }
 }
 
-const readTree = async ({ gitdir, cache }: Commit, oid: string) => (await git.readTree({ fs, gitdir, oid, cache })).tree
-
 type ReadDirectory = (parts: readonly string[]) => Promise<TreeEntry[] | undefined>
 
 /** Directories by their path; undefined for what is none. */
-function cachedTrees(commit: Commit): ReadDirectory {
+function cachedTrees(root: string, readTree: ReadTree): ReadDirectory {
   const trees = new Map<string, Promise<TreeEntry[] | undefined>>()
   const find: ReadDirectory = async (parts) => {
-    const name = parts.at(-1)
-    if (name === undefined) return readTree(commit, commit.oid)
-    const entry = (await read(parts.slice(0, -1)))?.find(({ path }) => path === name)
-    return entry?.type === 'tree' ? readTree(commit, entry.oid) : undefined
+    const last = parts.at(-1)
+    if (last === undefined) return readTree(root)
+    const entry = (await read(parts.slice(0, -1)))?.find(({ name }) => name === last)
+    return entry?.kind === 'tree' ? readTree(entry.oid) : undefined
   }
   const read: ReadDirectory = (parts) => {
     const key = parts.join('/')
@@ -57,15 +58,16 @@ function cachedTrees(commit: Commit): ReadDirectory {
   return read
 }
 
-async function followLink({ gitdir, cache }: Commit, read: ReadDirectory, link: string[], oid: string): Promise<string> {
+async function followLink(pack: Pack, read: ReadDirectory, link: string[], oid: string): Promise<string> {
   let [from, blob] = [link, oid]
   for (let links = 0; links < linksMax; links++) {
-    const target = new TextDecoder().decode((await git.readBlob({ fs, gitdir, oid: blob, cache })).blob)
+    const isPath = pack.sizeOf(blob) <= pathBytesMax
+    const target = isPath ? (await pack.read(blob)).content.toString() : '/'
     const parts = target.startsWith('/') ? undefined : partsWithin(posix.join(...from.slice(0, -1), target))
     if (!parts) throw new InitError(`the symlink ${link.join('/')} leads out of the repository`)
-    const entry = (await read(parts.slice(0, -1)))?.find(({ path }) => path === parts.at(-1))
-    if (entry?.type !== 'blob') throw new InitError(`the symlink ${link.join('/')} leads to no file of the repository`)
-    if (entry.mode !== symlinkMode) return entry.oid
+    const entry = (await read(parts.slice(0, -1)))?.find(({ name }) => name === parts.at(-1))
+    if (entry?.kind === 'file') return entry.oid
+    if (entry?.kind !== 'link') throw new InitError(`the symlink ${link.join('/')} leads to no file of the repository`)
     from = parts
     blob = entry.oid
   }

@@ -1,13 +1,18 @@
 import { z } from 'zod'
+import { packBytesFor } from '#shared/domain/test-data-room.ts'
 import { AddressRanges, HttpUrl, HttpUrls } from '#shared/models/setting.ts'
+import type { PackLimits } from './git-pack.ts'
 import type { ReachSettings } from './guarded-connect.ts'
 import { InitError } from './init-error.ts'
 
 const optional = z.string().trim().optional()
 const count = (fallback: number) => z.coerce.number('must be a number').int().positive().default(fallback)
 
-/** A repository is read in memory, and takes up to ten times what was sent: a line that says so beats the kernel's kill. */
-export const packBytesFor = (memoryBytes: number): number => Math.min(1024 ** 3, Math.floor((memoryBytes || 16 * 1024 ** 3) / 12))
+/** A repository may have as many objects, and hold as many bytes of them, as fit here: a line that says so beats the kernel's kill. */
+export function packLimitsFor(memoryBytes: number): Omit<PackLimits, 'maxObjectBytes'> {
+  const memory = memoryBytes || 16 * 1024 ** 3
+  return { maxObjects: Math.floor(memory / 4096), maxHeldBytes: Math.floor(Math.min(memory, 12 * 1024 ** 3) / 12) }
+}
 
 const Environment = z.object({
   TEST_DATA_GIT_URL: optional.refine((text) => !text || HttpUrl.safeParse(text).success, 'must be an http or https URL'),
@@ -39,7 +44,16 @@ const Environment = z.object({
   KUBERNETES_SERVICE_HOST: z.string().optional(),
 })
 
-export type GitSource = { kind: 'git'; url: string; ref: string; subPath: string; maxPackBytes: number }
+export type GitSource = {
+  kind: 'git'
+  url: string
+  ref: string
+  subPath: string
+  maxPackBytes: number
+  /** Files and directories that are looked at, some of which are not fetched. */
+  maxEntries: number
+  limits: PackLimits
+}
 export type S3Source = { kind: 's3'; bucket: string; key: string }
 export type HuggingFaceSource = { kind: 'hf'; endpoint: string; repoId: string; revision: string; subPath: string }
 export type Source = GitSource | S3Source | HuggingFaceSource
@@ -65,7 +79,7 @@ export function readInitConfig(
   if (!result.success) throw new InitError(result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '))
   const settings = result.data
   return {
-    source: sourceOf(settings, packBytesFor(memoryBytes)),
+    source: sourceOf(settings, memoryBytes),
     directory: settings.TEST_DATA_DIRECTORY,
     secretDirectory: settings.TEST_DATA_SECRET_DIRECTORY,
     metadataFile: settings.TEST_DATA_METADATA_FILE,
@@ -82,11 +96,13 @@ export function readInitConfig(
 }
 
 /** The contract's order, should more than one be named. */
-function sourceOf(env: z.infer<typeof Environment>, maxPackBytes: number): Source {
+function sourceOf(env: z.infer<typeof Environment>, memoryBytes: number): Source {
   const { TEST_DATA_GIT_URL: url, TEST_DATA_GIT_REF: ref, TEST_DATA_S3_BUCKET: bucket, TEST_DATA_S3_KEY: key } = env
   if (url) {
     if (!ref) throw new InitError('TEST_DATA_GIT_REF must be set with TEST_DATA_GIT_URL')
-    return { kind: 'git', url, ref, subPath: env.TEST_DATA_GIT_SUBPATH ?? '', maxPackBytes }
+    const { TEST_DATA_GIT_SUBPATH: subPath = '', TEST_DATA_MAX_BYTES: maxObjectBytes, TEST_DATA_MAX_FILES: maxFiles } = env
+    const limits = { ...packLimitsFor(memoryBytes), maxObjectBytes }
+    return { kind: 'git', url, ref, subPath, maxPackBytes: packBytesFor(maxObjectBytes), maxEntries: 4 * maxFiles, limits }
   }
   if (env.TEST_DATA_HF_REPO_ID) {
     return {

@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
@@ -11,9 +12,18 @@ const CLEAN = { PATH: process.env.PATH, GIT_CONFIG_NOSYSTEM: '1', HOME: '/nonexi
 
 /** Runs git itself in a directory. */
 export async function runGit(directory: string, ...args: string[]): Promise<string> {
-  const { stdout } = await execute('git', args, { cwd: directory, env: CLEAN })
-  return stdout.trim()
+  return (await readGit(directory, ...args)).toString().trim()
 }
+
+/** The same, as bytes. */
+export async function readGit(directory: string, ...args: string[]): Promise<Buffer> {
+  const { stdout } = await execute('git', args, { cwd: directory, env: CLEAN, encoding: 'buffer', maxBuffer: 16 * 1024 * 1024 })
+  return stdout
+}
+
+/** A pack of these objects, as git makes it with `options`. */
+export const writePackFile = (directory: string, oids: readonly string[], options: readonly string[]): Promise<Buffer> =>
+  piped(directory, ['pack-objects', '--stdout', '-q', ...options], Buffer.from(oids.map((oid) => `${oid}\n`).join('')))
 
 /** A tree with entries as they are given, also such that git itself would refuse. */
 export async function writeTree(directory: string, entries: { mode: string; name: string; oid: string }[]): Promise<string> {
@@ -22,11 +32,13 @@ export async function writeTree(directory: string, entries: { mode: string; name
 }
 
 export async function writeObject(directory: string, type: string, content: Buffer): Promise<string> {
-  const git = spawn('git', ['hash-object', '-t', type, '-w', '--literally', '--stdin'], { cwd: directory, env: CLEAN })
-  git.stdin.end(content)
-  let oid = ''
-  for await (const chunk of git.stdout) oid += chunk
-  return oid.trim()
+  return (await piped(directory, ['hash-object', '-t', type, '-w', '--literally', '--stdin'], content)).toString().trim()
+}
+
+async function piped(directory: string, args: string[], input: Buffer): Promise<Buffer> {
+  const git = spawn('git', args, { cwd: directory, env: CLEAN })
+  git.stdin.end(input)
+  return buffer(git.stdout)
 }
 
 /** Answers as `git http-backend` does: the real server of what lies below `root`. */

@@ -84,3 +84,13 @@ function podIn(directory: string, servers: Server[]): Pod {
 /** What a server was asked, in order. */
 export const noted = (asked: string[], request: IncomingMessage) =>
   asked.push(`${request.method} ${request.url} ${request.headers.authorization ?? ''}`.trim())
+
+/** An answer that does not end before somebody breaks it off. */
+export const endless: RequestListener = (_, response) => {
+  const chunk = Buffer.alloc(1024 * 1024, ' ')
+  const more = () => {
+    while (response.write(chunk));
+  }
+  response.on('drain', more)
+  more()
+}

@@ -111,7 +111,7 @@ export const kubernetesFields = {
     .default(DEFAULT_SIZES.init.memory.limit)
     .meta({
       path: 'kubernetes.test_data_memory',
-      description: 'memory of the init container; a git repository may send a twelfth of it, compressed',
+      description: 'memory of the init container; an object of a git repository that must be held whole may have a twelfth of it',
     }),
   MODEL_RANGES: AddressRanges.prefault('').meta({
     path: 'kubernetes.model_ranges',

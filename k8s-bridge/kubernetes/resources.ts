@@ -1,4 +1,5 @@
 import type { V1ResourceRequirements, V1Toleration } from '@kubernetes/client-node'
+import { testDataRoom } from '#shared/domain/test-data-room.ts'
 import type { Attempt } from './attempt.ts'
 import type { HardwareProfile, Share } from './hardware-profile.ts'
 import { grown, plus, readQuantity } from './quantity.ts'
@@ -54,8 +55,8 @@ export const fixedResources = (size: ContainerSize): V1ResourceRequirements => r
 
 const isFetched = ({ spec: { test_data_ref: data } }: Attempt) => data !== undefined && !data.pvc
 
-/** What test data take of a disk at most: a file leaves most of its last block unused. */
-export const testDataBytes = ({ testData: { maxBytes, maxFiles } }: KubernetesSettings): number => maxBytes + maxFiles * 4096
+/** What test data take of a disk at most. */
+export const testDataBytes = ({ testData }: KubernetesSettings): number => testDataRoom(testData)
 
 function ofProvider({ spec }: Attempt, { sizes: { adapter } }: KubernetesSettings) {
   const { CPURequest, CPULimit, MemoryRequest, MemoryLimit, EphemeralStorageRequest, EphemeralStorageLimit, gpu } = spec.runtime.k8s ?? {}
