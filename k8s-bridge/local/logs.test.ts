@@ -100,6 +100,35 @@ describe('createTail', () => {
     expect(await tail.lastOutput()).toMatch(/xxx.*the last line\n$/)
   })
 
+  // Guarantee: the file is bounded by itself, not by the database that what is in it goes to.
+  test('keeps the file small while the database answers nothing, and then keeps its beginning and its end', async () => {
+    const answer = Promise.withResolvers<void>()
+    const pieces: Piece[] = []
+    const append = async (piece: Piece) => {
+      await answer.promise
+      pieces.push(piece)
+    }
+    const tail = createTail({ file, position: { bytes: 0, seq: 0 }, secrets: [], limitBytes: 1000, append })
+    await file.appendFile('a'.repeat(900))
+    const shipped = tail.ship()
+    for (let at = 0; at < 20; at++) {
+      await file.appendFile(`${at}`.repeat(400))
+      await tail.cut()
+      expect((await stat(path)).size).toBeLessThanOrEqual(1000)
+    }
+    await file.appendFile('the last line\n')
+    expect(await tail.lastOutput()).toMatch(/^.*1919the last line\n$/)
+
+    answer.resolve()
+    await shipped
+    await tail.finish()
+
+    const kept = pieces.map((piece) => gunzipSync(piece.chunk).toString()).join('')
+    expect(kept).toBe(`${'a'.repeat(900)}${'0'.repeat(100)}\n[EvalHub keeps 1000 bytes of a log: what came after was dropped]\n`)
+    expect((await stat(path)).size).toBeLessThanOrEqual(1000)
+    expect(await tail.lastOutput()).toMatch(/1919the last line\n$/)
+  })
+
   test.each([1, 5, 10])('stores no secret, even if it is written in two parts (%i bytes first)', async (first) => {
     const { tail, kept } = setup({ secrets: ['sk-12345678'] })
     await file.appendFile(`key=${'sk-12345678'.slice(0, first)}`)

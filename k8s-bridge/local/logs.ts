@@ -23,6 +23,8 @@ export type Tail = {
   ship(): Promise<void>
   /** The same to the very end: nothing more will be written. */
   finish(): Promise<void>
+  /** Drops what is beyond the limit from the file, at once, whatever is still to be kept of its beginning. */
+  cut(): Promise<void>
   /** The end of what was written, without secrets. */
   lastOutput(): Promise<string>
 }
@@ -34,16 +36,18 @@ const lastBytes = 4096
 /**
  * Follows a file that a process appends to.
  *
- * Beyond `limitBytes` nothing is kept but a line that says so, and the file, which must be open for appending on the other side, is
- * emptied again and again, so that it stays about as small.
+ * Beyond `limitBytes` nothing is kept but a line that says so. The file, which must be open for appending on the other side, has as many bytes
+ * after each cut, and between two of them what was written meanwhile.
  */
 export function createTail({ file, position, secrets, limitBytes, append }: Options): Tail {
   let { bytes: offset, seq } = position
   let isFull = offset >= limitBytes
   let readAtMs = Date.now()
-  /** The end of what was there when the file was emptied. */
-  let emptied: Buffer = Buffer.alloc(0)
+  /** The end of what was cut off, and where in the file goes on what was written since. */
+  let dropped: Buffer = Buffer.alloc(0)
+  let droppedAt = 0
   let underWay: Promise<void> | undefined
+  let cutting: Promise<void> | undefined
 
   const add = async (content: Buffer) => {
     const now = Date.now()
@@ -64,11 +68,18 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
       isFull = isAtLimit
       if (piece.length < pieceBytes && !isAtLimit) return
     }
-    const { size } = await file.stat()
-    if (size <= limitBytes || isEnd) return
-    emptied = await lastOf(file, lastBytes)
-    await file.truncate(0)
+    await cut()
   }
+
+  const end = async (length: number) => Buffer.concat([dropped, await lastOf(file, droppedAt, length)])
+  const cutOnce = async () => {
+    const { size } = await file.stat()
+    if (size <= limitBytes) return
+    dropped = (await end(lastBytes)).subarray(-lastBytes)
+    droppedAt = isFull ? 0 : limitBytes
+    await file.truncate(droppedAt)
+  }
+  const cut = () => (cutting ??= cutOnce().finally(() => (cutting = undefined)))
 
   const once = (isEnd: boolean) => {
     underWay = shipPieces(isEnd).finally(() => (underWay = undefined))
@@ -81,9 +92,11 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
       await underWay?.catch(() => undefined)
       await once(true)
     },
+    cut,
     async lastOutput() {
-      const end = Buffer.concat([emptied, await lastOf(file, lastBytes + longest)])
-      return redact(end, secrets).subarray(-lastBytes).toString()
+      return redact(await end(lastBytes + longest), secrets)
+        .subarray(-lastBytes)
+        .toString()
     },
   }
 }
@@ -99,7 +112,9 @@ async function read(file: FileHandle, position: number, length: number): Promise
   return buffer.subarray(0, filled)
 }
 
-async function lastOf(file: FileHandle, length: number): Promise<Buffer> {
+/** The last bytes of those from `start` on. */
+async function lastOf(file: FileHandle, start: number, length: number): Promise<Buffer> {
   const { size } = await file.stat()
-  return read(file, Math.max(0, size - length), Math.min(size, length))
+  const from = Math.max(start, size - length)
+  return read(file, from, Math.max(0, size - from))
 }

@@ -49,6 +49,8 @@ export type LocalRuntimeOptions = {
 type Live = { key: AttemptKey; process: GroupProcess; launchedAtMs: number; log: FileHandle; tail: Tail; end?: LaunchedObject['end'] }
 
 const shipIntervalMs = 300
+/** What an adapter writes in that time a log takes of the disk beyond its limit. */
+const cutIntervalMs = 100
 const container = 'local'
 /** How long the report of an adapter that ended well may be on its way. */
 const reportGraceMs = 5000
@@ -64,9 +66,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
   const startedAtMs = performance.now()
   let onChange = () => {}
 
-  const timer = setInterval(() => {
-    for (const { tail } of live.values()) tail.ship().catch(onError)
-  }, shipIntervalMs)
+  const stopShipping = shipLogs(live, onError)
 
   const watchEnd = async (entry: Live, benchmarkId: string) => {
     const exit = await entry.process.ended
@@ -126,9 +126,28 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     removeFiles: (evaluationId, index) => removeFiles(baseDirectory, evaluationId, index?.toString()),
     async close() {
       await endAll([...live.values()], options)
-      clearInterval(timer)
+      stopShipping()
       live.clear()
     },
+  }
+}
+
+/** Keeps the logs of all that lives, and keeps them small, until it is told to stop. */
+function shipLogs(live: ReadonlyMap<string, Live>, onError: (error: unknown) => void): () => void {
+  const forEach = (act: (tail: Tail) => Promise<void>) => () => {
+    for (const { tail } of live.values()) act(tail).catch(onError)
+  }
+  const shipping = setInterval(
+    forEach((tail) => tail.ship()),
+    shipIntervalMs,
+  )
+  const cutting = setInterval(
+    forEach((tail) => tail.cut()),
+    cutIntervalMs,
+  )
+  return () => {
+    clearInterval(shipping)
+    clearInterval(cutting)
   }
 }
 
