@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { isConfidential } from '#shared/domain/confidential-url.ts'
 import { Names, RunTokenKey } from '#shared/models/setting.ts'
 import type { Identity } from './identity/identity.ts'
-import { isSafeUrl } from './identity/safe-url.ts'
 
-const SafeUrl = z.string('is required: the address of the issuer').refine(isSafeUrl, 'must be an https URL, or an http one of this machine')
+const SafeUrl = z
+  .string('is required: the address of the issuer')
+  .refine(isConfidential, 'must be an https URL, or an http one of this machine')
 
 /** The environment of mode `none` reads no other setting. */
 const None = z

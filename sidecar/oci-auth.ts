@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { kindOfAddress } from '#shared/domain/address.ts'
+import { isConfidential } from '#shared/domain/confidential-url.ts'
 import { credentialsFor } from './docker-config.ts'
 import { RefusedTarget } from './guard.ts'
-import { bareHost } from './inside.ts'
 import { parseChallenges, type Challenge } from './oci-challenge.ts'
 import { parseObject } from './parse-object.ts'
 import { readText } from './read-text.ts'
@@ -70,7 +69,7 @@ async function answerChallenge(settings: Settings, { headers }: IncomingMessage)
   const challenges = parseChallenges(headers['www-authenticate'] ?? '')
   const credentials = await readCredentials(authPath, registry.host, repository)
   const basic = credentials === undefined ? undefined : `Basic ${Buffer.from(credentials).toString('base64')}`
-  if (basic !== undefined && challenges.length > 0 && !isConfidential(registry)) {
+  if (basic !== undefined && challenges.length > 0 && !isConfidential(registry.href)) {
     const mend = 'write exports.oci.coordinates.oci_host without http://, or leave the connection away'
     throw new UpstreamError(
       'unauthorized',
@@ -119,13 +118,9 @@ function tokenService(realm: string, registry: URL, hasCredentials: boolean): UR
   if (!url || !(url.protocol === 'https:' || mayBePlain)) {
     throw new UpstreamError('connection', `${registry.host} names a token service that is no https URL`)
   }
-  if (!hasCredentials || isConfidential(url)) return url
+  if (!hasCredentials || isConfidential(url.href)) return url
   throw new RefusedTarget(`${registry.host} names a token service in plain HTTP, ${url.origin}, which gets no credentials.`)
 }
-
-/** What is sent there, nobody else reads. */
-const isConfidential = (url: URL) =>
-  url.protocol === 'https:' || (url.protocol === 'http:' && (url.hostname === 'localhost' || kindOfAddress(bareHost(url)) === 'loopback'))
 
 function readToken(text: string): { token?: string; seconds?: number } {
   const answer = parseObject(text) ?? {}

@@ -1,10 +1,10 @@
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
 import { z } from 'zod'
+import { isConfidential } from '#shared/domain/confidential-url.ts'
 import { HubError } from '#shared/errors.ts'
 import { bearerOf } from './bearer.ts'
 import { callerOfClaims, type Claims } from './claims.ts'
 import { identityHeader, type Identify, type OidcSettings } from './identity.ts'
-import { isSafeUrl } from './safe-url.ts'
 
 /** Signatures by a key pair only: with a shared secret, the issuer's public key would do as one. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
@@ -72,7 +72,7 @@ function keysOf({ issuer, jwksUrl }: OidcSettings): JWTVerifyGetKey {
 
 const Discovery = z.object({
   issuer: z.string(),
-  jwks_uri: z.string().refine(isSafeUrl, 'must be an https URL, or an http one of this machine'),
+  jwks_uri: z.string().refine(isConfidential, 'must be an https URL, or an http one of this machine'),
 })
 
 /** Fetches the keys that an issuer's discovery document names. Throws if the document is another issuer's, or its keys would come unencrypted. */

@@ -1,7 +1,7 @@
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** True for a URL over which keys may come: encrypted, or of this machine. */
-export function isSafeUrl(text: string): boolean {
+/** True for a URL of whose traffic nobody else reads or changes anything: it is encrypted, or stays on this machine. */
+export function isConfidential(text: string): boolean {
   const { protocol, hostname } = URL.parse(text) ?? {}
   return protocol === 'https:' || (protocol === 'http:' && hostname !== undefined && LOOPBACK.has(hostname))
 }
