@@ -11,15 +11,16 @@ export type Turns = {
   inOrder: <Value>(work: () => Value | Promise<Value>) => Promise<Value>
 }
 
-export function createTurns(): Turns {
-  let begunMs = performance.now()
+/** `now` in milliseconds. */
+export function createTurns(now: () => number = () => performance.now()): Turns {
+  let begunMs = now()
   let last: Promise<unknown> | undefined
 
   async function endTurn() {
     await nextTurn()
-    begunMs = performance.now()
+    begunMs = now()
   }
-  const pause = () => (performance.now() - begunMs < TURN_MS ? undefined : endTurn())
+  const pause = () => (now() - begunMs < TURN_MS ? undefined : endTurn())
   return {
     pause,
     inOrder(work) {

@@ -39,8 +39,6 @@ function look(schema: z.ZodType, value: unknown, path: Path, seen: Seen): void {
     seen.first ??= () =>
       (inner.safeParse(value, { reportInput: true }).error?.issues ?? []).map((issue) => ({ ...issue, path: [...path, ...issue.path] }))
   } else if (inner instanceof z.ZodArray && Array.isArray(value)) {
-    // One that is too long by itself is refused for that.
-    if (value.length > Number(inner._zod.bag.maximum ?? Infinity)) return
     seen.items += value.length
     for (let at = 0; at < value.length && !isOver(seen); at++) look(inner.element as z.ZodType, value[at], [...path, at], seen)
   } else if (inner instanceof z.ZodObject && typeof value === 'object' && value !== null) {

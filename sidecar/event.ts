@@ -6,10 +6,10 @@ import { EVENT_NAMES } from './event-names.ts'
 import type { ModelUsage } from './usage.ts'
 
 /** What decides whether one event replaces another. `fields`: the names of those that it has. */
-type Said = { isTerminal: boolean; fields: readonly string[] }
+export type Outline = { isTerminal: boolean; fields: readonly string[] }
 
 /** An event of this run as the hub reads it: each name once and in the hub's spelling, no null and no other name. */
-export type SidecarEvent = Said & { event: Record<string, unknown> }
+export type SidecarEvent = Outline & { event: Record<string, unknown> }
 
 const EVENT = 'benchmark_status_event'
 
@@ -58,5 +58,5 @@ export function refusalOf({ providerId, benchmarkId, benchmarkIndex }: SidecarSe
 }
 
 /** True if nothing is lost when only `later` is sent: it says something of all that `earlier` says, and is of the same kind. */
-export const isSuperseded = (earlier: Said, later: Said): boolean =>
+export const isSuperseded = (earlier: Outline, later: Outline): boolean =>
   !earlier.isTerminal && !later.isTerminal && earlier.fields.every((name) => later.fields.includes(name))

@@ -1,9 +1,9 @@
 import type { Log } from '#shared/log.ts'
-import type { SidecarEvent } from './event.ts'
+import type { Outline } from './event.ts'
 import type { Posted } from './post-event.ts'
 
 /** An event that the hub has not answered yet. `file`: its name in the spool. */
-export type Waiting = Omit<SidecarEvent, 'event'> & { text: string; isUnderWay: boolean; file?: string }
+export type Waiting = Outline & { text: string; isUnderWay: boolean; file?: string }
 
 type Answered = Exclude<Posted, { outcome: 'unanswered' }>
 

@@ -98,6 +98,7 @@ const lockEvaluations = (tx: Db, targets: Targets) => tx<LockedEvaluation[]>`
     from evalhub.evaluations where ${isTarget(tx)} for update
   ) as job`
 
+/** A snapshot without what `JudgedSpec` leaves out, which the database then need not send. */
 const judgedSpec = (tx: Db) => tx`
   (spec - '{runtime,parameters,hardware_config,test_data_ref}'::text[])
     || case when spec ? 'test_data_ref' then '{"test_data_ref":{}}'::jsonb else '{}'::jsonb end`

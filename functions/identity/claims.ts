@@ -1,3 +1,4 @@
+import { isPlainObject } from '#shared/decode.ts'
 import { HubError } from '#shared/errors.ts'
 import { callerOf, type Caller, type OidcSettings, type Permission } from './identity.ts'
 
@@ -33,11 +34,8 @@ export function callerOfClaims(claims: Claims, wanted: string | undefined, setti
 function claimOf(claims: Claims, name: string): unknown {
   const steps = name.startsWith('/') ? name.slice(1).split('/') : undefined
   const names = steps?.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')) ?? [name]
-  return names.reduce<unknown>((inner, key) => (isObject(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined), claims)
+  return names.reduce<unknown>((inner, key) => (isPlainObject(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined), claims)
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function chosen(tenants: readonly string[], wanted: string | undefined, claim: string): string {
   const [only, ...others] = tenants
