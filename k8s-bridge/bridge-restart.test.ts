@@ -16,7 +16,7 @@ const HUB = `
   const onError = console.error
   const holder = 'hub-' + process.pid
   const runtime = createLocalRuntime({
-    db, holder, node: 'laptop', baseDirectory: directory + '/jobs', callbackUrl: 'http://127.0.0.1:1', environment: process.env, hiddenVariables: [], folders: { open: [], closed: [] }, home: '/',
+    db, holder, hubId: 'test-hub', node: 'laptop', baseDirectory: directory + '/jobs', callbackUrl: 'http://127.0.0.1:1', environment: process.env, hiddenVariables: [], folders: { open: [], closed: [] }, home: '/',
     maxParallel: 8, allowProviderCommands: false, onError,
   })
   await startBridge({ db, runtime, holder, onError, intervalMs: 100 })

@@ -18,7 +18,7 @@ import { readKubeConfig } from './kubernetes/api.ts'
 import { openKubernetesRuntime } from './kubernetes/open-runtime.ts'
 import { hideVariables } from './local/environment-config.ts'
 import { checkFolders, namedFolders } from './local/named-folders.ts'
-import { createLocalRuntime } from './local/runtime.ts'
+import { createLocalRuntime, endLeftovers } from './local/runtime.ts'
 import { createOwnMetrics, type OwnMetrics } from './own-metrics.ts'
 import type { Runtime } from './runtime.ts'
 import { SHIPPED_CATALOGUE } from './shipped-catalogue.ts'
@@ -76,7 +76,9 @@ async function runtimeOf({ runtime, catalogues }: BridgeConfig, { db, holder, on
     const { dataDir, allowPaths, ...options } = runtime.local
     await checkFolders(allowPaths, 'ALLOW_PATHS (local.allow_paths)')
     const folders = namedFolders({ dataDir, catalogues, allowPaths })
-    const own = { ...options, folders, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
+    const hubId = await getHubId(db)
+    await endLeftovers(hubId, onError)
+    const own = { ...options, hubId, folders, db, holder, node: hostname(), baseDirectory: `${dataDir}/jobs`, home: HOME, onError }
     // The functions still listen when this process ends its adapters, and would take their last words for results: they get no time for any.
     return createLocalRuntime({ ...own, graceMs: 0 })
   }

@@ -42,6 +42,7 @@ export async function startTestBridge(db: Pool, directory: string, { intervalMs 
   const runtime = createLocalRuntime({
     db,
     holder,
+    hubId: holder,
     baseDirectory: join(directory, 'jobs'),
     callbackUrl: 'http://127.0.0.1:1',
     environment: process.env,

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { connect } from '#db/client.ts'
 import { noteRuntime } from '#db/commands/note-runtime.ts'
+import { getHubId } from '#db/queries/hub-id.ts'
 import { openStore, type Store } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
 import { findDocsFile } from '#functions/docs-files.ts'
@@ -14,7 +15,7 @@ import { startBridge } from '#k8s-bridge/bridge.ts'
 import { startClock } from '#k8s-bridge/clock.ts'
 import { createGauges } from '#k8s-bridge/gauges.ts'
 import { checkFolders, namedFolders } from '#k8s-bridge/local/named-folders.ts'
-import { createLocalRuntime } from '#k8s-bridge/local/runtime.ts'
+import { createLocalRuntime, endLeftovers } from '#k8s-bridge/local/runtime.ts'
 import { DEFAULT_RETENTION } from '#k8s-bridge/retention.ts'
 import type { Log } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
@@ -116,9 +117,12 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
   const onError = (error: unknown) => log.error('The bridge could not do something and will try again', error)
   const holder = `local-${randomUUID()}`
   await noteRuntime(db, 'local')
+  const hubId = await getHubId(db)
+  await endLeftovers(hubId, onError)
   const runtime = createLocalRuntime({
     db,
     holder,
+    hubId,
     baseDirectory: `${dataDir}/jobs`,
     callbackUrl,
     folders: namedFolders(options),

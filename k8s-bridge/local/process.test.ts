@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +19,9 @@ afterEach(() => {
 })
 
 const environment = { PATH: process.env.PATH ?? '' }
-const start = (command: string) => startProcess({ command, environment, output })
+const mark = `test/${randomUUID()}`
+const errors: unknown[] = []
+const start = (command: string) => startProcess({ command, environment, output, mark, onError: (error) => errors.push(error) })
 
 /** True if a process of the group lives: dead ones that wait to be collected do not count. */
 const groupLives = (pid: number) =>
@@ -107,7 +110,7 @@ describe('startProcess', () => {
     async (command) => {
       const module = new URL('process.ts', import.meta.url).href
       const program = `import { startProcess } from ${JSON.stringify(module)}
-        const { pid } = await startProcess({ command: ${JSON.stringify(command)}, environment: process.env, output: 1 })
+        const { pid } = await startProcess({ command: ${JSON.stringify(command)}, environment: process.env, output: 1, mark: 'none', onError: console.error })
         console.log(pid)
         setInterval(() => {}, 1000)`
       const hub = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readlink } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { createFamily, RUN_VARIABLE } from './run-processes.ts'
 
 /** How a command ended: one of the two is null. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
@@ -9,9 +11,9 @@ export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 export type GroupProcess = {
   /** Of the group, and of the shell that leads it. */
   pid: number
-  /** Resolves when the whole group is gone. Never rejects. */
+  /** Resolves when the whole group is gone, and what has left it as far as it is found. Never rejects. */
   ended: Promise<Exit>
-  /** Sends SIGTERM to the group, and SIGKILL after `graceMs`. Repeating it changes nothing. */
+  /** Sends SIGTERM to all of these, and SIGKILL after `graceMs`; at once, without a word, if that is 0. Repeating it changes nothing. */
   end(graceMs: number): void
 }
 
@@ -21,6 +23,10 @@ type Options = {
   environment: Record<string, string>
   /** File descriptor for standard output and error. */
   output: number
+  /** Of this run alone, and of nothing else on this machine: it stands in the environment of its processes. */
+  mark: string
+  /** Told of processes that do not end. */
+  onError: (error: unknown) => void
 }
 
 /**
@@ -31,13 +37,14 @@ type Options = {
 const GUARDED = `( trap '' TERM INT HUP; { read -r _ <&3; kill -s KILL 0; } </dev/null >/dev/null 2>&1 4>&- & )
 exec sh -c "$1" 3<&-`
 
-/** How long a killed group may take to let go of its pipes; what has left the group may hold them for ever. */
+/** How long a killed group may take to let go of its pipes before it is asked who holds them, and how long after that. */
+const closeMs = 100
 const vanishMs = 1000
 
 /** Starts a command as a process group of its own. Throws if no process could be made. */
-export async function startProcess({ command, environment, output }: Options): Promise<GroupProcess> {
+export async function startProcess({ command, environment, output, mark, onError }: Options): Promise<GroupProcess> {
   const stdio = ['ignore' as const, output, output, 'pipe' as const, 'pipe' as const]
-  const child = spawn('sh', ['-c', GUARDED, 'sh', command], { detached: true, env: environment, stdio })
+  const child = spawn('sh', ['-c', GUARDED, 'sh', command], { detached: true, env: { ...environment, [RUN_VARIABLE]: mark }, stdio })
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
   // Node makes a socket of each pipe, of which its types know only that it can be read or written.
   const [, , , guard, alive] = child.stdio as unknown as (Socket | undefined)[]
@@ -48,17 +55,39 @@ export async function startProcess({ command, environment, output }: Options): P
   for (const pipe of [guard, alive]) pipe.on('error', () => {})
   // The guard's end closes with the guard. The other one is held by the command and, mostly, by what it starts: it closes with the last of them.
   const [guardEnded, allEnded] = [closed(guard), closed(alive)]
+  const descriptor = await readlink(`/proc/${pid}/fd/4`).catch(() => undefined)
+  const family = createFamily((value) => value === mark)
+
+  const killAll = async (held?: string) => {
+    const left = await family.kill(held)
+    if (left > 0) onError(new Error(`${left} processes of the run ${mark} do not end`))
+  }
 
   let killed: Promise<void> | undefined
   const killAfter = async (graceMs: number) => {
-    await delay(graceMs, undefined, { ref: false })
-    if (isRunning(child)) signalGroup(pid, 'SIGKILL')
+    // Before the first of them is told anything, so that nobody is lost when a parent ends.
+    await family.look().catch(onError)
+    // Until the shell's end has been seen, its id cannot mean another group.
+    const signalRunning = (signal: NodeJS.Signals) => isRunning(child) && signalGroup(pid, signal)
+    if (graceMs > 0) {
+      signalRunning('SIGTERM')
+      await family.signal('SIGTERM', pid).catch(onError)
+      await delay(graceMs, undefined, { ref: false })
+    }
+    signalRunning('SIGKILL')
   }
   const ended = (async () => {
     const exit = await exited
     if (killed) await Promise.race([allEnded, killed])
+    // The guard is found too, and with it the group's session: so is who has lost the mark.
+    await killAll()
     guard.end()
-    await Promise.race([Promise.all([guardEnded, allEnded]), delay(vanishMs, undefined, { ref: false })])
+    await atMost(closeMs, Promise.all([guardEnded, allEnded]))
+    if (!alive.closed) {
+      // Whoever keeps that pipe open is of the run, whatever has become of its environment.
+      await killAll(descriptor)
+      await atMost(vanishMs, Promise.all([guardEnded, allEnded]))
+    }
     guard.destroy()
     alive.destroy()
     return exit
@@ -67,13 +96,12 @@ export async function startProcess({ command, environment, output }: Options): P
     pid,
     ended,
     end(graceMs) {
-      if (killed) return
-      // Until the shell's end has been seen, its id cannot mean another group.
-      if (isRunning(child)) signalGroup(pid, 'SIGTERM')
-      killed = killAfter(graceMs)
+      killed ??= killAfter(graceMs)
     },
   }
 }
+
+const atMost = (ms: number, promise: Promise<unknown>) => Promise.race([promise, delay(ms, undefined, { ref: false })])
 
 function closed(pipe: Socket): Promise<void> {
   pipe.resume()

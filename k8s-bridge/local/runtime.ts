@@ -15,11 +15,14 @@ import { readModelSecrets } from './model-secrets.ts'
 import { realFolders, secretFolder } from './named-folders.ts'
 import { outcomeOf } from './outcome.ts'
 import { groupExists, startProcess, type GroupProcess } from './process.ts'
+import { createFamily } from './run-processes.ts'
 
 export type LocalRuntimeOptions = {
   db: Pool
   /** Name of this bridge. */
   holder: string
+  /** Of this hub, whose bridges come and go. */
+  hubId: string
   /** Directory of the runs' files; made when needed. */
   baseDirectory: string
   /** Base to which adapters post their events, without a path. */
@@ -188,6 +191,19 @@ const rethrow = (error: unknown) => {
 const uidPrefix = 'pid:'
 const uidOf = ({ process: { pid } }: Pick<Live, 'process'>) => `${uidPrefix}${pid}`
 
+/** What the processes of an attempt have in their environment. */
+const markOf = (hubId: string, { evaluationId, benchmarkIndex, attempt }: AttemptKey) =>
+  `${hubId}/${evaluationId}/${benchmarkIndex}/${attempt}`
+
+/**
+ * Ends what an earlier bridge of this hub left on this machine: most ends with it, but for what left its process group. To be called by
+ * the only one that runs processes for this hub, before it launches any.
+ */
+export async function endLeftovers(hubId: string, onError: (error: unknown) => void): Promise<void> {
+  const left = await createFamily((mark) => mark.startsWith(`${hubId}/`)).kill()
+  if (left > 0) onError(new Error(`${left} processes of runs that an earlier hub launched do not end`))
+}
+
 /** One process a run, whatever its attempt. */
 const keyOf = ({ evaluationId, benchmarkIndex }: Omit<AttemptKey, 'attempt'>) => `${evaluationId}/${benchmarkIndex}`
 
@@ -205,7 +221,13 @@ async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise
     const key = { evaluationId, benchmarkIndex, attempt }
     await clearLog(options.db, key)
     const tail = await tailOf(options, key, log, secret.folder)
-    const started = await startProcess({ command: spec.runtime.local?.command ?? '', environment, output: log.fd })
+    const started = await startProcess({
+      command: spec.runtime.local?.command ?? '',
+      environment,
+      output: log.fd,
+      mark: markOf(options.hubId, key),
+      onError: options.onError,
+    })
     return { key, process: started, launchedAtMs: performance.now(), log, tail }
   } catch (error) {
     await log.close()
