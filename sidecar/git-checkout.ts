@@ -20,42 +20,47 @@ export async function* listGitFiles({ pack, tree }: Commit, subPath: string, max
   const top = partsWithin(subPath)
   if (!top) throw new InitError(`sub_path ${subPath} leads out of the repository`)
   const readTree = createTreeReader(pack, maxEntries)
-  const readDirectory = cachedTrees(tree, readTree)
+  const readDirectory = directoriesOf(tree, readTree)
   const first = await readDirectory(top)
   if (!first) throw new InitError(`sub_path ${subPath} is no directory of the repository`)
   if (first.some(({ name }) => name === '.gitmodules')) throw new InitError('the repository has submodules, which are not fetched')
 
-  const waiting = [{ parts: top, read: async () => first }]
+  // A path is kept as the end of another, and not as a copy of it: hundreds of thousands may wait, of 4096 bytes each.
+  const waiting = [{ prefix: '', prefixBytes: 0, read: async () => first }]
   for (let directory = waiting.pop(); directory; directory = waiting.pop()) {
     for (const { name, oid, kind } of await directory.read()) {
-      const parts = [...directory.parts, name]
-      const path = parts.slice(top.length).join('/')
-      if (Buffer.byteLength(path) > pathBytesMax) throw new InitError(`the repository has a path of more than ${pathBytesMax} bytes`)
-      if (kind === 'tree') waiting.push({ parts, read: () => readTree(oid) })
+      const path = directory.prefix + name
+      const pathBytes = directory.prefixBytes + Buffer.byteLength(name)
+      if (pathBytes > pathBytesMax) throw new InitError(`the repository has a path of more than ${pathBytesMax} bytes`)
+      if (kind === 'tree') waiting.push({ prefix: `${path}/`, prefixBytes: pathBytes + 1, read: () => readTree(oid) })
       if (kind === 'file') yield { path, oid }
-      if (kind === 'link') yield { path, oid: await followLink(pack, readDirectory, parts, oid) }
+      if (kind === 'link') yield { path, oid: await followLink(pack, readDirectory, [...top, ...path.split('/')], oid) }
     }
   }
 }
 
 type ReadDirectory = (parts: readonly string[]) => Promise<TreeEntry[] | undefined>
 
-/** Directories by their path; undefined for what is none. */
-function cachedTrees(root: string, readTree: ReadTree): ReadDirectory {
-  const trees = new Map<string, Promise<TreeEntry[] | undefined>>()
-  const find: ReadDirectory = async (parts) => {
-    const last = parts.at(-1)
-    if (last === undefined) return readTree(root)
-    const entry = (await read(parts.slice(0, -1)))?.find(({ name }) => name === last)
-    return entry?.kind === 'tree' ? readTree(entry.oid) : undefined
+type Directory = { entries: Promise<TreeEntry[]>; below: Map<string, Directory> }
+
+/** Directories by their path, each read once; undefined for what is none. */
+function directoriesOf(root: string, readTree: ReadTree): ReadDirectory {
+  const directoryAt = (oid: string): Directory => ({ entries: readTree(oid), below: new Map() })
+  const top = directoryAt(root)
+  return async (parts) => {
+    let directory = top
+    for (const part of parts) {
+      let next = directory.below.get(part)
+      if (!next) {
+        const entry = (await directory.entries).find(({ name }) => name === part)
+        if (entry?.kind !== 'tree') return undefined
+        next = directoryAt(entry.oid)
+        directory.below.set(part, next)
+      }
+      directory = next
+    }
+    return directory.entries
   }
-  const read: ReadDirectory = (parts) => {
-    const key = parts.join('/')
-    const known = trees.get(key) ?? find(parts)
-    trees.set(key, known)
-    return known
-  }
-  return read
 }
 
 async function followLink(pack: Pack, read: ReadDirectory, link: string[], oid: string): Promise<string> {
