@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { readCredentialKey } from '#shared/domain/credential-key.ts'
 import { HubError } from '#shared/errors.ts'
 import { readKey } from './credentials.ts'
 import { UpstreamError } from './transport.ts'
@@ -8,9 +9,6 @@ const KEY_HEADERS = ['authorization', 'x-api-key', 'api-key']
 
 const REFERENCE = /^(?<scheme>bearer\s+)?(?<key>[^\s/\\]+):ref$/i
 
-/** Names of credentials, as keys of Secrets are written; what stands before them is also the name of the service's URL: `judge_api-key` and `judge_url`. */
-const CREDENTIAL = /^(?=[-.\w]{1,253}$)(?:(?<prefix>.+)_)?(?:api-key|(?<=_)sa_token)$/
-
 type Resolved = {
   /** The service that the credentials are for. */
   url: URL
@@ -19,7 +17,7 @@ type Resolved = {
 }
 
 /**
- * Puts the value of the model's Secret where an adapter wrote `<key>:ref`, and finds the service that it belongs to: `<prefix>_url` of the
+ * Puts the value of the model's Secret where an adapter wrote `<key>:ref`, and finds the service that it belongs to: `<service>_url` of the
  * same Secret, else the model. The Secret is read at every request, so a new value counts at once.
  *
  * Refuses with `request_validation_failed` a reference that names no credential, and references to credentials of services at different
@@ -54,13 +52,12 @@ export async function resolveCredentials(
 const READS = 3
 
 async function readCredential(key: string, model: URL, secretPath: string | undefined): Promise<{ url: URL; value: string }> {
-  const credential = CREDENTIAL.exec(key)
+  const credential = readCredentialKey(key)
   if (!credential) throw refused(`'${key}' names no credential: it must be api-key, or end in _api-key or _sa_token`)
-  const prefix = credential.groups?.prefix
   for (let reads = 0; reads < READS; reads++) {
-    const url = await serviceOf(prefix, model, secretPath)
+    const url = await serviceOf(credential.urlKey, model, secretPath)
     const value = await readSecret(secretPath, key)
-    if ((await serviceOf(prefix, model, secretPath)).href !== url.href) continue
+    if ((await serviceOf(credential.urlKey, model, secretPath)).href !== url.href) continue
     if (value === '') throw refused(`the model's Secret has no value '${key}', and no token of a service account stands in for it`)
     if (!/^[\x20-\x7e]+$/.test(value)) throw refused(`the value of '${key}' holds characters that no header can carry`)
     return { url, value }
@@ -68,10 +65,10 @@ async function readCredential(key: string, model: URL, secretPath: string | unde
   throw new UpstreamError('connection', "the model's Secret is being replaced; ask again")
 }
 
-async function serviceOf(prefix: string | undefined, model: URL, secretPath: string | undefined): Promise<URL> {
-  const url = prefix === undefined ? '' : await readSecret(secretPath, `${prefix}_url`)
+async function serviceOf(urlKey: string | undefined, model: URL, secretPath: string | undefined): Promise<URL> {
+  const url = urlKey === undefined ? '' : await readSecret(secretPath, urlKey)
   if (url === '') return model
-  if (!URL.canParse(url) || !/^https?:/i.test(url)) throw refused(`'${prefix}_url' of the model's Secret is no http or https URL`)
+  if (!URL.canParse(url) || !/^https?:/i.test(url)) throw refused(`'${urlKey}' of the model's Secret is no http or https URL`)
   return new URL(url)
 }
 

@@ -1,3 +1,4 @@
+import { readCredentialKey } from '#shared/domain/credential-key.ts'
 import { throughSidecar } from './attempt.ts'
 
 /** What a run's objects need to know of its model's Secret. No credential is in it. */
@@ -7,15 +8,6 @@ export type ModelSecret = {
   references: Readonly<Record<string, string>>
 }
 
-/** True for a key whose value the sidecar sends in place of its reference. */
-export const isCredential = (key: string): boolean => key === 'api-key' || key.endsWith('_api-key') || key.endsWith('_sa_token')
-
-/** The key with the address that a credential is for; where there is none, or nothing in it, the model's. */
-export function serviceUrlKey(credential: string): string | undefined {
-  const [, service] = /^(.+)_(?:api-key|sa_token)$/.exec(credential) ?? []
-  return service && `${service}_url`
-}
-
 /**
  * Reads a Secret's data, in base64 as Kubernetes answers it. An address that is none is named in `badKey`: the adapter would have nothing
  * to call. Source: contract 8.9.
@@ -23,7 +15,7 @@ export function serviceUrlKey(credential: string): string | undefined {
 export function readModelSecret(name: string, data: Readonly<Record<string, string>>): ModelSecret | { badKey: string } {
   const references: Record<string, string> = {}
   for (const [key, value] of Object.entries(data)) {
-    if (isCredential(key)) references[key] = `${key}:ref`
+    if (readCredentialKey(key)) references[key] = `${key}:ref`
     if (!key.endsWith('_url')) continue
     const url = Buffer.from(value, 'base64').toString().trim()
     if (url === '') continue

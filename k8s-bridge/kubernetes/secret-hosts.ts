@@ -1,7 +1,7 @@
+import { readCredentialKey } from '#shared/domain/credential-key.ts'
 import type { Attempt } from './attempt.ts'
 import { modelOf } from './attempt.ts'
 import { entryFor, isListed, parseHostList, placeOf, textOf, type Entry } from './host-list.ts'
-import { isCredential, serviceUrlKey } from './model-secret.ts'
 import type { KubernetesSettings } from './settings.ts'
 
 /** Annotation of a Secret that lists the hosts to which what is in it may be sent. */
@@ -24,11 +24,12 @@ export const destinationsOf = {
   model(attempt: Attempt, settings: KubernetesSettings, data: Readonly<Record<string, string>>): Destination[] {
     const model = modelOf(attempt)
     if (!model) return []
-    const hasUrl = (key: string) =>
-      Buffer.from(data[serviceUrlKey(key) ?? ''] ?? '', 'base64')
+    const hasText = (key = '') =>
+      Buffer.from(data[key] ?? '', 'base64')
         .toString()
         .trim() !== ''
-    const goesToModel = Object.keys(data).some((key) => isCredential(key) && !hasUrl(key))
+    const credentials = Object.keys(data).flatMap((key) => readCredentialKey(key) ?? [])
+    const goesToModel = credentials.some(({ urlKey }) => !hasText(urlKey))
     const { runtime, from_catalogue: isOperators } = attempt.spec
     const goesToAdapter = runtime.k8s?.needs_hf_token === true && data['hf-token'] !== undefined
     return [
