@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
-import { fetchTestData } from './fetch-test-data.ts'
-import { readInitConfig } from './init-config.ts'
-import { reasonOf } from './init-error.ts'
+import { fetchTestData } from './init/fetch-test-data.ts'
+import { readInitConfig } from './init/config.ts'
+import { reasonOf } from './init/init-error.ts'
 
 /** The init container: fetches the data of a benchmark before its adapter starts. Exits with 0, or with 1 and one line that says why. */
 async function main(): Promise<void> {

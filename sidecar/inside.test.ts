@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { fetchTestData } from './fetch-test-data.ts'
-import { readInitConfig } from './init-config.ts'
+import { fetchTestData } from './init/fetch-test-data.ts'
+import { readInitConfig } from './init/config.ts'
 import { hubOf, requestOf, test as base } from './test-sidecar.ts'
 
 /** Every place at which somebody names where the sidecar goes: `ask(url)` names it, and has the sidecar go there; what it said. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, test as base } from 'vitest'
-import { openPack, type Pack, type PackLimits } from './git-pack.ts'
-import { copies, oidOf, packedBytes, packOf, sizeBytes, type Packed } from './test-git-pack.ts'
-import { readGit, runGit, writePackFile } from './test-git-server.ts'
+import { openPack, type Pack, type PackLimits } from './pack.ts'
+import { copies, oidOf, packedBytes, packOf, sizeBytes, type Packed } from './test-pack.ts'
+import { readGit, runGit, writePackFile } from './test-server.ts'
 
 const LIMITS: PackLimits = { maxObjects: 10_000, maxObjectBytes: 10_000_000, maxHeldBytes: 1_000_000 }
 

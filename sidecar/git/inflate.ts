@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { pipeline, Readable } from 'node:stream'
 import { createInflate, inflateSync, type Inflate } from 'node:zlib'
-import { InitError } from './init-error.ts'
+import { InitError } from '../init/init-error.ts'
 
 /** Compressed bytes in a pack: where they begin, and how many they are when inflated. */
 export type Place = { from: number; inflated: number }

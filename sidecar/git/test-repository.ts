@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
-import { answerGit, runGit } from './test-git-server.ts'
-import type { Pod } from './test-init.ts'
+import { answerGit, runGit } from './test-server.ts'
+import type { Pod } from '../init/test-init.ts'
 
 type Files = Record<string, string>
 

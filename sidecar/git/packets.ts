@@ -1,4 +1,4 @@
-import { InitError } from './init-error.ts'
+import { InitError } from '../init/init-error.ts'
 
 /** A line of git's protocol: four hexadecimal digits say how long it is, these included. ASCII only. Source: gitprotocol-common(5). */
 export const packetOf = (text: string): string => `${(text.length + 4).toString(16).padStart(4, '0')}${text}`

@@ -3,10 +3,10 @@ import { Agent as HttpsAgent } from 'node:https'
 import { isIP, Socket } from 'node:net'
 import { callbackify } from 'node:util'
 import { isInRange, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
-import { NEVER } from './guard.ts'
-import { guardedLookup, type Judge } from './guarded-lookup.ts'
+import { NEVER } from '../guard.ts'
+import { guardedLookup, type Judge } from '../guarded-lookup.ts'
 import { InitError } from './init-error.ts'
-import { createInside, type Inside, type Target } from './inside.ts'
+import { createInside, type Inside, type Target } from '../inside.ts'
 
 /** True for what may be connected to. Rejects if that cannot be found out. */
 type Reach = (target: Target) => Promise<boolean>

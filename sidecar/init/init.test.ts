@@ -1,9 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { packLimitsFor } from './init-config.ts'
+import { packLimitsFor } from './config.ts'
 import { makeCertificate } from './test-certificate.ts'
-import { answerGit, runGit } from './test-git-server.ts'
+import { answerGit, runGit } from '../git/test-server.ts'
 import { noted, test, type Pod } from './test-init.ts'
 
 const basic = `Basic ${Buffer.from('someone:correct horse').toString('base64')}`

@@ -1,8 +1,8 @@
 import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect } from 'vitest'
-import { commitFiles, commitTree, gitListener, makeRepository, serveGit } from './test-git-data.ts'
-import { runGit, writeObject, writeTree } from './test-git-server.ts'
+import { commitFiles, commitTree, gitListener, makeRepository, serveGit } from '../git/test-repository.ts'
+import { runGit, writeObject, writeTree } from '../git/test-server.ts'
 import { noted, test, type Pod } from './test-init.ts'
 
 describe('which commit', () => {

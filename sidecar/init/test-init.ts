@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test as base } from 'vitest'
 import { fetchTestData } from './fetch-test-data.ts'
-import { readInitConfig } from './init-config.ts'
+import { readInitConfig } from './config.ts'
 
 type Environment = Record<string, string>
 
@@ -55,7 +55,7 @@ function podIn(directory: string, servers: Server[]): Pod {
     directory,
     fetchData: async (env, memoryBytes) => fetchTestData(readInitConfig(whole(env), memoryBytes)).catch((error: Error) => error.message),
     async runInit(env) {
-      const init = spawn(process.execPath, [join(import.meta.dirname, 'init.ts')], { env: { PATH: process.env.PATH, ...whole(env) } })
+      const init = spawn(process.execPath, [join(import.meta.dirname, '../init.ts')], { env: { PATH: process.env.PATH, ...whole(env) } })
       const output = Promise.all([text(init.stdout), text(init.stderr)])
       const code = await new Promise<number | null>((resolve) => init.once('close', resolve))
       return { code, output: (await output).join(''), message: await readFile(termination, 'utf8').catch(() => '') }

@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect } from 'vitest'
-import { commitFiles, commitTree, gitListener, makeRepository, serveGit } from './test-git-data.ts'
-import { writeObject, writeTree } from './test-git-server.ts'
-import { test, type Pod } from './test-init.ts'
+import { commitFiles, commitTree, gitListener, makeRepository, serveGit } from './test-repository.ts'
+import { writeObject, writeTree } from './test-server.ts'
+import { test, type Pod } from '../init/test-init.ts'
 
 describe('limits', () => {
   test('what a repository sends has one, and files and bytes have', async ({ pod }) => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readDelta } from './git-delta.ts'
-import { broken, openPackFile, type PackFile } from './git-inflate.ts'
-import { holdObjects, type HeldObjects, type Kind, type PackEntry } from './git-objects.ts'
-import { InitError } from './init-error.ts'
+import { readDelta } from './delta.ts'
+import { broken, openPackFile, type PackFile } from './inflate.ts'
+import { holdObjects, type HeldObjects, type Kind, type PackEntry } from './objects.ts'
+import { InitError } from '../init/init-error.ts'
 
 /** What a pack may ask of memory and time. */
 export type PackLimits = {

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { describe, expect } from 'vitest'
 import { createReach, guardedAgents } from './guarded-connect.ts'
-import { createInside } from './inside.ts'
+import { createInside } from '../inside.ts'
 import { test } from './test-init.ts'
 
 const HUB = ['10.96.0.9', '203.0.114.9']

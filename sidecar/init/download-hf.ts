@@ -1,9 +1,9 @@
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
-import { readCredential } from './credentials.ts'
+import { readCredential } from '../credentials.ts'
 import { asAnswer, forEachOf, withRetries, type Download } from './download.ts'
 import { request, type Answer } from './guarded-request.ts'
-import type { HuggingFaceSource } from './init-config.ts'
+import type { HuggingFaceSource } from './config.ts'
 import { InitError } from './init-error.ts'
 import { partsOf } from './staging.ts'
 

@@ -1,6 +1,6 @@
-import { InitError } from './init-error.ts'
-import { broken } from './git-inflate.ts'
-import type { Pack } from './git-pack.ts'
+import { InitError } from '../init/init-error.ts'
+import { broken } from './inflate.ts'
+import type { Pack } from './pack.ts'
 
 /** `module`: a commit of another repository. */
 export type TreeEntry = { name: string; oid: string; kind: 'tree' | 'file' | 'link' | 'module' }

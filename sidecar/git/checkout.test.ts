@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 /** Lists the files of a repository whose trees are made as they are asked for, so that nothing takes memory but the list; in 96 MB. */
 function list(treeOf: string): string {
-  const program = `import { listGitFiles } from ${JSON.stringify(new URL('git-checkout.ts', import.meta.url).href)}
+  const program = `import { listGitFiles } from ${JSON.stringify(new URL('checkout.ts', import.meta.url).href)}
     const oid = (number) => String(number).padStart(40, '0')
     const entry = (mode, name, number) => Buffer.concat([Buffer.from(mode + ' ' + name + '\\0'), Buffer.from(oid(number), 'hex')])
     const [TREE, FILE, LINK] = ['40000', '100644', '120000']

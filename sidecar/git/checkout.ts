@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
-import type { Pack } from './git-pack.ts'
-import { createTreeReader, type ReadTree, type TreeEntry } from './git-tree.ts'
-import { InitError } from './init-error.ts'
+import type { Pack } from './pack.ts'
+import { createTreeReader, type ReadTree, type TreeEntry } from './tree.ts'
+import { InitError } from '../init/init-error.ts'
 
 /** A directory of files, and the pack that has them. */
 export type Commit = { pack: Pack; tree: string }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { packBytesFor } from '#shared/domain/test-data-room.ts'
 import { AddressRanges, HttpUrl, HttpUrls } from '#shared/models/setting.ts'
-import type { PackLimits } from './git-pack.ts'
+import type { PackLimits } from '../git/pack.ts'
 import type { ReachSettings } from './guarded-connect.ts'
 import { InitError } from './init-error.ts'
 

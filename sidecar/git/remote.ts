@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
-import { FLUSH, notGit, packetOf, packetsIn } from './git-packets.ts'
-import { request, type Authorization } from './guarded-request.ts'
-import type { Agents } from './guarded-connect.ts'
-import { InitError } from './init-error.ts'
+import { FLUSH, notGit, packetOf, packetsIn } from './packets.ts'
+import { request, type Authorization } from '../init/guarded-request.ts'
+import type { Agents } from '../init/guarded-connect.ts'
+import { InitError } from '../init/init-error.ts'
 
 type Options = {
   /** Of the repository, without a slash at its end. */

@@ -7,9 +7,9 @@ import {
   type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3'
-import { readCredential, readKey } from './credentials.ts'
+import { readCredential, readKey } from '../credentials.ts'
 import { asAnswer, forEachOf, withRetries, type Download } from './download.ts'
-import type { S3Source } from './init-config.ts'
+import type { S3Source } from './config.ts'
 import { InitError } from './init-error.ts'
 import { partsOf } from './staging.ts'
 

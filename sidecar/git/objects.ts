@@ -1,6 +1,6 @@
-import { applyDelta, readDelta } from './git-delta.ts'
-import { broken, type PackFile, type Place } from './git-inflate.ts'
-import { InitError } from './init-error.ts'
+import { applyDelta, readDelta } from './delta.ts'
+import { broken, type PackFile, type Place } from './inflate.ts'
+import { InitError } from '../init/init-error.ts'
 
 export type Kind = 'commit' | 'tree' | 'blob' | 'tag'
 

@@ -4,7 +4,7 @@ import { downloadHf } from './download-hf.ts'
 import { downloadS3 } from './download-s3.ts'
 import type { Download } from './download.ts'
 import { createReach, guardedAgents } from './guarded-connect.ts'
-import type { InitConfig, Source } from './init-config.ts'
+import type { InitConfig, Source } from './config.ts'
 import { InitError, reasonOf } from './init-error.ts'
 import { openStaging } from './staging.ts'
 

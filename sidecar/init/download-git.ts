@@ -1,12 +1,12 @@
 import { join } from 'node:path'
-import { readCredential } from './credentials.ts'
+import { readCredential } from '../credentials.ts'
 import type { Download } from './download.ts'
-import { listGitFiles } from './git-checkout.ts'
-import { openPack, type Pack, type PackLimits } from './git-pack.ts'
-import { createGitRemote, NotGiven, type GitRemote, type Refs } from './git-remote.ts'
-import { readCommit } from './git-tree.ts'
+import { listGitFiles } from '../git/checkout.ts'
+import { openPack, type Pack, type PackLimits } from '../git/pack.ts'
+import { createGitRemote, NotGiven, type GitRemote, type Refs } from '../git/remote.ts'
+import { readCommit } from '../git/tree.ts'
 import type { Authorization } from './guarded-request.ts'
-import type { GitSource } from './init-config.ts'
+import type { GitSource } from './config.ts'
 import { InitError } from './init-error.ts'
 
 /** Fetches one commit of a repository and copies its files; the commit is the answer. */
