@@ -30,11 +30,12 @@ type Options = {
 }
 
 /**
- * Stands before the command. The guard, a process of the same group, reads from a pipe that only the hub holds: when the hub ends,
- * however it ends, or lets go of the pipe, the guard kills the group, itself included. The command gets the shell's place, so that its exit
- * code and signal arrive as they are; it does not inherit the guard's pipe.
+ * Stands before the command, and waits for a line. The guard, a process of the same group, reads from a pipe that only the hub holds: when
+ * the hub ends, however it ends, or lets go of the pipe, the guard kills the group, itself included. The command gets the shell's place, so
+ * that its exit code and signal arrive as they are; it does not inherit the guard's pipe.
  */
-const GUARDED = `( trap '' TERM INT HUP; { read -r _ <&3; kill -s KILL 0; } </dev/null >/dev/null 2>&1 4>&- & )
+const GUARDED = `read -r _ <&3 || exit
+( trap '' TERM INT HUP; { read -r _ <&3; kill -s KILL 0; } </dev/null >/dev/null 2>&1 4>&- & )
 exec sh -c "$1" 3<&-`
 
 /** How long a killed group may take to let go of its pipes before it is asked who holds them, and how long after that. */
@@ -57,6 +58,7 @@ export async function startProcess({ command, environment, output, mark, onError
   const [guardEnded, allEnded] = [closed(guard), closed(alive)]
   const descriptor = await readlink(`/proc/${pid}/fd/4`).catch(() => undefined)
   const family = createFamily((value) => value === mark)
+  guard.write('\n')
 
   const killAll = async (held?: string) => {
     const left = await family.kill(held)

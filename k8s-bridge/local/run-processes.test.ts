@@ -104,7 +104,7 @@ describe.skipIf(process.platform !== 'linux')('a process that has left the group
   })
 
   test('is found although it forks all the time', async () => {
-    const forking = `f() { (sleep 0.01; f) & }; f; f; f; echo $$ > ${directory}/pid; exec sleep 1000`
+    const forking = `f() { (sleep 0.05; f) & }; f; f; f; echo $$ > ${directory}/pid; exec sleep 1000`
     const { ended } = await start(`setsid ${sh(forking)} & while [ ! -s ${directory}/pid ]; do sleep 0.01; done`)
     await ended
 
