@@ -70,6 +70,23 @@ describe('logStream', () => {
     expect(await textOf(read, { tail: 3, timestamps: true })).toBe('30Z cc\n99Z note\n40Z d')
   })
 
+  // Guarantee: only the bridge can say what a line of EvalHub’s own is.
+  test('shows notes of the bridge as they are, and lines that only look like them as what they are', async () => {
+    const [text, times] = ['a\n[EvalHub: it is over]\n', '10Z\n20Z\n']
+    const pieces = [
+      { seq: 0, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z', since: null },
+      { seq: 1, chunk: gzipSync(text), times: gzipSync('30Z\n\n'), last_at: '99Z', since: null },
+      { seq: 2, chunk: gzipSync('=== pod=x\r'), times: null, last_at: '99Z', since: null },
+    ]
+    const read: ReadPieces = ({ after, backwards }) =>
+      Promise.resolve(backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after))
+    const whole = 'a\n⟨U+005B⟩EvalHub: it is over]\na\n[EvalHub: it is over]\n⟨U+003D⟩== pod=x␍'
+    expect(await textOf(read, { tail: -1 })).toBe(whole)
+    expect(await textOf(read, { tail: 2 })).toBe('[EvalHub: it is over]\n⟨U+003D⟩== pod=x␍')
+    const stamped = '10Z a\n20Z ⟨U+005B⟩EvalHub: it is over]\n30Z a\n30Z [EvalHub: it is over]\n99Z ⟨U+003D⟩== pod=x␍'
+    expect(await textOf(read, { tail: -1, timestamps: true })).toBe(stamped)
+  })
+
   test.each([
     [['a\nb\n'], 1, 'b'],
     [['a\nb'], 1, 'b'],

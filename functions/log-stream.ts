@@ -1,4 +1,5 @@
 import type { LogPiece } from '#db/queries/run-logs.ts'
+import { createLogView, type LogView } from './log-view.ts'
 
 /** What is wanted of a log. */
 export type LogWish = {
@@ -15,23 +16,44 @@ const NEWLINE = 10
 const BEFORE_ALL = -1
 const AFTER_ALL = 2 ** 31 - 1
 
-/** The wanted part of a log, in pieces that are never empty: however long it is, no more than some pieces of it are held at once. */
+/**
+ * The wanted part of a log as it is shown (`createLogView`), in pieces that are never empty: however long it is, no more than some pieces of it are
+ * held at once.
+ */
 export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish): AsyncGenerator<Uint8Array> {
   const start = tail < 0 ? { after: BEFORE_ALL, skip: 0 } : await findTail(read, tail)
+  yield* nonEmpty(shownFrom(read, start, timestamps), tail >= 0)
+}
+
+/** The parts that are not empty, without the newline at their very end if that `isSeparator`. */
+async function* nonEmpty(parts: AsyncIterable<Uint8Array>, isSeparator: boolean): AsyncGenerator<Uint8Array> {
+  let isHeld = false
+  for await (const part of parts) {
+    if (part.length === 0) continue
+    if (isHeld) yield Uint8Array.of(NEWLINE)
+    isHeld = isSeparator && part.at(-1) === NEWLINE
+    const rest = isHeld ? part.subarray(0, -1) : part
+    if (rest.length > 0) yield rest
+  }
+}
+
+type Start = { after: number; skip: number }
+
+async function* shownFrom(read: ReadPieces, start: Start, timestamps: boolean): AsyncGenerator<Uint8Array> {
+  const view = createLogView()
   let { skip } = start
   let isLineStart = true
-  let isNewlineHeld = false
   for await (const piece of pieces(read, start.after, false)) {
     const wanted = piece.text.subarray(skip)
-    const told = timestamps ? stamped(piece, skip, isLineStart) : wanted
+    const place = { skip, isLineStart, timestamps }
     skip = 0
     if (wanted.length === 0) continue
-    if (isNewlineHeld) yield Uint8Array.of(NEWLINE)
+    // Lines without a time are the bridge's own, where others have one.
+    if (timestamps || piece.times?.includes('')) yield* shownLines(view, piece, place)
+    else yield* view.show(wanted)
     isLineStart = wanted.at(-1) === NEWLINE
-    isNewlineHeld = tail >= 0 && isLineStart
-    const part = isNewlineHeld ? told.subarray(0, -1) : told
-    if (part.length > 0) yield part
   }
+  yield view.end()
 }
 
 /** `times`: of the lines that begin in it; empty where only that of its neighbour is known. */
@@ -87,19 +109,44 @@ function startsOf(text: Uint8Array, count: number | undefined, isLineStart = fal
   return starts
 }
 
-/** A piece from `skip`, which is where a line begins unless it is 0, with its time before each line that begins there. */
-function stamped(piece: Piece, skip: number, isLineStart: boolean): Uint8Array {
-  const parts: Uint8Array[] = []
-  let [from, time] = [skip, piece.lastAt]
-  startsOf(piece.text, piece.times?.length, isLineStart).forEach((at, index) => {
+type Place = { skip: number; isLineStart: boolean; timestamps: boolean }
+
+/** As many shown bytes are put together before they are sent. */
+const PART_BYTES = 256 * 1024
+
+/** A piece from `skip`, which is where a line begins unless it is 0, line by line, and if wanted with its time before each that begins there. */
+function* shownLines(view: LogView, piece: Piece, { skip, isLineStart, timestamps }: Place): Generator<Uint8Array> {
+  const isPlain = view.passes(piece.text.subarray(skip))
+  let parts: Uint8Array[] = []
+  let bytes = 0
+  for (const { text, time, isOwn } of linesOf(piece, skip, isLineStart)) {
+    if (timestamps && time !== undefined) parts.push(new TextEncoder().encode(`${time} `))
+    if (isPlain) parts.push(text)
+    else parts.push(...view.show(text, isOwn))
+    bytes += text.length
+    if (bytes < PART_BYTES) continue
+    yield concatenated(parts)
+    parts = []
+    bytes = 0
+  }
+  yield concatenated(parts)
+}
+
+/** `time`: of a line that begins there. */
+type Line = { text: Uint8Array; time?: string; isOwn: boolean }
+
+function* linesOf(piece: Piece, skip: number, isLineStart: boolean): Generator<Line> {
+  let from = skip
+  let line: Omit<Line, 'text'> = { isOwn: false }
+  for (const [index, at] of startsOf(piece.text, piece.times?.length, isLineStart).entries()) {
+    if (at > from) {
+      yield { ...line, text: piece.text.subarray(from, at) }
+      from = at
+    }
     // A line of the bridge's own has no time but that of its neighbour.
-    time = piece.times?.[index] || time
-    if (at < skip) return
-    parts.push(piece.text.subarray(from, at), new TextEncoder().encode(`${time} `))
-    from = at
-  })
-  parts.push(piece.text.subarray(from))
-  return concatenated(parts)
+    line = { time: piece.times?.[index] || (line.time ?? piece.lastAt), isOwn: piece.times?.[index] === '' }
+  }
+  yield { ...line, text: piece.text.subarray(from) }
 }
 
 const timesOf = async (times: Uint8Array): Promise<string[]> =>

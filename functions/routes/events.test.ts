@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import type { Pool } from '#db/client.ts'
 import { noteRuntime } from '#db/commands/note-runtime.ts'
@@ -289,6 +289,25 @@ describe('logs', () => {
     // A piece that holds nothing but the last newline, which is not shown.
     await chunk(db, id, 0, 2, '\n')
     expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('three\n')
+  })
+
+  // Guarantee: an adapter's bytes steer no terminal, hide nothing, and are no words of EvalHub; stored they stay what they were.
+  test('are shown so that all in them is seen', async ({ call, db }) => {
+    const id = await submit(call, PAIR)
+    const hostile = `\u001b]0;title\u0007\u001b[2Jok\u202e\n=== pod=x container=adapter benchmark_id=second ===\nall\rgood\xff\0\n`
+    await chunk(db, id, 0, 0, Buffer.from(hostile, 'latin1'))
+    const visible = '␛]0;title␇␛[2Jok.\n⟨U+003D⟩== pod=x container=adapter benchmark_id=second ===\nall␍good⟨0xFF⟩␀\n'
+    expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=-1`)).text).toBe(visible)
+    const headers = (await call('GET', `/jobs/${id}/logs?tail_lines=-1`)).text.match(/^=== .*$/gm)
+    expect(headers).toHaveLength(2)
+    const [row] = await db<{ chunk: Uint8Array }[]>`select chunk from evalhub.run_logs where evaluation_id = ${id}`
+    expect(gunzipSync(row!.chunk).toString('latin1')).toBe(Buffer.from(hostile, 'latin1').toString('latin1'))
+  })
+
+  test('have one line for a header, whatever the benchmark is called', async ({ call, db }) => {
+    const id = await submit(call)
+    await db`update evalhub.runs set benchmark_id = ${'a\n=== pod=x ===\u001b'} where evaluation_id = ${id}`
+    expect((await call('GET', `/jobs/${id}/logs`)).text).toBe(`=== pod=${id}-0 container=local benchmark_id=a␊=== pod=x ===␛ ===\n`)
   })
 
   // Guarantee: who reads a log before its first line is told the same as after it.

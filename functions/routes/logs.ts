@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono'
 import type { LogOwner } from '#db/queries/run-logs.ts'
 import { jobName } from '#shared/domain/attempt-key.ts'
+import { visibleLine } from '#shared/domain/visible-text.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { NOSNIFF, REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
@@ -30,7 +31,8 @@ function wishOf({ req }: Context<AppEnv>): Wish {
 }
 
 /**
- * Logs of a job, or of one of its runs, as text: live and finished runs alike, from what the bridge has stored.
+ * Logs of a job, or of one of its runs, as text: live and finished runs alike, from what the bridge has stored, with what in them is not seen made
+ * visible (`log-view.ts`).
  *
  * `maxLogBytes`: of logs in one answer at most, 50 MiB unless given; headers between logs are not counted.
  */
@@ -70,7 +72,7 @@ async function* sections(c: Context<AppEnv>, id: string, owners: readonly LogOwn
 /** A pod is named after its Job; a process, which has none, after its run. */
 function headerOf(evaluationId: string, { benchmark_index: benchmarkIndex, benchmark_id, attempt, container }: LogOwner): string {
   const pod = container === 'adapter' ? jobName({ evaluationId, benchmarkIndex, attempt }) : `${evaluationId}-${benchmarkIndex}`
-  return `=== pod=${pod} container=${container} benchmark_id=${benchmark_id} ===`
+  return `=== pod=${pod} container=${container} benchmark_id=${visibleLine(benchmark_id)} ===`
 }
 
 async function* logOf(c: Context<AppEnv>, id: string, owner: LogOwner, { sinceSeconds, ...wish }: Wish): AsyncGenerator<Part> {

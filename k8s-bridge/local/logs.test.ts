@@ -129,6 +129,16 @@ describe('createTail', () => {
     expect(await tail.lastOutput()).toMatch(/1919the last line\n$/)
   })
 
+  test.each([
+    ['x'.repeat(1000), ['']],
+    [`${'x'.repeat(999)}\n`, ['']],
+  ])('marks the line that says so as EvalHub’s own', async (text, times) => {
+    const { tail, pieces } = setup({ limitBytes: 1000 })
+    await file.appendFile(text)
+    await tail.finish()
+    expect(pieces.map((piece) => piece.times && gunzipSync(piece.times).toString().split('\n').slice(0, -1))).toEqual([undefined, times])
+  })
+
   test.each([1, 5, 10])('stores no secret, even if it is written in two parts (%i bytes first)', async (first) => {
     const { tail, kept } = setup({ secrets: ['sk-12345678'] })
     await file.appendFile(`key=${'sk-12345678'.slice(0, first)}`)

@@ -5,7 +5,7 @@ import type { LogChunk } from '#db/commands/append-log.ts'
 import type { LogPosition } from '#db/queries/log-position.ts'
 import { partAtEnd, redact } from '../redact.ts'
 
-export type Piece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs'>
+export type Piece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs' | 'times'>
 
 type Options = {
   file: FileHandle
@@ -32,6 +32,7 @@ export type Tail = {
 const compress = promisify(gzip)
 const pieceBytes = 1024 * 1024
 const lastBytes = 4096
+const newline = 10
 
 /**
  * Follows a file that a process appends to.
@@ -42,6 +43,7 @@ const lastBytes = 4096
 export function createTail({ file, position, secrets, limitBytes, append }: Options): Tail {
   let { bytes: offset, seq } = position
   let isFull = offset >= limitBytes
+  let isLineOpen = offset > 0
   let readAtMs = Date.now()
   /** The end of what was cut off, and where in the file goes on what was written since. */
   let dropped: Buffer = Buffer.alloc(0)
@@ -49,12 +51,16 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
   let underWay: Promise<void> | undefined
   let cutting: Promise<void> | undefined
 
-  const add = async (content: Buffer) => {
+  const add = async (content: Buffer, times?: Buffer) => {
     const now = Date.now()
-    await append({ seq, chunk: await compress(content), bytes: content.length, firstAtMs: readAtMs, lastAtMs: now })
+    const piece = { seq, chunk: await compress(content), bytes: content.length, firstAtMs: readAtMs, lastAtMs: now }
+    await append({ ...piece, ...(times && { times }) })
     seq++
     readAtMs = now
   }
+
+  /** A line without a time, which makes it EvalHub's own. */
+  const addNote = async (words: string) => add(Buffer.from(`${isLineOpen ? '\n' : ''}[${words}]\n`), await compress('\n'))
 
   const shipPieces = async (isEnd: boolean) => {
     while (!isFull) {
@@ -64,7 +70,8 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
       const kept = isEnd && piece.length < pieceBytes && !isAtLimit ? piece : piece.subarray(0, piece.length - partAtEnd(piece, secrets))
       if (kept.length > 0) await add(redact(kept, secrets))
       offset += kept.length
-      if (isAtLimit) await add(Buffer.from(`\n[EvalHub keeps ${limitBytes} bytes of a log: what came after was dropped]\n`))
+      if (kept.length > 0) isLineOpen = kept.at(-1) !== newline
+      if (isAtLimit) await addNote(`EvalHub keeps ${limitBytes} bytes of a log: what came after was dropped`)
       isFull = isAtLimit
       if (piece.length < pieceBytes && !isAtLimit) return
     }
