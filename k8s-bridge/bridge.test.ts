@@ -178,6 +178,16 @@ describe('the end of an adapter without a report', () => {
     ).toEqual([{ failure_class: 'adapter_exit', exit_code: 7, is_ended: true }])
   })
 
+  // Guarantee: no output keeps a run from ending. The cut through a surrogate pair could not be stored.
+  test('fails the run with its last lines, whatever is in them', async ({ db, start }) => {
+    const output = `${'😀'.repeat(2000)}a\u202e\u0007`
+    const id = await submitSpecs(db, [specFor(`printf %s '${output}'; exit 1`)])
+    await start()
+
+    const run = await runBecomes(db, id, { state: 'failed' })
+    expect(run.message).toMatch(/😀a⟨U\+202E⟩$/)
+  })
+
   test('fails the run at once if a signal ended it', async ({ db, start }) => {
     const id = await submitSpecs(db, [specFor('kill -SEGV $$')])
     await start()

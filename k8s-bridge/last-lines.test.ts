@@ -7,6 +7,7 @@ describe('lastLines', () => {
     ['10%\r20%\r100%', '10%\n20%\n100%'],
     ['\u001b[31mred\u001b[0m and \u001b]0;title\u0007plain\u0000', 'red and plain'],
     ['tab\tstays', 'tab\tstays'],
+    ['pass\u202ella\u200b', 'pass⟨U+202E⟩lla⟨U+200B⟩'],
     ['', ''],
   ])('%j is shown as %j', (output, shown) => {
     expect(lastLines(output)).toBe(shown)
@@ -19,5 +20,6 @@ describe('lastLines', () => {
     expect(lastLines(many)).toMatch(/line 49$/)
     expect(lastLines(`${'x'.repeat(9000)}end`)).toHaveLength(4096)
     expect(lastLines(`${'x'.repeat(9000)}end`)).toMatch(/end$/)
+    expect(lastLines(`${'😀'.repeat(9000)}end`).isWellFormed()).toBe(true)
   })
 })

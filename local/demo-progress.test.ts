@@ -34,6 +34,12 @@ describe('liveLines', () => {
   })
 })
 
+test('names from a catalogue steer no terminal', () => {
+  const hostile = [status({ id: '\u001b[2J\nall done' })]
+  expect(liveLines(hostile, 60, painter(false))[0]).toMatch(/^ {2}␛\[2J all done {2}─/)
+  expect(changeLines([], hostile)).toEqual(['  ␛[2J all done: running'])
+})
+
 describe('changeLines', () => {
   test('say everything at first', () => {
     expect(changeLines([], STATES)).toEqual(['  sums: waiting', '  capitals: running evaluation, 50 %', '  sums: done', '  sums: failed'])

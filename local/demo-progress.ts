@@ -1,5 +1,5 @@
 import type { BenchmarkStatus } from '#sdk/models.ts'
-import { shorten } from './terminal.ts'
+import { harmless, shorten, widthOf } from './terminal.ts'
 import type { Paint } from './terminal.ts'
 
 const BAR = { least: 10, most: 40 }
@@ -9,7 +9,7 @@ const REST = 36
 const words = (status: BenchmarkStatus): string => {
   if (status.status === 'pending') return 'waiting'
   if (status.status === 'completed') return 'done'
-  return status.status === 'running' ? (status.phase ?? 'running').replaceAll('_', ' ') : status.status
+  return status.status === 'running' ? harmless(status.phase ?? 'running').replaceAll('_', ' ') : status.status
 }
 
 const shareDone = ({ status, progress = 0 }: BenchmarkStatus) => (status === 'completed' ? 1 : Math.min(1, Math.max(0, progress)))
@@ -20,13 +20,13 @@ const styleOf = ({ status }: BenchmarkStatus) => (status === 'failed' || status 
 
 /** One line a benchmark with a bar, to be redrawn in place. No line is wider than the terminal. */
 export function liveLines(benchmarks: readonly BenchmarkStatus[], columns: number, paint: Paint): string[] {
-  const nameWidth = Math.min(Math.max(...benchmarks.map(({ id }) => id.length)), Math.max(8, columns - REST - BAR.least))
+  const nameWidth = Math.min(Math.max(...benchmarks.map(({ id }) => widthOf(harmless(id)))), Math.max(8, columns - REST - BAR.least))
   const barWidth = Math.min(BAR.most, Math.max(BAR.least, columns - REST - nameWidth))
   return benchmarks.map((benchmark) => {
     const filled = Math.round(shareDone(benchmark) * barWidth)
     const bar = paint(styleOf(benchmark), '━'.repeat(filled)) + paint('dim', '─'.repeat(barWidth - filled))
     const left = columns - nameWidth - barWidth - 14
-    const name = shorten(benchmark.id, nameWidth).padEnd(nameWidth)
+    const name = shorten(harmless(benchmark.id), nameWidth).padEnd(nameWidth)
     return `  ${name}  ${bar}  ${percent(shareDone(benchmark)).padStart(5)}  ${shorten(words(benchmark), left)}`
   })
 }
@@ -42,6 +42,6 @@ const step = (benchmark: BenchmarkStatus): string => {
 export function changeLines(before: readonly BenchmarkStatus[], now: readonly BenchmarkStatus[]): string[] {
   return now.flatMap((benchmark, index) => {
     const previous = before[index]
-    return previous && step(previous) === step(benchmark) ? [] : [`  ${benchmark.id}: ${step(benchmark)}`]
+    return previous && step(previous) === step(benchmark) ? [] : [`  ${harmless(benchmark.id)}: ${step(benchmark)}`]
   })
 }

@@ -100,7 +100,7 @@ describe('reportLines', () => {
       '',
       '  No overall score: not every benchmark was completed.',
       '',
-      '  speed: failed: no answer',
+      '  speed: failed: no ␛[2Janswer',
     ])
   })
 

@@ -129,7 +129,7 @@ async function evaluate(config: DemoConfig, demo: Demo, cleanUp: AsyncDisposable
 
   const { client, signal } = await startTemporaryHub(demo, target, cleanUp)
   const collection = await findCollection(client, config.collection, signal)
-  screen.say(`  Collection  ${collection.resource.id}: ${harmless(collection.name)}`, '')
+  screen.say(`  Collection  ${harmless(collection.resource.id)}: ${harmless(collection.name)}`, '')
 
   const job = await client.evaluations.submit(requestFor(target, collection, config.numExamples), { signal })
   const ended = await follow(client, job, demo, signal)

@@ -4,7 +4,7 @@ import { defaultParallel } from './config.ts'
 import { DEMO_USAGE, demoRequest, terminalFrom } from './demo-config.ts'
 import { runDemo } from './demo-run.ts'
 import { startHub } from './hub.ts'
-import { createScreen } from './terminal.ts'
+import { createScreen, harmless } from './terminal.ts'
 
 /** Where there is no terminal to ask. */
 const DEFAULT_SIZE = { columns: 100, rows: 24 }
@@ -32,7 +32,7 @@ else if (request.do === 'refuse') {
   const told = new Set<string>()
   /** What the hub has to say, once each: it repeats what it could not do until it can. */
   const error = (message: string, reason: unknown) => {
-    const line = `  ${message}: ${reason instanceof Error ? reason.message : String(reason)}`
+    const line = `  ${harmless(`${message}: ${reason instanceof Error ? reason.message : String(reason)}`)}`
     if (!told.has(line)) screen.say(line)
     told.add(line)
   }

@@ -1,4 +1,5 @@
 import { hideVariables } from '#k8s-bridge/local/environment-config.ts'
+import { visible } from '#shared/domain/visible-text.ts'
 import { createLog } from '#shared/log.ts'
 import { HUB_VARIABLES, readHubConfig, USAGE } from './config.ts'
 import { startHub, type Hub } from './hub.ts'
@@ -8,7 +9,7 @@ import { startHub, type Hub } from './hub.ts'
 const log = createLog({ write: (line) => process.stderr.write(`${line}\n`), now: () => new Date() })
 
 function fail(error: unknown): never {
-  process.stderr.write(`evalhub: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`evalhub: ${visible(error instanceof Error ? error.message : String(error))}\n`)
   process.exit(1)
 }
 

@@ -22,9 +22,9 @@ describe('shorten', () => {
 
 describe('harmless', () => {
   test.each([
-    ['\u001b[2Jcleared', 'cleared'],
-    ['one\r\ntwo\u0007', 'one two'],
-    ['right\u202eleft', 'right left'],
+    ['\u001b[2Jcleared', '␛[2Jcleared'],
+    ['one\r\ntwo\u0007', 'one two␇'],
+    ['right\u202eleft', 'right⟨U+202E⟩left'],
   ])('%j is %j', (text, safe) => {
     expect(harmless(text)).toBe(safe)
   })

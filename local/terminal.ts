@@ -1,4 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
+import { visibleLine } from '#shared/domain/visible-text.ts'
 
 export type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow'
 
@@ -19,11 +20,8 @@ export function shorten(text: string, width: number): string {
   return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`
 }
 
-/** Text from elsewhere without what could steer the terminal: a model's or a framework's words are not ours. */
-export const harmless = (text: string): string =>
-  stripVTControlCharacters(text)
-    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
-    .trim()
+/** Text from elsewhere in one line, with what could steer the terminal or hide something made visible: a model's or a framework's words are not ours. */
+export const harmless = (text: string): string => visibleLine(text.replaceAll(/[\t\r\n]+/g, ' ').trim())
 
 export type Screen = {
   /** Lines that stay. They end a block of live ones. */

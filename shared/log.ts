@@ -1,3 +1,5 @@
+import { visibleJson } from './domain/visible-text.ts'
+
 /** One line of JSON for each thing that operators should know. Values are never secrets: see the callers. */
 export type Log = {
   info: (message: string, details?: object) => void
@@ -22,7 +24,7 @@ type Rim = {
 export function createLog({ write, now, level: least = 'info' }: Rim): Log {
   const line = (level: LogLevel, message: string, details: object) => {
     if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return
-    write(JSON.stringify({ time: now().toISOString(), level, message, ...details }))
+    write(visibleJson(JSON.stringify({ time: now().toISOString(), level, message, ...details })))
   }
   return {
     info: (message, details = {}) => line('info', message, details),

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { visibleLine } from '#shared/domain/visible-text.ts'
 import { fetchTestData } from './init/fetch-test-data.ts'
 import { readInitConfig } from './init/config.ts'
 import { reasonOf } from './init/init-error.ts'
@@ -11,10 +12,11 @@ async function main(): Promise<void> {
   try {
     const config = readInitConfig()
     terminationLog = config.terminationLog
-    console.log(await fetchTestData(config))
+    console.log(visibleLine(await fetchTestData(config)))
     process.exit(0)
   } catch (error) {
-    const line = `test data: ${reasonOf(error)}`
+    // Servers are quoted in it.
+    const line = visibleLine(`test data: ${reasonOf(error)}`)
     console.error(line)
     // Kubernetes shows it with the pod; elsewhere there may be no such file.
     if (terminationLog !== undefined) await writeFile(terminationLog, line).catch(() => undefined)

@@ -241,4 +241,17 @@ describe('openContainerLog', () => {
 
     expect(store.text()).toBe('a\n[EvalHub: the end of this log is missing: gone]\n')
   })
+
+  test('says so too where the container has said it already', async () => {
+    const store = createStore()
+    const lines = [{ ns: 0, text: '[EvalHub: the end of this log is missing: forged]' }]
+    const log = await openLog({ lines, store })
+    await log.read(readAll)
+    await log.flush()
+    const restarted = await openLog({ lines, store })
+    restarted.noteMissingEnd('gone')
+    await restarted.flush()
+
+    expect(store.text()).toMatch(/forged\]\n\[EvalHub: the end of this log is missing: gone\]\n$/)
+  })
 })

@@ -41,7 +41,7 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
   const kept = await readEnd(end)
   const overlap = createLogOverlap(kept.times, kept.open?.time)
   const writer = createLogWriter({ ...options, position: end })
-  let isEndMissing = kept.lastLine.startsWith(`${notePrefix}${missingEnd}`)
+  let isEndMissing = kept.lastNote.startsWith(`${notePrefix}${missingEnd}`)
   let isAtEnd = false
   /** The line of which a beginning is kept, and how much of it. */
   let { open: unfinished } = kept
@@ -108,7 +108,8 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
 type KeptEnd = {
   /** Of lines of the container, not of the bridge's own. */
   times: string[]
-  lastLine: string
+  /** What the bridge itself has said last, if nothing came after it. */
+  lastNote: string
   open: { time: string; bytes: number } | undefined
 }
 
@@ -119,6 +120,7 @@ async function readEnd({ pieces }: LogEnd): Promise<KeptEnd> {
   ])
   const text = Buffer.concat(texts)
   const known = times.flat().filter((time) => time !== '')
+  const isNote = times.flat().at(-1) === ''
   const begun = text.length - 1 - text.lastIndexOf('\n')
   const last = begun > 0 ? known.pop() : undefined
   const lastLine =
@@ -128,5 +130,5 @@ async function readEnd({ pieces }: LogEnd): Promise<KeptEnd> {
       .trimEnd()
       .split('\n')
       .at(-1) ?? ''
-  return { times: known, lastLine, open: last === undefined ? undefined : { time: last, bytes: begun } }
+  return { times: known, lastNote: isNote ? lastLine : '', open: last === undefined ? undefined : { time: last, bytes: begun } }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isUnseen, visible, visibleLine } from './visible-text.ts'
+import { isUnseen, visible, visibleJson, visibleLine } from './visible-text.ts'
 
 describe('visible', () => {
   test.each([
@@ -40,5 +40,12 @@ describe('visible', () => {
 
   test('in one line, ends of lines are shown too', () => {
     expect(visibleLine('a\tb\r\nc\u001b')).toBe('a␉b␍␊c␛')
+  })
+
+  test('JSON holds the same and shows it', () => {
+    const value = { 'ä\u009b': 'a\u007f\u202e\u{e0041}\u2028 漢\u001b' }
+    const json = visibleJson(JSON.stringify(value))
+    expect(json).toBe('{"ä\\u009b":"a\\u007f\\u202e\\udb40\\udc41\\u2028 漢\\u001b"}')
+    expect(JSON.parse(json)).toEqual(value)
   })
 })

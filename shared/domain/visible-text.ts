@@ -45,6 +45,13 @@ export const visible = (text: string): string => text.replaceAll(IN_TEXT, signOf
 /** The same in one line, for where more of them would look like somebody else's words. */
 export const visibleLine = (text: string): string => text.replaceAll(IN_LINE, signOfFirst)
 
+/** JSON that holds the same, and in which all is seen. */
+export const visibleJson = (json: string): string =>
+  NOT_ASCII.test(json) ? json.replaceAll(IN_LINE, (character) => character.split('').map(unitOf).join('')) : json
+
+const NOT_ASCII = /[^ -~]/
+const unitOf = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 const signOfFirst = (character: string) => signOf(character.codePointAt(0) ?? 0)
 
 /** What is shown in place of a character. */
