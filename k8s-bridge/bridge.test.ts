@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, vi } from 'vitest'
 import { cancelEvaluation, deleteEvaluation } from '#db/commands/cancel-evaluation.ts'
 import { claimLaunches } from '#db/commands/claim-launches.ts'
@@ -34,6 +35,8 @@ describe('launching', () => {
     expect(environment).toEqual(expect.arrayContaining(['OWN=provider', 'KEPT=yes', 'EVALHUB_MODE=special', 'EVALHUB_HOME=/opt/evalhub']))
     expect(environment).toEqual(expect.arrayContaining([`EVALHUB_JOB_SPEC_PATH=${jobSpecPath}`, `EVALHUB_NODE=${process.execPath}`]))
     expect(environment.filter((line) => line.includes('SECRET'))).toEqual([])
+    expect(environment).toContain(`EVALHUB_ALLOWED_PATHS=${JSON.stringify({ open: [await realpath(directory)], closed: [] })}`)
+    expect(environment).toContainEqual(expect.stringMatching(new RegExp(`^EVALHUB_RUN=[^/]+/${id}/0/1$`)))
     expect(await readFile(`${directory}/pwd`, 'utf8')).toBe(`${process.cwd()}\n`)
     expect((await stat(jobSpecPath)).mode & 0o777).toBe(0o600)
     expect(JSON.parse(await readFile(`${directory}/spec`, 'utf8'))).toEqual({
@@ -355,9 +358,12 @@ describe('a run', () => {
     expect(performance.now() - begun).toBeLessThan(1000)
   })
 
-  test('leaves no secret of its model in the log or the message', async ({ db, directory, start }) => {
+  test.for([
+    ['a path', (directory: string) => directory],
+    ['a file URL', (directory: string) => pathToFileURL(directory).href],
+  ] as const)('leaves no secret of its model, named by %s, in the log or the message', async ([, named], { db, directory, start }) => {
     await writeFile(join(directory, 'api-key'), 'sk-very-secret-value\n')
-    const id = await submitSpecs(db, [specFor('echo key is sk-very-secret-value; exit 1')], { secretRef: directory })
+    const id = await submitSpecs(db, [specFor('echo key is sk-very-secret-value; exit 1')], { secretRef: named(directory) })
     await start()
 
     const run = await runBecomes(db, id, { state: 'failed', is_settled: true })

@@ -26,6 +26,9 @@ function stopOnSignals(starting: Promise<Hub>): void {
   process.on('SIGTERM', stop)
 }
 
+// Whoever read it has gone (`npm start | tee log`, Ctrl-C); the hub ends in order all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+
 try {
   hideVariables(HUB_VARIABLES)
   const config = readHubConfig(process.argv.slice(2))

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -78,6 +79,15 @@ describe('npm start', () => {
     await hub.stop()
     expect(hub.child.exitCode).toBe(0)
     expect(isAlive(hub.child.pid!)).toBe(false)
+  })
+
+  // As with `npm start | tee log`: Ctrl-C ends the reader too, and what the hub then says has no way out.
+  test('ends in order although its reader has gone', async () => {
+    const hub = await startHubProcess({ dataDir })
+    hub.child.stdout?.destroy()
+    hub.child.stderr?.destroy()
+    expect(await hub.stop()).toMatchObject({ code: 0 })
+    expect(existsSync(join(dataDir, 'postgres', 'data', 'postmaster.pid'))).toBe(false)
   })
 
   test('says which port is taken', async () => {
