@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -66,6 +66,41 @@ describe('migrate', () => {
     await write(directory, { ...second, '0002_bad': "insert into evalhub.log values ('three');" })
     await migrate(empty, { directory })
     expect(await lines(empty)).toEqual(['one', 'two', 'three'])
+  })
+
+  // Guarantee: quotas count what a tenant had before there were any.
+  test('counts the jobs that are there when quotas come', async ({ empty, directory }) => {
+    const shipped = join(import.meta.dirname, 'migrations')
+    const { entries } = JSON.parse(await readFile(join(shipped, 'meta/_journal.json'), 'utf8')) as { entries: { tag: string }[] }
+    const before = entries.filter(({ tag }) => tag < '0009')
+    await write(
+      directory,
+      Object.fromEntries(await Promise.all(before.map(async ({ tag }) => [tag, await readFile(join(shipped, `${tag}.sql`), 'utf8')]))),
+    )
+    await migrate(empty, { directory })
+    await empty`
+      with job as (
+        insert into evalhub.evaluations (id, tenant, owner, name, tags, message, request, aggregate_threshold, footprint, deleted_at)
+        select gen_random_uuid(), tenant, '', 'n', '[]', '{}', '{}', 0.5, 1000, deleted_at
+        from (values ('a', null), ('a', null), ('a', now()), ('b', null)) as job (tenant, deleted_at) returning id
+      ), run as (
+        insert into evalhub.runs (evaluation_id, benchmark_index, provider_id, benchmark_id, spec, state, finished_at)
+        select id, number, 'p', 'b', '{"a":1}', case number when 0 then 'completed' else 'pending' end::evalhub.run_state,
+          case number when 0 then now() end
+        from job, generate_series(0, 2) as number
+      )
+      insert into evalhub.run_logs (evaluation_id, benchmark_index, attempt, container, seq, chunk, bytes, first_at, last_at)
+      select id, 0, 1, 'local', 0, '\\x010203', 9, now(), now() from job`
+    await migrate(empty)
+    const spec = '{"a": 1}'.length
+    expect(
+      await empty`
+        select tenant, sum(total)::int as jobs, sum(open_runs)::int as runs, sum(stored_bytes)::int as bytes
+        from evalhub.evaluation_counts group by tenant order by tenant`,
+    ).toEqual([
+      { tenant: 'a', jobs: 2, runs: 4, bytes: 2 * (1000 + 3 * spec + 3) },
+      { tenant: 'b', jobs: 1, runs: 2, bytes: 1000 + 3 * spec + 3 },
+    ])
   })
 
   test('refuses a file that has changed since it was applied', async ({ empty, directory }) => {

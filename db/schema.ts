@@ -121,6 +121,10 @@ export const evaluations = evalhub.table(
     collectionUpdatedAt: text('collection_updated_at'),
     /** What its answer takes of memory at most (`domain/job-footprint.ts`), known without reading what it is made of. */
     footprint: integer('footprint').notNull().default(0),
+    /** Its runs that have not ended. */
+    openRuns: integer('open_runs').notNull().default(0),
+    /** What is kept of it: its footprint, the characters of its runs' snapshots, and the bytes of their logs. */
+    storedBytes: bigint('stored_bytes', { mode: 'number' }).notNull().default(0),
     /** Number of the last row of `job_events`; handed out under this row's lock. */
     lastSeq: integer('last_seq').notNull().default(0),
     cancelledAt: at('cancelled_at'),
@@ -342,7 +346,10 @@ export const idempotencyKeys = evalhub.table(
   (table) => [primaryKey({ columns: [table.tenant, table.route, table.key] }), index('idempotency_keys_expiry').on(table.expiresAt)],
 )
 
-/** Number of visible jobs by tenant and state, spread over 16 rows so that writers do not wait for each other. Kept by a trigger. */
+/**
+ * Number of visible jobs by tenant and state, and what they have of that which a tenant has a quota for, spread over 16 rows so that writers do
+ * not wait for each other. Kept by a trigger.
+ */
 export const evaluationCounts = evalhub.table(
   'evaluation_counts',
   {
@@ -350,9 +357,18 @@ export const evaluationCounts = evalhub.table(
     state: evaluationState('state').notNull(),
     slot: smallint('slot').notNull(),
     total: bigint('total', { mode: 'number' }).notNull(),
+    openRuns: bigint('open_runs', { mode: 'number' }).notNull().default(0),
+    storedBytes: bigint('stored_bytes', { mode: 'number' }).notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.state, table.slot] })],
 )
+
+/** Jobs that a tenant has submitted in the last minute in which it has submitted any. Who judges a tenant's quotas locks its row. */
+export const submitRates = evalhub.table('submit_rates', {
+  tenant: tenant().primaryKey(),
+  minute: at('minute').notNull(),
+  jobs: integer('jobs').notNull(),
+})
 
 /** Number of hard-deleted jobs by the state that they had, so that counts of all there ever were do not go back. Kept by a trigger. */
 export const deletedEvaluationCounts = evalhub.table('deleted_evaluation_counts', {

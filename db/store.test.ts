@@ -23,22 +23,29 @@ test('a small job is stored while as many large ones as are stored at once are h
     idempotency: key === undefined ? undefined : { key, bodyHash: '' },
   })
   const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const { promise: taken, resolve: take } = Promise.withResolvers<void>()
   const holding = db.begin(async (tx) => {
     await tx`
       insert into evalhub.idempotency_keys (tenant, route, key, body_hash, resource_id)
       select ${tenant}, 'jobs', key, '', '' from unnest('{a,b}'::text[]) as key`
+    take()
     await held
   })
   const waiting = async () => {
     const rows = await db`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
     return rows.length
   }
-  const large = [create(job(LARGE, 'a'))]
-  await expect.poll(waiting).toBe(1)
-  large.push(create(job(LARGE, 'b')))
-  await expect.poll(waiting).toBe(2)
-  expect(await create(job(0))).toMatchObject({ status: { state: 'pending' } })
-  release()
-  await holding
-  expect(await Promise.all(large)).toEqual([undefined, undefined])
+  await taken
+  try {
+    const large = [create(job(LARGE, 'a'))]
+    await expect.poll(waiting).toBe(1)
+    large.push(create(job(LARGE, 'b')))
+    await expect.poll(waiting).toBe(2)
+    expect(await create(job(0))).toMatchObject({ job: { status: { state: 'pending' } } })
+    release()
+    expect(await Promise.all(large)).toEqual([undefined, undefined])
+  } finally {
+    release()
+    await holding
+  }
 })

@@ -1,3 +1,4 @@
+import { quotaExceeded, type Quotas } from '#shared/domain/quota.ts'
 import { runFootprint } from '#shared/domain/job-footprint.ts'
 import type { ExpectedVersions } from '#shared/domain/require-version.ts'
 import type { CollectionConfig } from '#shared/models/collection.ts'
@@ -8,10 +9,12 @@ import type { Db, Pool } from './client.ts'
 import { cancelEvaluation, deleteEvaluation } from './commands/cancel-evaluation.ts'
 import { changeCollection, changeProvider, deleteCollection, deleteProvider } from './commands/change-catalogue.ts'
 import { claimKey, findKeyed, removeExpiredKeys, type Idempotency } from './commands/claim-key.ts'
-import { createEvaluations, type NewEvaluation } from './commands/create-evaluation.ts'
+import { createEvaluations, type Creation, type NewEvaluation } from './commands/create-evaluation.ts'
 import { recordDecisive, recordGathered, recordProgress, type RunEvent, type TimedEvent } from './commands/record-event.ts'
 import { createCollection } from './commands/save-collection.ts'
+import { requireEntry } from './commands/require-entry.ts'
 import { createProvider } from './commands/save-provider.ts'
+import { createFullTenants, type FullTenants } from './full-tenants.ts'
 import { gather } from './gather.ts'
 import { listAttempts } from './queries/attempts.ts'
 import {
@@ -39,8 +42,10 @@ export type Store = {
   db: Pool
   /** What a job to be submitted needs of the catalogue. */
   resolve: (question: Question) => Promise<Resolution>
-  /** Undefined if the input's idempotency key was used before. */
-  create: (input: NewEvaluation) => Promise<EvaluationJob | undefined>
+  create: (input: NewEvaluation) => Promise<Creation>
+  /** Absent: no tenant has any. */
+  quotas: Quotas | undefined
+  full: FullTenants
   /** `now` is RFC 3339. Found by run: the row knows its tenant, which the event may say that it must be. */
   recordEvent: (event: RunEvent, now: string) => Promise<void>
   /** What a job was asked to do. Of any tenant, or of the one that is given only. */
@@ -52,7 +57,7 @@ export type Store = {
 /** Footprint of the jobs, or results, that are stored in one statement together: each is written out once more for it. */
 const GATHERED_FOOTPRINT = 4 * 1024 * 1024
 
-export function openStore(db: Pool): Store {
+export function openStore(db: Pool, quotas?: Quotas): Store {
   const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events), {
     keyOf: ({ evaluationId, event }) => `${evaluationId.toLowerCase()}/${event.benchmark_index}`,
   })
@@ -62,7 +67,7 @@ export function openStore(db: Pool): Store {
     footprint: { of: ({ runEvent }) => runFootprint(runEvent.event), max: GATHERED_FOOTPRINT },
     keyOf: ({ runEvent }) => runEvent.evaluationId.toLowerCase(),
   })
-  const create = (inputs: readonly NewEvaluation[]) => createEvaluations(db, inputs)
+  const create = (inputs: readonly NewEvaluation[]) => createEvaluations(db, inputs, quotas)
   const createSmall = gather(create, { footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT } })
   // Apart, so that nobody's small job waits for the seconds that large ones may take.
   const createLarge = gather(create, { maxRows: 1 })
@@ -76,6 +81,8 @@ export function openStore(db: Pool): Store {
   )
   return {
     db,
+    quotas,
+    full: createFullTenants(),
     resolve: gather((questions) => resolve(db, questions)),
     create: (input) => (input.footprint + input.snapshots > SMALL_FOOTPRINT ? createLarge(input) : createSmall(input)),
     recordEvent: (event, now) => recordGathered({ writeProgress, writeDecisive }, event, now),
@@ -86,79 +93,99 @@ export function openStore(db: Pool): Store {
 }
 
 /** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing large its memory. */
-export const forTenant = ({ db, resolve, create, notifyBridge }: Store, scope: Scope, reserve: Reserve) => ({
-  reserve,
-  resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
-  /** With a key that was used before: what was created then, as it is now. */
-  createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
-    const job = (await create({ ...input, scope })) ?? (await findCreated({ db, create }, { ...input, scope }, reserve))
-    notifyBridge()
-    return job
-  },
-  findEvaluation: (id: string) => findEvaluation(db, scope, id, reserve),
-  hasEvaluation: (id: string) => hasEvaluation(db, scope, id),
-  findJobStates: (ids: readonly string[]) => findJobStates(db, scope, ids),
-  listEvaluations: (filters: EvaluationFilters, slice: Slice) => listEvaluations(db, scope, filters, slice, reserve),
-  cancelEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
-    cancelEvaluation(db, scope, id, now, { expected, reserve }).then(notifyBridge),
-  deleteEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
-    deleteEvaluation(db, scope, id, now, { expected, reserve }).then(notifyBridge),
-  listAttempts: (...args: Rest<typeof listAttempts>) => listAttempts(db, scope, ...args),
-  listLogOwners: (id: string) => listLogOwners(db, scope, id),
-  findLogPieces: (...args: Rest<typeof findLogPieces>) => findLogPieces(db, scope, ...args),
-  findProvider: (id: string) => findProvider(db, scope, id, reserve),
-  listProviders: (filters: CatalogueFilters, slice: Slice, withBenchmarks: boolean) =>
-    listProviders(db, scope, filters, slice, { withBenchmarks, reserve }),
-  createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
-    createOnce(db, scope, 'providers', id, idempotency, {
-      create: (tx) => createProvider(tx, scope, id, config),
-      find: (tx, existing) => findProvider(tx, scope, existing, atOnce(reserve)),
-    }),
-  changeProvider: (id: string, change: (config: ProviderConfig) => ProviderConfig, expected?: ExpectedVersions) =>
-    changeProvider(db, scope, id, { change, expected, reserve }),
-  deleteProvider: (...args: Rest<typeof deleteProvider>) => deleteProvider(db, scope, ...args),
-  findCollection: (id: string) => findCollection(db, scope, id, reserve),
-  listCollections: (filters: CatalogueFilters, slice: Slice) => listCollections(db, scope, filters, slice, reserve),
-  createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
-    createOnce(db, scope, 'collections', id, idempotency, {
-      create: (tx) => createCollection(tx, scope, id, config),
-      find: (tx, existing) => findCollection(tx, scope, existing, atOnce(reserve)),
-    }),
-  changeCollection: (id: string, change: (config: CollectionConfig) => CollectionConfig, expected?: ExpectedVersions) =>
-    changeCollection(db, scope, id, { change, expected, reserve }),
-  deleteCollection: (...args: Rest<typeof deleteCollection>) => deleteCollection(db, scope, ...args),
-})
+export const forTenant = (store: Store, scope: Scope, reserve: Reserve) => {
+  const { db, resolve, notifyBridge } = store
+  return {
+    reserve,
+    /** Refuses, before anything is done for it, what the tenant is known to have no quota left for; not what was asked for before, which is answered all the same. */
+    requireRoom: (idempotency: Idempotency | undefined) => {
+      const excess = idempotency ? undefined : store.full.find(scope.tenant)
+      if (excess) throw quotaExceeded(excess)
+    },
+    resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
+    /** With a key that was used before: what was created then, as it is now. */
+    createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
+      const job = (await createOrRefuse(store, { ...input, scope })) ?? (await findCreated(store, { ...input, scope }, reserve))
+      notifyBridge()
+      return job
+    },
+    findEvaluation: (id: string) => findEvaluation(db, scope, id, reserve),
+    hasEvaluation: (id: string) => hasEvaluation(db, scope, id),
+    findJobStates: (ids: readonly string[]) => findJobStates(db, scope, ids),
+    listEvaluations: (filters: EvaluationFilters, slice: Slice) => listEvaluations(db, scope, filters, slice, reserve),
+    cancelEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
+      cancelEvaluation(db, scope, id, now, { expected, reserve }).then(notifyBridge),
+    deleteEvaluation: (id: string, now: string, expected?: ExpectedVersions) =>
+      deleteEvaluation(db, scope, id, now, { expected, reserve }).then(notifyBridge),
+    listAttempts: (...args: Rest<typeof listAttempts>) => listAttempts(db, scope, ...args),
+    listLogOwners: (id: string) => listLogOwners(db, scope, id),
+    findLogPieces: (...args: Rest<typeof findLogPieces>) => findLogPieces(db, scope, ...args),
+    findProvider: (id: string) => findProvider(db, scope, id, reserve),
+    listProviders: (filters: CatalogueFilters, slice: Slice, withBenchmarks: boolean) =>
+      listProviders(db, scope, filters, slice, { withBenchmarks, reserve }),
+    createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
+      createOnce(store, scope, 'providers', id, idempotency, {
+        create: (tx) => createProvider(tx, scope, id, config),
+        find: (tx, existing) => findProvider(tx, scope, existing, atOnce(reserve)),
+      }),
+    changeProvider: (id: string, change: (config: ProviderConfig) => ProviderConfig, expected?: ExpectedVersions) =>
+      changeProvider(db, scope, id, { change, expected, reserve }),
+    deleteProvider: (...args: Rest<typeof deleteProvider>) => deleteProvider(db, scope, ...args),
+    findCollection: (id: string) => findCollection(db, scope, id, reserve),
+    listCollections: (filters: CatalogueFilters, slice: Slice) => listCollections(db, scope, filters, slice, reserve),
+    createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
+      createOnce(store, scope, 'collections', id, idempotency, {
+        create: (tx) => createCollection(tx, scope, id, config),
+        find: (tx, existing) => findCollection(tx, scope, existing, atOnce(reserve)),
+      }),
+    changeCollection: (id: string, change: (config: CollectionConfig) => CollectionConfig, expected?: ExpectedVersions) =>
+      changeCollection(db, scope, id, { change, expected, reserve }),
+    deleteCollection: (...args: Rest<typeof deleteCollection>) => deleteCollection(db, scope, ...args),
+  }
+}
 
-/** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
+/** Undefined if the input's idempotency key was used before. */
+async function createOrRefuse({ create, full }: Store, input: NewEvaluation): Promise<EvaluationJob | undefined> {
+  const created = await create(input)
+  if (created === undefined || 'job' in created) return created?.job
+  full.note(input.scope.tenant, created.excess)
+  throw quotaExceeded(created.excess)
+}
+
 /** For what is read in a transaction. */
 const atOnce =
   (reserve: Reserve): Reserve =>
   (footprint) =>
     reserve(footprint, { atOnce: true })
 
-async function findCreated({ db, create }: Pick<Store, 'db' | 'create'>, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
+/** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
+async function findCreated(store: Store, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
+  const { db } = store
   const { scope, idempotency } = input
   const id = idempotency && (await findKeyed(db, scope, 'jobs', idempotency))
   if (id === undefined) await removeExpiredKeys(db, scope, idempotency?.key)
-  const job = id === undefined ? await create(input) : await findEvaluation(db, scope, id, reserve)
+  const job = id === undefined ? await createOrRefuse(store, input) : await findEvaluation(db, scope, id, reserve)
   if (!job) throw notFound('evaluation job', id ?? input.id)
   return job
 }
 
-type Creation<Item> = { create: (tx: Db) => Promise<Item>; find: (tx: Db, id: string) => Promise<Item | undefined> }
+type Making<Item> = { create: (tx: Db) => Promise<Item>; find: (tx: Db, id: string) => Promise<Item | undefined> }
 
 /** Creates in one transaction with its key; a key that was used before stands for what was created then, as it is now. */
 async function createOnce<Item>(
-  db: Pool,
+  { db, quotas }: Store,
   scope: Scope,
   route: 'providers' | 'collections',
   id: string,
   idempotency: Idempotency | undefined,
-  { create, find }: Creation<Item>,
+  { create, find }: Making<Item>,
 ): Promise<Item> {
   const item = await db.begin(async (tx) => {
     const keyed = idempotency ? await claimKey(tx, scope, route, idempotency, id) : id
-    if (keyed === id) return { item: await create(tx) }
+    if (keyed === id) {
+      if (quotas) await requireEntry(tx, scope, quotas)
+      return { item: await create(tx) }
+    }
     const existing = await find(tx, keyed)
     if (!existing) throw notFound(route === 'providers' ? 'provider' : 'collection', keyed)
     return { item: existing }

@@ -25,6 +25,7 @@ test('what is not set is as the published server has it', () => {
     maxLogBytes: 52_428_800,
     maxConcurrentRequests: 2000,
     requestMemoryBytes: 67_108_864,
+    quotas: { openRuns: 10_000, jobsPerMinute: 1000, storedBytes: 10 * 1024 ** 3, catalogueEntries: 200 },
     shutdownTimeoutMs: 30_000,
     upstreams: { sidecarUrl: 'http://localhost:8080' },
     health: { host: '0.0.0.0', port: 8081 },
@@ -32,6 +33,15 @@ test('what is not set is as the published server has it', () => {
     logLevel: 'info',
     unread: [],
   })
+})
+
+test('quotas are as they are set, without a bound where that is asked for, and not where there are no identities', () => {
+  const set = { QUOTA_OPEN_RUNS: '5', QUOTA_JOBS_PER_MINUTE: '-1' }
+  expect(readFunctionsConfig({ ...ENV, ...set }).quotas).toMatchObject({ openRuns: 5, jobsPerMinute: Infinity, catalogueEntries: 200 })
+  expect(readFunctionsConfig({ ...ENV, ...set, IDENTITY_MODE: 'none' }).quotas).toBeUndefined()
+  expect(() => readFunctionsConfig({ ...ENV, QUOTA_STORED_BYTES: '0' })).toThrow(
+    /QUOTA_STORED_BYTES \(quotas\.stored_bytes\) must be 1 or more, or -1/,
+  )
 })
 
 test('a file of the published server is read, and what it has for others is named', async () => {

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import type { Quotas } from '#shared/domain/quota.ts'
 import { DEFAULT_UPSTREAMS, type Upstreams } from '#shared/domain/rewrite-urls.ts'
-import { ByteLimit, Count, DatabaseUrl, Duration, HttpUrl, Port, processSettings } from '#shared/models/setting.ts'
+import { Count, DatabaseUrl, Duration, HttpUrl, Limit, Port, processSettings } from '#shared/models/setting.ts'
 import { complaints, gatherSettings, settingsOf, type Files, type Setting } from '#shared/settings.ts'
 import type { LogLevel } from '#shared/log.ts'
 import { IdentityConfig } from './identity-config.ts'
 import type { Identity } from './identity/identity.ts'
+import { quotaSettings, toQuotas } from './quota-config.ts'
 import { readAuthority, readTls, type TlsFiles } from './tls.ts'
 
 /** Addresses that only this machine reaches. */
@@ -54,11 +56,11 @@ const Settings = z.object({
     path: 'service.max_header_bytes',
     description: 'headers of a request; longer ones are refused',
   }),
-  MAX_REQUEST_BODY_BYTES: ByteLimit.prefault('10485760').meta({
+  MAX_REQUEST_BODY_BYTES: Limit.prefault('10485760').meta({
     path: 'service.max_request_body_bytes',
     description: 'body of a request, else `request_body_too_large`; -1 for no bound',
   }),
-  MAX_LOG_RESPONSE_BYTES: ByteLimit.prefault('52428800').meta({
+  MAX_LOG_RESPONSE_BYTES: Limit.prefault('52428800').meta({
     path: 'service.max_log_response_bytes',
     description: 'logs in one answer, which ends there with the trailer `X-Log-Truncated`; -1 for no bound',
   }),
@@ -70,6 +72,7 @@ const Settings = z.object({
     path: 'service.request_memory_bytes',
     description: 'what bodies and answers may take of this process’s memory together; more are answered `unavailable`, with `Retry-After`',
   }),
+  ...quotaSettings,
   EVALHUB_INSTANCE_NAME: z.string().optional().meta({
     path: 'kubernetes.instance_name',
     description: 'name of an installation that an operator made; adapters’ messages then name its Service in place of their sidecar',
@@ -131,6 +134,8 @@ export type FunctionsConfig = {
   maxLogBytes: number
   maxConcurrentRequests: number
   requestMemoryBytes: number
+  /** Of each tenant; undefined where there are no identities. */
+  quotas?: Quotas
   shutdownTimeoutMs: number
   /** What is behind adapters' sidecars. */
   upstreams: Upstreams
@@ -178,6 +183,7 @@ function toConfig(settings: z.output<typeof Settings>, identity: Identity): Omit
     maxLogBytes: settings.MAX_LOG_RESPONSE_BYTES,
     maxConcurrentRequests: settings.MAX_CONCURRENT_REQUESTS,
     requestMemoryBytes: settings.REQUEST_MEMORY_BYTES,
+    ...(identity.mode !== 'none' && { quotas: toQuotas(settings) }),
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT,
     upstreams: toUpstreams(settings),
     health: { host: settings.METRICS_HOST, port: settings.METRICS_PORT },

@@ -46,7 +46,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     ...(config.showsMetrics && { metrics: createRequestMetrics(registry, { scheme, host: config.host, port: config.port }) }),
     sendLimitMs: (path) => (path.endsWith('/logs') ? config.logStreamTimeoutMs + LOG_SEND_MS : config.writeTimeoutMs + SEND_MS),
   })
-  const store = openStore(db)
+  const store = openStore(db, config.quotas)
   const options: AppOptions = {
     storeOf: () => store,
     identity: config.identity,

@@ -16,6 +16,7 @@ function storeOf({ benchmarks, command }: { benchmarks: number; command: string 
   const provider = { provider_known: true, from_catalogue: false, runtime: { local: { command } }, deadline_seconds: null, definition: {} }
   const found = config.benchmarks.map(({ provider_id, id }) => ({ provider_id, benchmark_id: id, ...provider }))
   const store: Parameters<typeof submit>[0] = {
+    requireRoom: () => undefined,
     resolve: async () => ({ collection: { config, updated_at: '2026-11-23T12:00:00Z' }, found }),
     reserve: () => ({ release: () => undefined }),
     async createEvaluation({ specs }) {

@@ -13,7 +13,7 @@ const DEFAULT_THRESHOLD = 0.5
 
 type Submission = { id: string; request: EvaluationJobConfig; idempotency: Idempotency | undefined }
 
-type Submits = Pick<TenantStore, 'resolve' | 'reserve' | 'createEvaluation'>
+type Submits = Pick<TenantStore, 'requireRoom' | 'resolve' | 'reserve' | 'createEvaluation'>
 
 const MIB = 1024 * 1024
 
@@ -34,6 +34,7 @@ export const together = (): Together => ({ turns: createTurns(), runs: RUNS_MAX,
 
 /** Judges a request by the catalogue as it is now, and stores it as job `id`, unless its key stands for another. Returns after the commit. */
 export async function submit(store: Submits, { id, request, idempotency }: Submission, others = together()): Promise<EvaluationJob> {
+  store.requireRoom(idempotency)
   const collectionId = request.collection?.id
   const { collection, found } = await store.resolve(request)
   if (collectionId !== undefined && !collection) throw notFound('collection', collectionId)

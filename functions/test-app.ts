@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import type { Pool } from '#db/client.ts'
 import { openStore } from '#db/store.ts'
 import { test as base } from '#db/test-db.ts'
+import type { Quotas } from '#shared/domain/quota.ts'
 import { createLog } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
@@ -27,9 +28,9 @@ export const appOn = async (db: Pool, identity: Identity) => createApp(await opt
 export const eventsAppOn = async (db: Pool, identity: Identity) => createEventsApp(await optionsOn(db, identity))
 
 /** What the real app is made of, on a database that then has the catalogue of these tests. */
-export async function optionsOn(db: Pool, identity: Identity): Promise<AppOptions> {
+export async function optionsOn(db: Pool, identity: Identity, quotas?: Quotas): Promise<AppOptions> {
   await syncTestCatalogue(db)
-  const store = openStore(db)
+  const store = openStore(db, quotas)
   return {
     storeOf: () => store,
     identity,

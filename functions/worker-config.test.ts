@@ -27,6 +27,14 @@ describe('readWorkerConfig', () => {
     expect(() => readWorkerConfig({ ...env, IDENTITY_MODE: 'headers' })).toThrow(/IDENTITY_MODE must be oidc/)
   })
 
+  test('has the quotas of every hub, and none without identities', () => {
+    const env = { RUN_TOKEN_KEY: 'the key of run tokens in this test', DATABASE_URL: 'postgres://own', ASSETS, QUOTA_OPEN_RUNS: '7' }
+    const oidc = { IDENTITY_MODE: 'oidc', OIDC_ISSUER: 'https://issuer', OIDC_AUDIENCE: 'a' }
+    expect(readWorkerConfig({ ...env, ...oidc }).quotas).toMatchObject({ openRuns: 7, jobsPerMinute: 1000 })
+    expect(readWorkerConfig({ ...env, IDENTITY_MODE: 'none' }).quotas).toBeUndefined()
+    expect(() => readWorkerConfig({ ...env, ...oidc, QUOTA_OPEN_RUNS: 'many' })).toThrow(/QUOTA_OPEN_RUNS must be a number/)
+  })
+
   test('names all that is wrong in one line, and repeats no secret', () => {
     const read = () => readWorkerConfig({ IDENTITY_MODE: 'headers', RUN_TOKEN_KEY: 'short', HYPERDRIVE: 'postgres://secret' })
     expect(read).toThrow(/HYPERDRIVE .*; ASSETS .*; RUN_TOKEN_KEY /)

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import type { Quotas } from '#shared/domain/quota.ts'
 import { IdentityConfig } from './identity-config.ts'
 import type { Identity } from './identity/identity.ts'
+import { QuotaConfig } from './quota-config.ts'
 
 /** Static files of the deployment, as Workers bind them. */
 type Assets = { fetch: (url: string) => Promise<Response> }
@@ -20,6 +22,8 @@ const Bindings = z
 
 export type WorkerConfig = {
   identity: Identity
+  /** Of each tenant; undefined where there are no identities. */
+  quotas: Quotas | undefined
   /** Hyperdrive's address if it is bound, else `DATABASE_URL`. */
   databaseUrl: () => string
   assets: Assets
@@ -33,11 +37,17 @@ const ONE_PORT =
 export function readWorkerConfig(env: unknown): WorkerConfig {
   const bindings = Bindings.safeParse(env)
   const identity = IdentityConfig.safeParse(env)
-  const issues = [bindings, identity].flatMap(({ error }) => error?.issues ?? [])
+  const quotas = QuotaConfig.safeParse(env)
+  const issues = [bindings, identity, quotas].flatMap(({ error }) => error?.issues ?? [])
   const mistakes = issues.map(({ path, message }) => `${path.join('.')} ${message}`)
   if (identity.data?.mode === 'headers') mistakes.push(ONE_PORT)
-  if (!bindings.success || !identity.success || mistakes.length > 0)
+  if (!bindings.success || !identity.success || !quotas.success || mistakes.length > 0)
     throw new Error(`The Worker's bindings are wrong: ${mistakes.join('; ')}`)
   const { HYPERDRIVE, DATABASE_URL = '', ASSETS } = bindings.data
-  return { identity: identity.data, databaseUrl: () => HYPERDRIVE?.connectionString ?? DATABASE_URL, assets: ASSETS }
+  return {
+    identity: identity.data,
+    quotas: identity.data.mode === 'none' ? undefined : quotas.data,
+    databaseUrl: () => HYPERDRIVE?.connectionString ?? DATABASE_URL,
+    assets: ASSETS,
+  }
 }

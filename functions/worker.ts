@@ -46,7 +46,7 @@ function start(config: WorkerConfig) {
       return new Uint8Array(await response.arrayBuffer())
     },
   })
-  return { app, databaseUrl: config.databaseUrl }
+  return { app, databaseUrl: config.databaseUrl, quotas: config.quotas }
 }
 
 /** What this isolate keeps from request to request: the app, and in it the keys of the issuer of tokens. */
@@ -64,7 +64,7 @@ export default {
   async fetch(request: Request, env: unknown, context: ExecutionContext): Promise<Response> {
     started ??= start(readWorkerConfig(env))
     const db = connect(started.databaseUrl(), { max: 1 })
-    stores.set(request, openStore(db))
+    stores.set(request, openStore(db, started.quotas))
     let sent: Promise<void> | undefined
     try {
       const response = whileSent(await started.app.fetch(request), (promise) => (sent = promise))

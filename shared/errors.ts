@@ -33,6 +33,7 @@ const ANSWERS = {
   idempotency_key_reused: [409, "The Idempotency-Key '{Key}' was used with another request."],
   precondition_failed: [412, 'It has changed since it was read: its present ETag is not one of If-Match. Read it again, then change it.'],
   foreign_request: [403, '{Error}'],
+  quota_exceeded: [429, '{Error}'],
   internal_server_error: [500, 'An internal error occurred. Its trace id leads to the cause in the log of the hub.'],
   unavailable: [503, 'The hub cannot answer now: {Error} Try again in a few seconds.'],
 } as const satisfies Record<string, readonly [status: number, template: string]>
@@ -59,18 +60,22 @@ export const statusOf = (code: ErrorCode) => ANSWERS[code][0]
 export class HubError extends Error {
   override readonly name = 'HubError'
   readonly code: ErrorCode
+  /** When the same may be asked again, in whole seconds; undefined where waiting alone does not help, or the code says it. */
+  readonly retryAfterSeconds: number | undefined
 
-  private constructor(code: ErrorCode, message: string, cause?: unknown) {
+  private constructor(code: ErrorCode, message: string, cause?: unknown, retryAfterSeconds?: number) {
     super(message, { cause })
     this.code = code
+    this.retryAfterSeconds = retryAfterSeconds
   }
 
-  static of<Code extends ErrorCode>(code: Code, parameters: Parameters<Code>, cause?: unknown): HubError {
+  static of<Code extends ErrorCode>(code: Code, parameters: Parameters<Code>, cause?: unknown, retryAfterSeconds?: number): HubError {
     const values = new Map(Object.entries<string>(parameters).map(([name, value]) => [name, beginning(value)]))
     return new HubError(
       code,
       ANSWERS[code][1].replace(/\{(\w+)\}/g, (whole, name: string) => values.get(name) ?? whole),
       cause,
+      retryAfterSeconds,
     )
   }
 }

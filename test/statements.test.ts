@@ -225,7 +225,8 @@ test('every statement and every part of one runs against the migrated schema', a
   const seen = new Set<string>()
   const noted = noting(db, seen)
   const store = openStore(noted)
-  const own = forTenant(store, { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
+  const quotas = { openRuns: 100, jobsPerMinute: 100, storedBytes: Infinity, catalogueEntries: 100 }
+  const own = forTenant(openStore(noted, quotas), { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
   const operator = forTenant(store, { tenant: '', user: '', everyTenant: true }, UNBOUNDED)
 
   const files = {

@@ -1,3 +1,4 @@
+import type { Excess, QuotaName, Quotas } from '#shared/domain/quota.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { Message } from '#shared/models/message.ts'
@@ -26,26 +27,33 @@ export type NewEvaluation = {
 
 const CREATED: Message = { message: 'Evaluation job created', message_code: 'evaluation_job_created', message_origin: 'server' }
 
+/** What became of a job: how it is now, or which quota its tenant has used up; undefined if its idempotency key was used before. */
+export type Creation = { job: EvaluationJob } | { excess: Excess } | undefined
+
 /**
  * Stores jobs, their runs with snapshots, and one queue row a run, in one statement: all of it is kept, or nothing.
  *
- * Answers the jobs as they are now, in the order of the input; undefined for one whose idempotency key was used before, which is not stored.
+ * Answers in the order of the input. One whose idempotency key was used before is not stored, nor one that its tenant has no quota left for;
+ * neither counts, and neither keeps another from being stored. Submits of one tenant are judged one after the other, whichever process they came to, so together
+ * they take no more than there is.
  */
-export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation[]): Promise<(EvaluationJob | undefined)[]> {
-  const created = await db<{ id: string; created_at: string }[]>`
+export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation[], quotas?: Quotas): Promise<Creation[]> {
+  const isAdmitted = quotas ? db`and id not in (select job_id from refused)` : db``
+  const rows = await db<CreatedRow[]>`
     with input as (
       select * from jsonb_to_recordset(${json(db, inputs.map(toInput))}) as job (
-        id uuid, tenant text, owner text, name text, tags jsonb, message jsonb, request jsonb, experiment text,
-        aggregate_threshold float8, collection_updated_at text, footprint int, runs jsonb, idempotency_key text, body_hash text
+        at int, id uuid, tenant text, owner text, name text, tags jsonb, message jsonb, request jsonb, experiment text,
+        aggregate_threshold float8, collection_updated_at text, footprint int, open_runs int, stored_bytes bigint, runs jsonb,
+        idempotency_key text, body_hash text
       )
-    ), claimed as (
+    ) ${quotas ? judged(db, quotas) : db``}, claimed as (
       insert into evalhub.idempotency_keys (tenant, route, key, body_hash, resource_id)
-      select tenant, 'jobs', idempotency_key, body_hash, id from input where idempotency_key is not null
+      select tenant, 'jobs', idempotency_key, body_hash, id from input where idempotency_key is not null ${isAdmitted}
       order by tenant, idempotency_key
       on conflict do nothing
       returning resource_id
     ), accepted as (
-      select * from input where idempotency_key is null or id::text in (select resource_id from claimed)
+      select * from input where (idempotency_key is null or id::text in (select resource_id from claimed)) ${isAdmitted}
     ), input_runs as (
       select accepted.id, accepted.tenant, run.*
       from accepted, jsonb_to_recordset(accepted.runs) as run (benchmark_index int, provider_id text, benchmark_id text, spec jsonb)
@@ -55,21 +63,64 @@ export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation
     ), queued as (
       insert into evalhub.launch_queue (tenant, evaluation_id, benchmark_index, attempt)
       select tenant, id, benchmark_index, 1 from input_runs order by id, benchmark_index
+    ), created as (
+      insert into evalhub.evaluations (
+        id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint, open_runs, stored_bytes
+      )
+      select
+        id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint, open_runs, stored_bytes
+      from accepted
+      returning id, to_json(created_at) as created_at
     )
-    insert into evalhub.evaluations
-      (id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint)
-    select id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint from accepted
-    returning id, to_json(created_at) as created_at`
+    select id, created_at, null as quota, null::bigint as used, null::int as wait_seconds from created
+    ${quotas ? db`union all select job_id, null, quota, used, wait_seconds from refused` : db``}`
 
-  const createdAt = new Map(created.map((row) => [row.id, row.created_at]))
+  const byId = new Map(rows.map((row) => [row.id, row]))
   return inputs.map((input) => {
-    const at = createdAt.get(input.id)
-    return at === undefined ? undefined : answer(input, at)
+    const row = byId.get(input.id)
+    if (!row) return undefined
+    return row.quota === null ? { job: answer(input, row.created_at) } : { excess: excessOf(input, row, quotas) }
   })
 }
 
-function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpdatedAt, footprint, idempotency }: NewEvaluation) {
+type CreatedRow = { id: string } & (
+  { quota: null; created_at: string } | { quota: Exclude<QuotaName, 'catalogue_entries'>; used: number; wait_seconds: number }
+)
+
+/** Judges the jobs whose keys were not used before, so that what is asked for again is answered whatever is used up. Tenants are locked in their order. */
+const judged = (db: Pool, { openRuns, jobsPerMinute, storedBytes }: Quotas) => db`
+  , asked as materialized (
+    select tenant, array_agg(id order by at) as ids, array_agg(open_runs order by at) as runs, array_agg(stored_bytes order by at) as bytes,
+      sum(open_runs) as all_runs, sum(stored_bytes)::bigint as all_bytes
+    from input where idempotency_key is null or not exists (
+      select from evalhub.idempotency_keys as used
+      where used.tenant = input.tenant and used.route = 'jobs' and used.key = input.idempotency_key
+    )
+    group by tenant order by tenant
+  ), refused as materialized (
+    select refused.* from asked cross join lateral evalhub.admit(
+      tenant, ids, runs, bytes, all_runs, all_bytes, ${bound(openRuns)}::bigint, ${bound(jobsPerMinute)}::bigint, ${bound(storedBytes)}::bigint
+    ) as refused
+  )`
+
+const bound = (quota: number) => (Number.isFinite(quota) ? quota : null)
+
+function excessOf(input: NewEvaluation, row: Extract<CreatedRow, { used: number }>, quotas: Quotas | undefined): Excess {
+  const { quota, used, wait_seconds: waitSeconds } = row
+  const [asked, allowed] = {
+    open_runs: [input.specs.length, quotas?.openRuns],
+    jobs_per_minute: [1, quotas?.jobsPerMinute],
+    stored_bytes: [storedBytesOf(input), quotas?.storedBytes],
+  }[quota]
+  return { quota, used, asked: asked ?? 0, allowed: allowed ?? 0, waitSeconds }
+}
+
+const storedBytesOf = ({ footprint, snapshots }: NewEvaluation) => footprint + snapshots
+
+function toInput(input: NewEvaluation, at: number) {
+  const { id, scope, request, specs, aggregateThreshold, collectionUpdatedAt, footprint, idempotency } = input
   return {
+    at,
     id,
     tenant: scope.tenant,
     owner: scope.user,
@@ -81,6 +132,8 @@ function toInput({ id, scope, request, specs, aggregateThreshold, collectionUpda
     aggregate_threshold: aggregateThreshold,
     collection_updated_at: collectionUpdatedAt,
     footprint,
+    open_runs: specs.length,
+    stored_bytes: storedBytesOf(input),
     idempotency_key: idempotency?.key ?? null,
     body_hash: idempotency?.bodyHash ?? null,
     runs: specs.map((spec, index) => ({ ...identity(spec), benchmark_index: index, spec })),

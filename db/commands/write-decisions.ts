@@ -81,26 +81,28 @@ const writeStates = (tx: Db, { changed, jobs, changes, leaving }: States) => tx`
   )
   update evalhub.evaluations as job set
     state = new.state, message = coalesce(new.message, job.message), score = coalesce(new.score, job.score),
-    passed = coalesce(new.passed, job.passed), last_seq = new.last_seq, footprint = job.footprint + new.footprint_added,
+    passed = coalesce(new.passed, job.passed), last_seq = new.last_seq, open_runs = new.open_runs,
+    footprint = job.footprint + new.footprint_added, stored_bytes = job.stored_bytes + new.footprint_added,
     updated_at = now(),
     finished_at = case when new.is_over then coalesce(job.finished_at, now()) end,
     cancelled_at = case when new.is_cancelled then coalesce(job.cancelled_at, now()) end,
     deleted_at = case when new.is_deleted then coalesce(job.deleted_at, now()) end
   from (
     select * from jsonb_to_recordset(${json(tx, jobs)}) as new (
-      id uuid, state evalhub.evaluation_state, message jsonb, score float8, passed boolean, last_seq int, footprint_added int, is_over boolean,
+      id uuid, state evalhub.evaluation_state, message jsonb, score float8, passed boolean, last_seq int, open_runs int, footprint_added int, is_over boolean,
       is_cancelled boolean, is_deleted boolean
     ) ${few(tx)}
   ) as new
   where job.id = new.id`
 
-const toEvaluation = ({ evaluation: { id, state, last_seq, cancelled_at, deleted_at }, outcome, footprintAdded }: DecidedJob) => ({
+const toEvaluation = ({ evaluation: { id, state, last_seq, cancelled_at, deleted_at }, runs, outcome, footprintAdded }: DecidedJob) => ({
   id,
   state,
   message: outcome?.message,
   score: outcome?.test?.score,
   passed: outcome?.test?.pass,
   last_seq,
+  open_runs: runs.filter((run) => !isTerminal(run.state)).length,
   footprint_added: footprintAdded,
   is_over: isTerminal(state),
   is_cancelled: cancelled_at !== null,

@@ -17,12 +17,12 @@ export const Count = z.coerce.number('must be a number').int('must be a whole nu
 /** Days; 0 means for ever. */
 export const Days = z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 or more').max(36_500, 'is too long')
 
-/** Bytes; -1 means without a bound. */
-export const ByteLimit = z.coerce
+/** A number of something; -1 means without a bound. */
+export const Limit = z.coerce
   .number('must be a number')
   .int('must be a whole number')
-  .refine((bytes) => bytes === -1 || bytes > 0, 'must be 1 or more, or -1 for no bound')
-  .transform((bytes) => (bytes === -1 ? Infinity : bytes))
+  .refine((number) => number === -1 || number > 0, 'must be 1 or more, or -1 for no bound')
+  .transform((number) => (number === -1 ? Infinity : number))
 
 export const Flag = z.stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], error: 'must be true or false' })
 

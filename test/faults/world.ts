@@ -75,7 +75,13 @@ async function build(binaries: string, stack: AsyncDisposableStack): Promise<Wor
   const api = connectKubernetes(config)
   await Promise.all(TENANTS.map((name) => makeNamespace(api, name)))
 
-  const functions = await startEntry(join(programs, 'functions.mjs'), { ...environment, IDENTITY_MODE: 'headers' })
+  const functions = await startEntry(join(programs, 'functions.mjs'), {
+    ...environment,
+    IDENTITY_MODE: 'headers',
+    // The soak submits as fast as it can.
+    QUOTA_JOBS_PER_MINUTE: '-1',
+    QUOTA_OPEN_RUNS: '-1',
+  })
   stack.defer(async () => void (await functions.stop()))
   const deaths: string[] = []
   let isStopping = false
