@@ -48,6 +48,15 @@ const headOf = (method: string, path: string, ...headers: string[]) =>
 describe.for(SERVICES)('an adapter that asks the %s', (service) => {
   const path = PATHS[service]
 
+  // Guarantee: no header is overlooked, neither one that frames the body nor one that the sidecar should see.
+  test('has its last header and its body passed on, however many headers stand before', async ({ doors: { url, upstreams } }) => {
+    const many = Array.from({ length: 2500 }, () => 'a:')
+    const chunks = `${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`
+    await exchangeRaw(url, headOf('POST', path, 'Connection: close', ...many, 'X-Last: 1', 'Transfer-Encoding: chunked') + chunks)
+    const [asked] = askedOf(upstreams[service])
+    expect([asked?.body, valuesOf(asked!, 'x-last'), valuesOf(asked!, 'a')]).toEqual([SMUGGLED, ['1'], many.map(() => '')])
+  })
+
   // Guarantee: a request of an adapter is one request of the upstream, with the body that was sent, whatever its headers say of one another.
   test('cannot make two requests of one by naming headers of its framing, with any method', async ({ doors: { url, upstreams } }) => {
     const methods = METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE')
