@@ -139,6 +139,7 @@ const job = (more: object) => ({ name: 'n', model, benchmarks: [benchmark], ...m
 const withData = (test_data_ref: object) => job({ benchmarks: [{ ...benchmark, test_data_ref }] })
 const git = { url: 'https://github.com/a/b', ref: 'main' }
 const long = (length: number) => 'x'.repeat(length)
+const many = <Item>(length: number, item: Item): Item[] => Array.from({ length }, () => item)
 const members = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, at]))
 
 describe('a job', () => {
@@ -289,6 +290,13 @@ describe('an event', () => {
     })
   })
 
+  test('with kinds of more than 10,000 metrics is refused', () => {
+    const body = event({ metrics: {}, metrics_schema: many(10_001, { name: 'a', type: 'numeric' }) })
+    expect(refusal(() => decodeValue(StatusEvent, 'StatusEvent', body)).message).toContain(
+      'it has 10001 items, and at most 10000 are taken',
+    )
+  })
+
   test.each(['2026-11-23T10:00:00Z', '2026-11-23T10:00:00.123456789Z', '2026-11-23T10:00:00.5+05:30'])(
     'keeps the time %s as it is',
     (at) => {
@@ -304,13 +312,12 @@ describe('providers and collections', () => {
   test.each<[z.ZodType, object, RegExp]>([
     [ProviderConfig, { description: long(1025) }, /description' .*'max' tag/],
     [ProviderConfig, { tags: [''] }, /'tagname' tag/],
-    [ProviderConfig, { benchmarks: Array.from({ length: 10_001 }, () => ({})) }, /it has 10001 items, and at most 10000 are taken/],
-    [CollectionConfig, { ...collection, domains: Array.from({ length: 101 }, () => 'd') }, /it has 101 items, and at most 100 are taken/],
-    [
-      CollectionConfig,
-      { ...collection, benchmarks: Array.from({ length: 1001 }, () => benchmark) },
-      /it has 1001 items, and at most 1000 are taken/,
-    ],
+    [ProviderConfig, { benchmarks: many(10_001, {}) }, /it has 10001 items, and at most 10000 are taken/],
+    [CollectionConfig, { ...collection, domains: many(101, 'd') }, /it has 101 items, and at most 100 are taken/],
+    [CollectionConfig, { ...collection, benchmarks: many(1001, benchmark) }, /it has 1001 items, and at most 1000 are taken/],
+    [ProviderConfig, { runtime: { k8s: { Env: many(1001, { Name: 'A' }) } } }, /it has 1001 items, and at most 1000 are taken/],
+    [ProviderConfig, { runtime: { k8s: { Entrypoint: many(1001, 'a') } } }, /it has 1001 items, and at most 1000 are taken/],
+    [ProviderConfig, { runtime: { local: { env: many(1001, { Name: 'A' }) } } }, /it has 1001 items, and at most 1000 are taken/],
     [ProviderConfig, { benchmarks: [{ id: long(513) }] }, /id' .*'max' tag/],
     [ProviderConfig, { benchmarks: [{ url: ' JavaScript:x' }] }, /not valid: url of a benchmark must name a place on a network/],
     [ProviderConfig, { benchmarks: [{ url: 'https://ann:pw@h/docs' }] }, /not valid: url of a benchmark must hold no user name/],
