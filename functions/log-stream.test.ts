@@ -87,6 +87,14 @@ describe('logStream', () => {
     expect(await textOf(read, { tail: -1, timestamps: true })).toBe(stamped)
   })
 
+  test('of bytes that take ten times as many to show no more is held than of others', async () => {
+    const piece = { seq: 0, chunk: gzipSync(Buffer.alloc(1024 * 1024, 0xff)), times: null, last_at: '99Z', since: null }
+    for (const timestamps of [false, true]) {
+      const read: ReadPieces = ({ after }) => Promise.resolve(after < 0 ? [piece] : [])
+      for await (const part of logStream(read, { tail: -1, timestamps })) expect(part.length).toBeLessThan(1024 * 1024)
+    }
+  })
+
   test.each([
     [['a\nb\n'], 1, 'b'],
     [['a\nb'], 1, 'b'],

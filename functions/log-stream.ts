@@ -121,13 +121,14 @@ function* shownLines(view: LogView, piece: Piece, { skip, isLineStart, timestamp
   let bytes = 0
   for (const { text, time, isOwn } of linesOf(piece, skip, isLineStart)) {
     if (timestamps && time !== undefined) parts.push(new TextEncoder().encode(`${time} `))
-    if (isPlain) parts.push(text)
-    else parts.push(...view.show(text, isOwn))
-    bytes += text.length
-    if (bytes < PART_BYTES) continue
-    yield concatenated(parts)
-    parts = []
-    bytes = 0
+    for (const part of isPlain ? [text] : view.show(text, isOwn)) {
+      parts.push(part)
+      bytes += part.length
+      if (bytes < PART_BYTES) continue
+      yield concatenated(parts)
+      parts = []
+      bytes = 0
+    }
   }
   yield concatenated(parts)
 }

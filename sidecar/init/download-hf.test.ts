@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { endless, noted, test, type Pod } from './test-init.ts'
 
@@ -131,6 +132,20 @@ describe('downloadHf', () => {
 
     refusals = 100
     expect(await pod.fetchData(env)).toContain('answered 503; try again')
+  })
+
+  test('what a server says to be compressed stays so: nothing is unpacked', async ({ pod }) => {
+    const packed = gzipSync(Buffer.alloc(10_000_000))
+    const listener = hub({ asked: [], files: { 'zeros.bin': '-' } })
+    const endpoint = await pod.serve((request, response) =>
+      request.url?.includes('/resolve/')
+        ? response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed)
+        : listener(request, response),
+    )
+
+    expect(await pod.fetchData({ TEST_DATA_HF_REPO_ID: 'org/set', TEST_DATA_HF_ENDPOINT: endpoint })).toContain(
+      `1 files, ${packed.length} bytes`,
+    )
   })
 
   test('a list without end is left', async ({ pod }) => {
