@@ -186,13 +186,10 @@ describe('a job', () => {
     ],
     [job({ pass_criteria: {} }), /threshold' .*'required'/],
     [job({ tags: ['ok', 'a|b'] }), /tags\[1\]' .*'tagname' tag/],
-    [job({ tags: Array.from({ length: 101 }, () => 't') }), /'tags' .*'max' tag: it has 101 items, and at most 100 are taken/],
+    [job({ tags: many(101, 't') }), /'tags' .*'max' tag: it has 101 items, and at most 100 are taken/],
+    [job({ benchmarks: many(1001, benchmark) }), /'benchmarks' .*'max' tag: it has 1001 items, and at most 1000 are taken/],
     [
-      job({ benchmarks: Array.from({ length: 1001 }, () => benchmark) }),
-      /'benchmarks' .*'max' tag: it has 1001 items, and at most 1000 are taken/,
-    ],
-    [
-      job({ benchmarks: undefined, collection: { id: 'c', benchmarks: Array.from({ length: 6000 }, () => benchmark) } }),
+      job({ benchmarks: undefined, collection: { id: 'c', benchmarks: many(6000, benchmark) } }),
       /'EvaluationJobConfig\.collection\.benchmarks' .*'max' tag: it has 6000 items, and at most 1000 are taken/,
     ],
     [job({ benchmarks: [{ ...benchmark, parameters: members(1001) }] }), /parameters' .*'max' tag: it has 1001 items, and at most 1000/],
@@ -228,7 +225,7 @@ describe('a job', () => {
     [withData({ git: { ...git, url: 'https://db.svc/a' } }), /'git_clone_url' tag/],
     [withData({ git: { ...git, url: 'http://github.com/a/b', secret_ref: 's' } }), /git url with credentials must use https scheme$/],
     [withData({ hf: { repo_id: ' ' } }), /repo_id' .*'required'/],
-  ])('%j is refused', (body, message) => {
+  ])('%# is refused', (body, message) => {
     expect(refusal(() => decodeValue(EvaluationJobConfig, 'EvaluationJobConfig', body))).toMatchObject({
       code: 'request_validation_failed',
       message: expect.stringMatching(message),
