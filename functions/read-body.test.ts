@@ -1,8 +1,11 @@
+import { Hono } from 'hono'
 import { connect as openSocket } from 'node:net'
 import { expect, test, vi } from 'vitest'
 import { connect } from '#db/client.ts'
-import type { AnsweredRequest } from './env.ts'
+import type { AnsweredRequest, AppEnv } from './env.ts'
 import { openHttpServer } from './http-server.ts'
+import { createMemory } from './memory.ts'
+import { readBody } from './read-body.ts'
 import { appWithout } from './test-app.ts'
 
 // Guarantee: nobody is woken because a client went away.
@@ -21,4 +24,24 @@ test.for([
   expect(errors).toEqual([])
   await server.close()
   await db.end({ timeout: 0 })
+})
+
+// Guarantee: who sends each byte by itself makes nobody hold an object for each.
+test('no piece of a body that comes in chunks is kept: it is copied, and its place is reserved', async () => {
+  const text = JSON.stringify(Array.from({ length: 100 }, (_, at) => at))
+  // A piece that is kept would be seen to change.
+  const piece = new Uint8Array(1)
+  async function* body() {
+    for (const byte of new TextEncoder().encode(text)) {
+      piece[0] = byte
+      yield piece
+    }
+  }
+  const memory = createMemory({ bytes: 128 * 1024 * 1024, waitMs: 0 })()
+  const app = new Hono<AppEnv>().post('/', async (c) => {
+    c.set('memory', memory)
+    Object.defineProperty(c.req, 'raw', { value: { body: body(), headers: new Headers() } })
+    return c.text(await readBody(c, 1_000_000))
+  })
+  expect(await (await app.request('/', { method: 'POST' })).text()).toBe(text)
 })

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { footprintOfText } from '#shared/domain/footprint.ts'
 import { HubError } from '#shared/errors.ts'
+import { gatherBytes } from '#shared/gather-bytes.ts'
 import type { AppEnv } from './env.ts'
 import type { RequestMemory } from './memory.ts'
 
@@ -86,7 +87,7 @@ async function skip(body: Body): Promise<void> {
 /** One that has not: it is reserved as it grows, unless it is too long. */
 async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Promise<Long> {
   const hold = memory.openBody()
-  const chunks: Uint8Array[] = []
+  const gathered = gatherBytes()
   let bytes = 0
   let refusal: unknown
   for await (const chunk of body) {
@@ -94,23 +95,16 @@ async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Pr
     if (refusal !== undefined) continue
     try {
       if (bytes > maxBytes) throw tooLong(maxBytes)
-      // The pieces, and then the whole.
-      hold.grow(2 * chunk.length)
-      chunks.push(chunk)
+      // What it is copied to, and its place in the whole.
+      hold.grow(gathered.add(chunk) + chunk.length)
     } catch (error) {
       refusal = error
-      chunks.length = 0
+      gathered.take()
       hold.release()
     }
   }
   if (refusal !== undefined) throw refusal
-  const data = new Uint8Array(bytes)
-  let at = 0
-  for (const chunk of chunks.splice(0)) {
-    data.set(chunk, at)
-    at += chunk.length
-  }
-  return { data, release: hold.release }
+  return { data: gathered.take(), release: hold.release }
 }
 
 const tooLong = (maxBytes: number) => HubError.of('request_body_too_large', { Limit: String(maxBytes) })

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { HubError } from '#shared/errors.ts'
+import { gatherBytes } from '#shared/gather-bytes.ts'
 import { SIDECAR_VIA } from '#shared/sidecar-via.ts'
 import { forwardedHeaders } from './headers.ts'
 import { UpstreamError, type Body, type Transport } from './transport.ts'
@@ -15,9 +16,9 @@ export async function bodyOf(request: IncomingMessage): Promise<Body> {
     throw HubError.of('request_validation_failed', { Error: `the sidecar knows no Transfer-Encoding but chunked, and not '${encoding}'.` })
   }
   if (encoding !== undefined || Number(length ?? 0) > HELD_BYTES) return request
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer) // no encoding is set
-  return length === undefined ? undefined : Buffer.concat(chunks)
+  const gathered = gatherBytes()
+  for await (const chunk of request) gathered.add(chunk as Buffer) // no encoding is set
+  return length === undefined ? undefined : Buffer.from(gathered.take().buffer)
 }
 
 /**

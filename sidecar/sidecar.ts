@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { formatLastWords } from '#shared/domain/last-words.ts'
 import { HubError } from '#shared/errors.ts'
+import { gatherBytes } from '#shared/gather-bytes.ts'
 import type { Log } from '#shared/log.ts'
 import type { SidecarSettings } from './config.ts'
 import { formatEvent, type SidecarEvent } from './event.ts'
@@ -103,16 +104,16 @@ async function takeEvent({ run }: SidecarSettings, relay: Relay, request: Incomi
   if (request.method !== 'POST' || (request.url ?? '').replace(/\?.*$/s, '') !== path) {
     throw HubError.of('forbidden', { Error: `An adapter reports on its own run and does nothing else here: only POST ${path} is allowed.` })
   }
-  const chunks: Buffer[] = []
+  const gathered = gatherBytes()
   let bytes = 0
   for await (const chunk of request) {
     const buffer = chunk as Buffer // no encoding is set
     bytes += buffer.length
     if (bytes > EVENT_BYTES) throw tooLarge()
-    chunks.push(buffer)
+    gathered.add(buffer)
   }
   // As the hub reads the bytes of a body.
-  const refusal = await relay.take(new TextDecoder().decode(Buffer.concat(chunks)))
+  const refusal = await relay.take(new TextDecoder().decode(gathered.take()))
   if (refusal) sendJson(response, refusal.status, refusal.body)
   else response.writeHead(204).end()
 }

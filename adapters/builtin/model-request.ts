@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { gatherBytes } from '#shared/gather-bytes.ts'
 import { openConnection } from './http-post.ts'
 import { errorText } from './model-answer.ts'
 import { routeUrl, shownUrl, type Api } from './model-url.ts'
@@ -27,14 +28,14 @@ export type Endpoint = {
 
 /** The whole body as text. */
 export async function readBody(answer: IncomingMessage): Promise<string> {
-  const parts: Uint8Array[] = []
+  const gathered = gatherBytes()
   let bytes = 0
   for await (const part of answer as AsyncIterable<Uint8Array>) {
     bytes += part.length
     if (bytes > BODY_MAX_BYTES) throw new RequestError('malformed', `sent an answer of more than ${BODY_MAX_BYTES} bytes`)
-    parts.push(part)
+    gathered.add(part)
   }
-  return Buffer.concat(parts).toString('utf8')
+  return Buffer.from(gathered.take().buffer).toString('utf8')
 }
 
 async function refusal(answer: IncomingMessage): Promise<RequestError> {
