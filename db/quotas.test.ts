@@ -60,12 +60,12 @@ describe('quotas', () => {
       job(tenant, { runs: 1 }),
       job(tenant, { runs: 1 }),
     ]
-    const created = await createEvaluations(db, inputs, { ...NONE, openRuns: 5 })
+    const created = await createEvaluations(db, inputs, { quotas: { ...NONE, openRuns: 5 } })
     expect(created.map(outcomeOf)).toEqual(['stored', 'open_runs', 'open_runs', 'stored', 'open_runs', 'stored', 'open_runs'])
     expect(created[4]).toEqual({ excess: { quota: 'open_runs', used: 4, asked: 2, allowed: 5, waitSeconds: expect.any(Number) } })
     expect(await usageOf(db, tenant)).toEqual({ runs: 5, bytes: 0 })
     expect(await db`select from evalhub.runs join evalhub.evaluations on id = evaluation_id where tenant = ${tenant}`).toHaveLength(5)
-    expect((await createEvaluations(db, [job(other)], { ...NONE, openRuns: 5 })).map(outcomeOf)).toEqual(['stored'])
+    expect((await createEvaluations(db, [job(other)], { quotas: { ...NONE, openRuns: 5 } })).map(outcomeOf)).toEqual(['stored'])
   })
 
   // Guarantee: neither many requests nor many processes get in together what they would not get in one after the other.
@@ -82,7 +82,7 @@ describe('quotas', () => {
       const submits = Array.from({ length: 60 }, (_, at) => stores[at % 3]!.create(job(tenant, { bytes: 1000 })))
       // Beside them, statements that nothing gathers.
       const alone = Array.from({ length: 20 }, (_, at) =>
-        createEvaluations(pools[at % 3]!, [job(tenant, { bytes: 1000 })], { ...NONE, ...bound }),
+        createEvaluations(pools[at % 3]!, [job(tenant, { bytes: 1000 })], { quotas: { ...NONE, ...bound } }),
       )
       const outcomes = [...(await Promise.all(submits)), ...(await Promise.all(alone)).flat()].map(outcomeOf)
       await Promise.all(pools.map((pool) => pool.end()))
@@ -92,10 +92,45 @@ describe('quotas', () => {
     },
   )
 
+  // Guarantee: what takes seconds to store is judged no less, beside small ones and others like it.
+  test('are taken up exactly by large jobs and small ones together, and what is refused leaves nothing', async ({
+    databaseUrl,
+    db,
+    tenant,
+  }) => {
+    const pools = Array.from({ length: 3 }, () => connect(databaseUrl, { max: 4 }))
+    const stores = pools.map((pool) => openStore(pool, { ...NONE, openRuns: 20 }))
+    const sizeOf = (at: number) => ({ runs: 2, bytes: at % 2 ? 2 * 1024 * 1024 : 1000, ...(at % 4 === 3 && { key: `k${at}` }) })
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, async (_, at) => outcomeOf(await stores[at % 3]!.create(job(tenant, sizeOf(at))))),
+    )
+    await Promise.all(pools.map((pool) => pool.end()))
+    expect(outcomes.filter((outcome) => outcome === 'stored')).toHaveLength(10)
+    expect(outcomes.filter((outcome) => outcome === 'open_runs')).toHaveLength(30)
+    expect(await usageOf(db, tenant)).toMatchObject({ runs: 20 })
+    expect(await db`select from evalhub.runs join evalhub.evaluations on id = evaluation_id where tenant = ${tenant}`).toHaveLength(20)
+    expect(await db`select from evalhub.evaluations where tenant = ${tenant} and deleted_at is not null`).toEqual([])
+    const stored = outcomes.filter((outcome, at) => outcome === 'stored' && at % 4 === 3)
+    expect(await db`select from evalhub.idempotency_keys where tenant = ${tenant}`).toHaveLength(stored.length)
+    expect(await db`select jobs from evalhub.submit_rates where tenant = ${tenant}`).toEqual([{ jobs: expect.any(Number) }])
+  })
+
+  test('of jobs a minute count large ones as others', async ({ db, tenant }) => {
+    const { create } = openStore(db, { ...NONE, jobsPerMinute: 2 })
+    await stopClock(db, tenant)
+    const large = () => job(tenant, { bytes: 2 * 1024 * 1024 })
+    expect([await create(large()), await create(job(tenant)), await create(large())].map(outcomeOf)).toEqual([
+      'stored',
+      'stored',
+      'jobs_per_minute',
+    ])
+    expect(await usageOf(db, tenant)).toEqual({ runs: 2, bytes: 2 * 1024 * 1024 })
+  })
+
   test('count no job twice that is asked for again with its key, and answer it also when they are used up', async ({ db, tenant }) => {
     const quotas = { ...NONE, jobsPerMinute: 2 }
     await stopClock(db, tenant)
-    const create = async (...jobs: NewEvaluation[]) => (await createEvaluations(db, jobs, quotas)).map(outcomeOf)
+    const create = async (...jobs: NewEvaluation[]) => (await createEvaluations(db, jobs, { quotas })).map(outcomeOf)
     expect(await create(job(tenant, { key: 'a' }), job(tenant, { key: 'b' }), job(tenant, { key: 'c' }))).toEqual([
       'stored',
       'stored',
@@ -114,13 +149,13 @@ describe('quotas', () => {
 
   test('of jobs a minute begin anew with the next minute, and say when that is', async ({ db, tenant }) => {
     const quotas = { ...NONE, jobsPerMinute: 1 }
-    const [, refused] = await createEvaluations(db, [job(tenant), job(tenant)], quotas)
+    const [, refused] = await createEvaluations(db, [job(tenant), job(tenant)], { quotas })
     expect(refused).toMatchObject({ excess: { used: 1, allowed: 1 } })
     const { waitSeconds } = (refused as { excess: { waitSeconds: number } }).excess
     expect(waitSeconds).toBeGreaterThan(0)
     expect(waitSeconds).toBeLessThanOrEqual(60)
     await nextMinute(db, tenant)
-    expect((await createEvaluations(db, [job(tenant), job(tenant)], quotas)).map(outcomeOf)).toEqual(['stored', 'jobs_per_minute'])
+    expect((await createEvaluations(db, [job(tenant), job(tenant)], { quotas })).map(outcomeOf)).toEqual(['stored', 'jobs_per_minute'])
   })
 })
 

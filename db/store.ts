@@ -10,9 +10,10 @@ import { cancelEvaluation, deleteEvaluation } from './commands/cancel-evaluation
 import { changeCollection, changeProvider, deleteCollection, deleteProvider } from './commands/change-catalogue.ts'
 import { claimKey, findKeyed, removeExpiredKeys, type Idempotency } from './commands/claim-key.ts'
 import { createEvaluations, type Creation, type NewEvaluation } from './commands/create-evaluation.ts'
+import { createLarge } from './commands/create-large.ts'
 import { recordDecisive, recordGathered, recordProgress, type RunEvent, type TimedEvent } from './commands/record-event.ts'
 import { createCollection } from './commands/save-collection.ts'
-import { requireEntry } from './commands/require-entry.ts'
+import { makeEntry } from './commands/make-entry.ts'
 import { createProvider } from './commands/save-provider.ts'
 import { createFullTenants, type FullTenants } from './full-tenants.ts'
 import { gather } from './gather.ts'
@@ -67,10 +68,13 @@ export function openStore(db: Pool, quotas?: Quotas): Store {
     footprint: { of: ({ runEvent }) => runFootprint(runEvent.event), max: GATHERED_FOOTPRINT },
     keyOf: ({ runEvent }) => runEvent.evaluationId.toLowerCase(),
   })
-  const create = (inputs: readonly NewEvaluation[]) => createEvaluations(db, inputs, quotas)
-  const createSmall = gather(create, { footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT } })
+  const createSmall = gather((inputs: readonly NewEvaluation[]) => createEvaluations(db, inputs, { quotas }), {
+    footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT },
+  })
   // Apart, so that nobody's small job waits for the seconds that large ones may take.
-  const createLarge = gather(create, { maxRows: 1 })
+  const createAlone = gather((inputs: readonly NewEvaluation[]) => Promise.all(inputs.map((input) => createLarge(db, input, quotas))), {
+    maxRows: 1,
+  })
   const notify = gather<undefined, undefined>(
     async (rows) => {
       await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
@@ -84,7 +88,7 @@ export function openStore(db: Pool, quotas?: Quotas): Store {
     quotas,
     full: createFullTenants(),
     resolve: gather((questions) => resolve(db, questions)),
-    create: (input) => (input.footprint + input.snapshots > SMALL_FOOTPRINT ? createLarge(input) : createSmall(input)),
+    create: (input) => (input.footprint + input.snapshots > SMALL_FOOTPRINT ? createAlone(input) : createSmall(input)),
     recordEvent: (event, now) => recordGathered({ writeProgress, writeDecisive }, event, now),
     findRequest: (id, tenant) => findRequest(db, tenant === undefined ? EVERY_TENANT : { tenant, everyTenant: false }, id),
     // A poll makes up for one that is lost, so its failure is nobody's.
@@ -182,10 +186,7 @@ async function createOnce<Item>(
 ): Promise<Item> {
   const item = await db.begin(async (tx) => {
     const keyed = idempotency ? await claimKey(tx, scope, route, idempotency, id) : id
-    if (keyed === id) {
-      if (quotas) await requireEntry(tx, scope, quotas)
-      return { item: await create(tx) }
-    }
+    if (keyed === id) return { item: await makeEntry(tx, scope, quotas, () => create(tx)) }
     const existing = await find(tx, keyed)
     if (!existing) throw notFound(route === 'providers' ? 'provider' : 'collection', keyed)
     return { item: existing }

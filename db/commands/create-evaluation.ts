@@ -2,7 +2,7 @@ import type { Excess, QuotaName, Quotas } from '#shared/domain/quota.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { Message } from '#shared/models/message.ts'
-import type { Pool } from '../client.ts'
+import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { toJob, type JobRow } from '../rows.ts'
 import type { Scope } from '../scope.ts'
@@ -30,6 +30,13 @@ const CREATED: Message = { message: 'Evaluation job created', message_code: 'eva
 /** What became of a job: how it is now, or which quota its tenant has used up; undefined if its idempotency key was used before. */
 export type Creation = { job: EvaluationJob } | { excess: Excess } | undefined
 
+type How = {
+  /** Absent: there are none. */
+  quotas?: Quotas | undefined
+  /** True: as if they were deleted, so that they do not count, until somebody shows them. */
+  isHidden?: boolean
+}
+
 /**
  * Stores jobs, their runs with snapshots, and one queue row a run, in one statement: all of it is kept, or nothing.
  *
@@ -37,7 +44,11 @@ export type Creation = { job: EvaluationJob } | { excess: Excess } | undefined
  * neither counts, and neither keeps another from being stored. Submits of one tenant are judged one after the other, whichever process they came to, so together
  * they take no more than there is.
  */
-export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation[], quotas?: Quotas): Promise<Creation[]> {
+export async function createEvaluations(
+  db: Db,
+  inputs: readonly NewEvaluation[],
+  { quotas, isHidden = false }: How = {},
+): Promise<Creation[]> {
   const isAdmitted = quotas ? db`and id not in (select job_id from refused)` : db``
   const rows = await db<CreatedRow[]>`
     with input as (
@@ -65,10 +76,12 @@ export async function createEvaluations(db: Pool, inputs: readonly NewEvaluation
       select tenant, id, benchmark_index, 1 from input_runs order by id, benchmark_index
     ), created as (
       insert into evalhub.evaluations (
-        id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint, open_runs, stored_bytes
+        id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint, open_runs, stored_bytes,
+        deleted_at
       )
       select
-        id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint, open_runs, stored_bytes
+        id, tenant, owner, name, tags, message, request, experiment, aggregate_threshold, collection_updated_at, footprint, open_runs, stored_bytes,
+        case when ${isHidden}::boolean then now() end
       from accepted
       returning id, to_json(created_at) as created_at
     )
@@ -88,7 +101,7 @@ type CreatedRow = { id: string } & (
 )
 
 /** Judges the jobs whose keys were not used before, so that what is asked for again is answered whatever is used up. Tenants are locked in their order. */
-const judged = (db: Pool, { openRuns, jobsPerMinute, storedBytes }: Quotas) => db`
+const judged = (db: Db, { openRuns, jobsPerMinute, storedBytes }: Quotas) => db`
   , asked as materialized (
     select tenant, array_agg(id order by at) as ids, array_agg(open_runs order by at) as runs, array_agg(stored_bytes order by at) as bytes,
       sum(open_runs) as all_runs, sum(stored_bytes)::bigint as all_bytes
@@ -115,7 +128,8 @@ function excessOf(input: NewEvaluation, row: Extract<CreatedRow, { used: number 
   return { quota, used, asked: asked ?? 0, allowed: allowed ?? 0, waitSeconds }
 }
 
-const storedBytesOf = ({ footprint, snapshots }: NewEvaluation) => footprint + snapshots
+/** What a job takes of its tenant's quota. */
+export const storedBytesOf = ({ footprint, snapshots }: NewEvaluation) => footprint + snapshots
 
 function toInput(input: NewEvaluation, at: number) {
   const { id, scope, request, specs, aggregateThreshold, collectionUpdatedAt, footprint, idempotency } = input

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { statusOf } from '../errors.ts'
-import { quotaExceeded, type Excess } from './quota.ts'
+import { excessOf, quotaExceeded, type Excess } from './quota.ts'
 
 const MIB = 1024 * 1024
 const excess = (more: Partial<Excess>): Excess => ({ quota: 'open_runs', used: 9990, asked: 20, allowed: 10_000, waitSeconds: 23, ...more })
@@ -31,4 +31,19 @@ test.each<[Excess, RegExp, number]>([
   const error = quotaExceeded(one)
   expect(error.message).toMatch(message)
   expect([statusOf(error.code), error.retryAfterSeconds]).toEqual([429, seconds])
+})
+
+test.each([
+  [{}, undefined],
+  [{ openRuns: 9, jobsInMinute: 1, storedBytes: 90 }, undefined],
+  [{ openRuns: 10 }, { quota: 'open_runs', used: 10, asked: 1, allowed: 10, waitSeconds: 7 }],
+  [
+    { jobsInMinute: 2, openRuns: 10 },
+    { quota: 'jobs_per_minute', used: 2, asked: 1, allowed: 2, waitSeconds: 7 },
+  ],
+  [{ storedBytes: 91 }, { quota: 'stored_bytes', used: 91, asked: 10, allowed: 100, waitSeconds: 7 }],
+])('beside %j, one more job is judged: %j', (used, excess) => {
+  const usage = { openRuns: 0, jobsInMinute: 0, storedBytes: 0, waitSeconds: 7, ...used }
+  const quotas = { openRuns: 10, jobsPerMinute: 2, storedBytes: 100, catalogueEntries: 0 }
+  expect(excessOf(usage, { runs: 1, bytes: 10 }, quotas)).toEqual(excess)
 })

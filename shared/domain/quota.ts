@@ -26,6 +26,21 @@ export type Excess = {
   waitSeconds: number
 }
 
+/** What a tenant has of its quotas for jobs. */
+export type Usage = { openRuns: number; jobsInMinute: number; storedBytes: number; waitSeconds: number }
+
+/** Why one more job may not be submitted beside what is there; undefined if it may. */
+export function excessOf(usage: Usage, job: { runs: number; bytes: number }, quotas: Quotas): Excess | undefined {
+  const { openRuns, jobsInMinute, storedBytes, waitSeconds } = usage
+  const rules = [
+    { quota: 'jobs_per_minute', used: jobsInMinute, asked: 1, allowed: quotas.jobsPerMinute },
+    { quota: 'open_runs', used: openRuns, asked: job.runs, allowed: quotas.openRuns },
+    { quota: 'stored_bytes', used: storedBytes, asked: job.bytes, allowed: quotas.storedBytes },
+  ] as const
+  const broken = rules.find(({ used, asked, allowed }) => used + asked > allowed)
+  return broken && { ...broken, waitSeconds }
+}
+
 /** Runs end by the minute, or when somebody cancels a job. */
 const RUNS_SECONDS = 60
 /** Nothing is given back unless somebody deletes something. */
