@@ -3,7 +3,7 @@ import { gunzip } from 'node:zlib'
 import type { Pool } from '#db/client.ts'
 import { findLastChunks } from '#db/queries/last-chunks.ts'
 import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
-import { secretsToHide } from '../redact.ts'
+import { secretsToHide, type Hidden } from '../redact.ts'
 import { answerOf } from './api-answer.ts'
 import type { KubernetesApi } from './api.ts'
 import type { LogShipper } from './logs.ts'
@@ -36,7 +36,7 @@ const lastBytes = 64 * 1024
 
 export function createAttemptLogs({ db, api, shipper, onError }: Options): AttemptLogs {
   /** What must not be shown, by `attemptName`; read once, when its pod has begun. */
-  const secrets = new Map<string, Promise<Buffer[]>>()
+  const secrets = new Map<string, Promise<Hidden>>()
   /** Versions of what was handed on, by `attemptName`. */
   const told = new Map<string, string>()
 
@@ -120,7 +120,7 @@ const versionOf = (shown: ObservedJob) =>
   `${podOf(shown)?.uid} ${podOf(shown)?.version} ${shown.events.map(({ uid, version }) => uid + version).join(' ')}`
 
 /** The values of the Secrets that the pod mounts. One that is not there hides nothing. */
-async function readSecrets({ core }: KubernetesApi, { namespace, secretNames }: SeenPod): Promise<Buffer[]> {
+async function readSecrets({ core }: KubernetesApi, { namespace, secretNames }: SeenPod): Promise<Hidden> {
   const found = await Promise.all(
     secretNames.map((name) =>
       core.readNamespacedSecret({ namespace, name }).catch((error: unknown) => {

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { LogEnd } from '#db/queries/log-end.ts'
 import { openContainerLog } from './container-log.ts'
-import type { LogPiece } from './log-writer.ts'
+import { createLogWriter, type LogPiece } from './log-writer.ts'
 
 const startMs = Date.UTC(2026, 10, 25, 18)
 type Line = { ns: number; text: string }
@@ -172,6 +172,37 @@ describe('openContainerLog', () => {
     await second.flush()
 
     expect(store.text()).toBe(`${long}\nkey=sk-12345678\n`.replaceAll('sk-12345678', '***********'))
+  })
+
+  // Guarantee: a bridge that goes on within a line hides what belongs to the secret that an earlier one has hidden the beginning of.
+  test.each([
+    ['aaaaaaaa', 'aaaaaaaaaaa', '***********'],
+    ['-abcdefgh abcdefghij', '-abcdefghX', '*********X'],
+  ])('stores no part of %s where a restart goes on within %s', async (words, text, redacted) => {
+    for (let cutBytes = 1; cutBytes < text.length; cutBytes++) {
+      const store = createStore()
+      const lines = [{ ns: 0, text: `${'x'.repeat(100_000 - 31 - cutBytes)}${text}${'y'.repeat(70_000)}` }]
+      let cut: number | undefined = 100_000
+      const setup = { lines, store, secrets: words.split(' '), cut: () => cut }
+      const first = await openLog(setup)
+      await first.read(followed).catch(() => undefined)
+      await first.flush()
+      const second = await openLog(setup)
+      cut = undefined
+      await second.read(readAll)
+      await second.flush()
+      expect([cutBytes, store.text().replaceAll(/[xy\n]/g, '')]).toEqual([cutBytes, redacted])
+    }
+  })
+
+  test('says why all of a log is asterisks', async () => {
+    const pieces: LogPiece[] = []
+    const append = async (piece: LogPiece) => void pieces.push(piece)
+    const writer = createLogWriter({ position: { bytes: 0, seq: 0 }, secrets: 'everything', limitBytes: 1e6, append, nowMs: () => startMs })
+    for (const text of ['one', 'two']) writer.write({ time: stamp(0), text: Buffer.from(text), isStart: true, isEnd: true })
+    await writer.flush()
+    const text = pieces.map(({ chunk }) => gunzipSync(chunk).toString()).join('')
+    expect(text).toMatch(/^\[EvalHub: the Secrets of this run hold more than can be looked for in a log: .*\]\n\*\*\*\n\*\*\*\n$/)
   })
 
   test('keeps no more than the limit and says so once, after a restart too', async () => {

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { LogEnd } from '#db/queries/log-end.ts'
 import { readLines, type LinePart } from './log-lines.ts'
+import { contextBytes, type Hidden } from '../redact.ts'
 import { createLogOverlap } from './log-overlap.ts'
 import { createLogWriter, notePrefix, type LogPiece } from './log-writer.ts'
 
@@ -27,7 +28,7 @@ export type ContainerLogOptions = {
   container: string
   /** What an earlier bridge has kept. */
   end: LogEnd
-  secrets: readonly Buffer[]
+  secrets: Hidden
   limitBytes: number
   append: (piece: LogPiece) => Promise<void>
   nowMs: () => number
@@ -56,11 +57,13 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
 
   const take = async (parts: AsyncIterable<LinePart>) => {
     let isSkipped = false
-    /** Bytes of the line that came before this part. */
+    /** Bytes of the line that came before this part, and the last of them. */
     let consumed = 0
+    let before: Buffer = Buffer.alloc(0)
     for await (const part of parts) {
       if (part.isStart) {
         consumed = 0
+        before = Buffer.alloc(0)
         const verdict = overlap.judge(part.time)
         isSkipped = verdict === 'kept'
         if (unfinished?.time === part.time) overlap.meet()
@@ -68,7 +71,9 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
       }
       if (!isSkipped) {
         const rest = remainder(part, consumed)
-        if (rest) writer.write(rest)
+        const skipped = part.text.length - (rest?.text.length ?? 0)
+        if (rest) writer.write(rest, Buffer.concat([before, part.text.subarray(0, skipped)]).subarray(-contextBytes))
+        before = Buffer.concat([before, part.text.subarray(-contextBytes)]).subarray(-contextBytes)
         consumed += part.text.length
         unfinished = part.isEnd ? undefined : { time: part.time, bytes: Math.max(consumed, unfinished?.bytes ?? 0) }
         if (part.isEnd) overlap.add(part.time)

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { LogEnd } from '#db/queries/log-end.ts'
+import type { Hidden } from '../redact.ts'
 import { timeOf } from './log-lines.ts'
 import { createLogWriter, type LogPiece } from './log-writer.ts'
 
@@ -15,7 +16,7 @@ export type EventLog = {
 type Options = {
   /** All that is kept. */
   end: LogEnd
-  secrets: readonly Buffer[]
+  secrets: Hidden
   limitBytes: number
   append: (piece: LogPiece) => Promise<void>
   nowMs: () => number

@@ -2,14 +2,15 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { LogChunk } from '#db/commands/append-log.ts'
 import type { LogPosition } from '#db/queries/log-position.ts'
-import { partAtEnd, redact } from '../redact.ts'
+import { contextBytes, redact, type Hidden } from '../redact.ts'
 import type { LinePart } from './log-lines.ts'
 
 export type LogPiece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs' | 'times'>
 
 /** Lines on their way into the database. */
 export type LogWriter = {
-  write(part: LinePart): void
+  /** `before` is what came before a part of a line that an earlier writer has begun. */
+  write(part: LinePart, before?: Buffer): void
   /** A line of the bridge's own. It is of the time of the line before it. */
   note(words: string): void
   /** Stores what was written so far. If it throws, the next call tries the same again. */
@@ -22,7 +23,7 @@ export type LogWriter = {
 type Options = {
   position: LogPosition
   /** Values that are stored as asterisks. */
-  secrets: readonly Buffer[]
+  secrets: Hidden
   limitBytes: number
   append: (piece: LogPiece) => Promise<void>
   /** The time of a note before any line. */
@@ -36,6 +37,8 @@ const compress = promisify(gzip)
 /** What every line of the bridge's own begins with. */
 export const notePrefix = '[EvalHub: '
 
+const ALL_HIDDEN = 'the Secrets of this run hold more than can be looked for in a log: each byte is stored as an asterisk'
+
 export function createLogWriter({ position, secrets, limitBytes, append, nowMs }: Options): LogWriter {
   let { bytes, seq } = position
   let isFull = bytes >= limitBytes
@@ -44,8 +47,9 @@ export function createLogWriter({ position, secrets, limitBytes, append, nowMs }
   let batch: Batch | undefined
   let underWay: Promise<void> = Promise.resolve()
   let lastAtMs: number | undefined
-  /** The end of an unfinished line, with which a secret may begin. */
+  /** The end of an unfinished line: what was written of it, and from `heldFrom` on that with which a secret may begin. */
   let held: Buffer = Buffer.alloc(0)
+  let heldFrom = 0
   let isLineOpen = false
 
   const add = (text: Buffer, time?: string) => {
@@ -75,13 +79,16 @@ export function createLogWriter({ position, secrets, limitBytes, append, nowMs }
 
   return {
     note,
-    write({ time, text, isStart, isEnd }) {
+    write({ time, text, isStart, isEnd }, before) {
       if (isFull) return
       lastAtMs = Date.parse(time)
+      if (secrets === 'everything' && bytes === 0) note(ALL_HIDDEN)
+      if (held.length === 0 && before) [held, heldFrom] = [before, before.length]
       const whole = held.length > 0 ? Buffer.concat([held, text]) : text
-      const known = isEnd ? whole : whole.subarray(0, whole.length - partAtEnd(whole, secrets))
-      held = Buffer.from(whole.subarray(known.length))
-      const clean = redact(known, secrets)
+      const clean = redact(whole, secrets, { from: heldFrom, isEnd })
+      const known = heldFrom + clean.length
+      heldFrom = isEnd ? 0 : Math.min(known, contextBytes)
+      held = isEnd ? Buffer.alloc(0) : Buffer.from(whole.subarray(known - heldFrom))
       const room = limitBytes - bytes
       add(
         clean.length < room ? (isEnd ? Buffer.concat([clean, Buffer.from('\n')]) : clean) : clean.subarray(0, room),

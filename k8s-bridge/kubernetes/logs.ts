@@ -1,4 +1,5 @@
 import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
+import type { Hidden } from '../redact.ts'
 import { createEventLog, type EventLog, type PodEvent } from './event-log.ts'
 import { createPodLogs, type LoggedPod, type PodLogOptions, type PodLogs } from './pod-logs.ts'
 
@@ -6,7 +7,7 @@ export type LogShipper = {
   /** Keeps a pod's logs from now on; to be called again when more of its containers have started. */
   track(pod: LoggedPod): void
   /** Keeps what the cluster tells of an attempt, each of it once, as lines of a log of its own, `events`. */
-  addEvents(key: AttemptKey, events: readonly PodEvent[], secrets: readonly Buffer[]): Promise<void>
+  addEvents(key: AttemptKey, events: readonly PodEvent[], secrets: Hidden): Promise<void>
   /**
    * Keeps the rest of the logs of an attempt that has ended, or a line that says that it is missing, and forgets the attempt: its logs are
    * sealed. Throws if the database does not take them; then it is to be called again.
@@ -94,11 +95,7 @@ export function createLogShipper(options: LogShipperOptions): LogShipper {
   }
 }
 
-async function openEventLog(
-  { append, findEnd, nowMs, limitBytes }: PodLogOptions,
-  key: AttemptKey,
-  secrets: readonly Buffer[],
-): Promise<EventLog> {
+async function openEventLog({ append, findEnd, nowMs, limitBytes }: PodLogOptions, key: AttemptKey, secrets: Hidden): Promise<EventLog> {
   const container = 'events'
   const end = await findEnd(key, container, always)
   return createEventLog({ end, secrets, nowMs, limitBytes: limitBytes / 10, append: (piece) => append(key, container, piece) })

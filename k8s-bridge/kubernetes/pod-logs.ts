@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogEnd } from '#db/queries/log-end.ts'
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
+import type { Hidden } from '../redact.ts'
 import { openContainerLog, type ContainerLog, type OpenLog } from './container-log.ts'
 import { NoLogError } from './log-lines.ts'
 import type { LogPiece } from './log-writer.ts'
@@ -13,7 +14,7 @@ export type LoggedPod = {
   /** Those that have started. */
   containers: readonly string[]
   /** Values that are stored as asterisks: see `secretsToHide`. */
-  secrets: readonly Buffer[]
+  secrets: Hidden
 }
 
 export type PodLogOptions = {

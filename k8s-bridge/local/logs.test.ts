@@ -151,6 +151,28 @@ describe('createTail', () => {
     expect(await tail.lastOutput()).toBe('key=*********** is my key\n')
   })
 
+  // Guarantee: what is read in parts, by one hub or by two, hides what all of it together would.
+  test.each([
+    ['aaaaaaaa', 'aaaaaaaaaaa'],
+    ['abababab', 'ababababab'],
+    ['-abcdefgh abcdefghij', '-abcdefghX'],
+  ])('stores no part of %s of a secret that repeats itself or begins in another: %s', async (words, text) => {
+    const secrets = words.split(' ')
+    for (let cut = 1; cut < text.length; cut++) {
+      const first = setup({ secrets })
+      await file.truncate(0)
+      await file.appendFile(text.slice(0, cut))
+      await first.tail.ship()
+      const bytes = first.kept().length
+      await file.appendFile(text.slice(cut))
+      const second = setup({ secrets, position: { bytes, seq: 1 } })
+      await second.tail.finish()
+      await first.tail.finish()
+      const redacted = text.endsWith('X') ? '*********X' : '*'.repeat(text.length)
+      expect([cut, first.kept().slice(0, bytes) + second.kept(), first.kept()]).toEqual([cut, redacted, redacted])
+    }
+  })
+
   test('keeps what looks like the beginning of a secret, once nothing more comes', async () => {
     const { tail, kept } = setup({ secrets: ['sk-12345678'] })
     await file.appendFile('no risk')

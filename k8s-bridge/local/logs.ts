@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { LogChunk } from '#db/commands/append-log.ts'
 import type { LogPosition } from '#db/queries/log-position.ts'
-import { partAtEnd, redact } from '../redact.ts'
+import { contextBytes, redact, type Hidden } from '../redact.ts'
 
 export type Piece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs' | 'times'>
 
@@ -12,7 +12,7 @@ type Options = {
   /** Where to go on. */
   position: LogPosition
   /** Values that are stored as asterisks, even where pieces meet. */
-  secrets: readonly Buffer[]
+  secrets: Hidden
   /** Bytes that are kept. */
   limitBytes: number
   append: (piece: Piece) => Promise<void>
@@ -32,6 +32,8 @@ export type Tail = {
 const compress = promisify(gzip)
 const pieceBytes = 1024 * 1024
 const lastBytes = 4096
+/** With what shows whether the first of them belong to a secret. */
+const endBytes = lastBytes + contextBytes
 const newline = 10
 
 /**
@@ -64,11 +66,13 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
 
   const shipPieces = async (isEnd: boolean) => {
     while (!isFull) {
-      const piece = await read(file, offset, Math.min(pieceBytes, limitBytes - offset))
+      const from = Math.min(offset, contextBytes)
+      const text = await read(file, offset - from, from + Math.min(pieceBytes, limitBytes - offset))
+      const piece = text.subarray(from)
       const isAtLimit = offset + piece.length >= limitBytes
       // The beginning of a secret waits for the rest of it.
-      const kept = isEnd && piece.length < pieceBytes && !isAtLimit ? piece : piece.subarray(0, piece.length - partAtEnd(piece, secrets))
-      if (kept.length > 0) await add(redact(kept, secrets))
+      const kept = redact(text, secrets, { from, isEnd: isEnd && piece.length < pieceBytes && !isAtLimit })
+      if (kept.length > 0) await add(kept)
       offset += kept.length
       if (kept.length > 0) isLineOpen = kept.at(-1) !== newline
       if (isAtLimit) await addNote(`EvalHub keeps ${limitBytes} bytes of a log: what came after was dropped`)
@@ -82,7 +86,7 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
   const cutOnce = async () => {
     const { size } = await file.stat()
     if (size <= limitBytes) return
-    dropped = (await end(lastBytes)).subarray(-lastBytes)
+    dropped = (await end(endBytes)).subarray(-endBytes)
     droppedAt = isFull ? 0 : limitBytes
     await file.truncate(droppedAt)
   }
@@ -92,7 +96,6 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
     underWay = shipPieces(isEnd).finally(() => (underWay = undefined))
     return underWay
   }
-  const longest = Math.max(0, ...secrets.map((secret) => secret.length))
   return {
     ship: () => underWay ?? once(false),
     async finish() {
@@ -101,7 +104,7 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
     },
     cut,
     async lastOutput() {
-      return redact(await end(lastBytes + longest), secrets)
+      return redact((await end(endBytes)).subarray(-endBytes), secrets)
         .subarray(-lastBytes)
         .toString()
     },
