@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { describe, expect } from 'vitest'
 import { createOciAuth } from './oci-auth.ts'
 import { registryUrl } from './oci-proxy.ts'
+import { exchangeRaw } from './test-raw.ts'
 import { registryIsMissing, startRegistry } from './test-registry.ts'
 import { LIMITS, requestOf, test as base } from './test-sidecar.ts'
 import { createTransport, type Transport } from './transport.ts'
@@ -280,6 +281,11 @@ test.for([
   ['?mount=sha256:a&from=team/results&from=team/private', 403],
   ['?x=1;mount=sha256:a;from=team/private', 403],
   ['?mount=sha256:a', 403],
+  ['?MOUNT=sha256:a&FROM=team/private', 403],
+  ['?Mount=sha256:a&%46rom=team/private', 403],
+  ['??mount=sha256:a&from=team/private', 403],
+  ['?mount[]=sha256:a&from[]=team/private', 403],
+  ['?mount=sha256:a&from=team/results&FROM=team/private', 403],
   ['?mount=sha256:a&from=team/results', 202],
   ['?digest=sha256:a&_state=mount', 202],
 ] as const)('a blob of another repository is not mounted: %s', async ([query, status], { start, upstream, folder }) => {
@@ -291,6 +297,76 @@ test.for([
   const { url: sidecar } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: join(folder, 'none') } })
   expect((await requestOf(sidecar, `/v2/${REPOSITORY}/blobs/uploads/${query}`, { method: 'POST', body: '' })).status).toBe(status)
   expect(asked).toHaveLength(status === 202 ? 1 : 0)
+})
+
+// Guarantee: what a registry reads in a body is no request of the adapter's.
+test.for([
+  ['application/x-www-form-urlencoded'],
+  ['Application/X-WWW-Form-Urlencoded; charset=utf-8'],
+  ['multipart/form-data; boundary=b'],
+  ['application/octet-stream', 'application/x-www-form-urlencoded'],
+])('no form mounts a blob: %j', async (types, { start, upstream, folder }) => {
+  const seen: [string | undefined, string[]][] = []
+  const { url } = await upstream((request, response) => {
+    const given = request.rawHeaders.filter((_, at) => /^content.type$/i.test(request.rawHeaders[at - 1] ?? ''))
+    if (request.url !== '/v2/') seen.push([request.method, given])
+    response.writeHead(202).end()
+  })
+  const { url: sidecar } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: join(folder, 'none') } })
+  const body = 'mount=sha256%3Aabc&from=team%2Fprivate'
+  const send = (method: string, path: string) => {
+    const heads = types.map((type) => `Content-Type: ${type}\r\nContent_Type: ${type}\r\n`).join('')
+    const head = `${method} /v2/${REPOSITORY}/${path} HTTP/1.1\r\nHost: s\r\nConnection: close\r\nContent-Length: ${body.length}\r\n`
+    return exchangeRaw(sidecar, `${head}${heads}\r\n${body}`)
+  }
+  for (const [method, path] of [
+    ['POST', 'blobs/uploads/'],
+    ['POST', 'blobs/uploads'],
+    ['PATCH', 'blobs/uploads/1'],
+    ['PUT', 'blobs/upload/1'],
+  ] as const) {
+    expect(await send(method, path)).toMatch(/^HTTP\/1\.1 202 /)
+    expect(seen.pop()).toEqual([method, ['application/octet-stream']])
+  }
+  expect(await send('PUT', 'manifests/one')).toMatch(/^HTTP\/1\.1 403 /)
+  expect(seen).toEqual([])
+})
+
+// Guarantee: an adapter pushes to and pulls from the run's repository, and the credentials do nothing else for it.
+test.for([
+  ['GET', '/v2/', true],
+  ['GET', '/v2/team/results/tags/list?n=5&last=a', true],
+  ['GET', '/v2/team/results/referrers/sha256:a?artifactType=x', true],
+  ['HEAD', '/v2/team/results/manifests/one', true],
+  ['GET', '/v2/team/results/blobs/sha256:a', true],
+  ['DELETE', '/v2/team/results/blobs/uploads/1', true],
+  ['POST', '/v2/', false],
+  ['DELETE', '/v2/team/results/manifests/one', false],
+  ['DELETE', '/v2/team/results/tags/one', false],
+  ['DELETE', '/v2/team/results/blobs/sha256:a', false],
+  ['POST', '/v2/team/results/manifests/one', false],
+  ['OPTIONS', '/v2/team/results/manifests/one', false],
+  ['GET', '/v2/team/results', false],
+  ['GET', '/v2/team/results/private/manifests/one', false],
+  ['GET', '/v2/team/results/blobs/uploads/1/manifests/one', false],
+  ['GET', '/v2/team/results/manifests/manifests/one', false],
+  ['GET', '/v2/team/results/_catalog', false],
+  ['GET', '/v2/team/results/info/refs?service=git-upload-pack', false],
+  ['GET', '/v2/team/results/%6Danifests/one', false],
+  ['GET', '/repository/private/v2/team/results/manifests/one', false],
+  ['GET', '/team/results/info/refs?service=git-upload-pack', false],
+  ['GET', '/team/results', false],
+] as const)('%s %s is asked: %s', async ([method, path, isAsked], { start, upstream, folder }) => {
+  const asked: string[] = []
+  const { url } = await upstream((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    response.end()
+  })
+  const { url: sidecar } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: join(folder, 'none') } })
+  const { status, text } = await requestOf(sidecar, path, { method })
+  expect(status).toBe(isAsked ? 200 : 403)
+  if (isAsked) expect(asked.at(-1)).toBe(`${method} ${path}`)
+  else expect([asked, text]).toEqual([[], expect.stringContaining('repository team/results: it pushes')])
 })
 
 test('a Docker configuration that is none keeps the sidecar from starting', async ({ start, folder }) => {

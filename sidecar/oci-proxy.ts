@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { HubError } from '#shared/errors.ts'
 import type { SidecarSettings } from './config.ts'
 import { canonicalHost } from './docker-config.ts'
 import { bodyOf, CLAIMS, ownLocation, passBack, sendOn } from './forward.ts'
 import { createOciAuth } from './oci-auth.ts'
+import { scopedToRepository } from './oci-scope.ts'
 import type { Transport } from './transport.ts'
 
 /** Where the API of the registry that a reference names is. Plain HTTP only if the reference says `http://`. */
@@ -11,14 +11,6 @@ export function registryUrl(host: string): URL {
   const scheme = /^http:\/\//i.test(host.trim()) ? 'http' : 'https'
   const name = canonicalHost(host)
   return new URL(`${scheme}://${name === 'docker.io' ? 'registry-1.docker.io' : name}`)
-}
-
-/** Refuses a request that has the registry bring what is in another repository, which the credentials may read and the adapter may not. */
-function refuseMount(path: string, repository: string): void {
-  const query = new URLSearchParams(path.replace(/^[^?]*/, '').replaceAll(';', '&'))
-  const names = query.has('mount') ? [...query.getAll('from'), ...(query.has('from') ? [] : [''])] : query.getAll('from')
-  if (names.every((name) => name === repository)) return
-  throw HubError.of('forbidden', { Error: `An adapter reads and writes the repository ${repository}, and mounts nothing from another.` })
 }
 
 /**
@@ -32,9 +24,9 @@ export function createOciProxy({ host, repository, authPath }: NonNullable<Sidec
 
   return async function proxyOci(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '/'
-    refuseMount(path, repository)
+    const scoped = scopedToRepository(request, repository)
     const send = (authorization: string | undefined, body: Awaited<ReturnType<typeof bodyOf>>) =>
-      sendOn(transport, request, response, { url: registry, path, changes: { authorization }, without: CLAIMS }, body)
+      sendOn(transport, request, response, { url: registry, path, changes: { authorization, ...scoped }, without: CLAIMS }, body)
     const authorization = await auth.authorization()
     const body = await bodyOf(request)
     let answer = await send(authorization, body)

@@ -66,12 +66,15 @@ describe.for(SERVICES)('an adapter that asks the %s', (service) => {
       'transfer-encoding, host, authorization, content-length',
       'content-length\t,x',
     ]
+    const passed = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
     for (const method of methods) {
+      const isPassed = service !== 'oci' || passed.includes(method)
       for (const names of named) {
         const before = askedOf(upstreams[service]).length
         await exchangeRaw(url, headOf(method, path, `Connection: ${names}`, FRAMED, 'Connection: close') + SMUGGLED)
         const asked = askedOf(upstreams[service]).slice(before)
-        expect(asked.map(({ line, body }) => [line, body])).toEqual([[`${method} ${path} HTTP/1.1`, SMUGGLED]])
+        expect(asked.map(({ line, body }) => [line, body])).toEqual(isPassed ? [[`${method} ${path} HTTP/1.1`, SMUGGLED]] : [])
+        if (!isPassed) continue
         expect(valuesOf(asked[0]!, 'content-length')).toEqual([String(SMUGGLED.length)])
         expect(valuesOf(asked[0]!, 'host')).toEqual([upstreams[service].url.host])
       }
@@ -82,7 +85,7 @@ describe.for(SERVICES)('an adapter that asks the %s', (service) => {
         headOf(method, path, 'Connection: close, transfer-encoding', 'Transfer-Encoding: chunked', 'Trailer: X-Late') + chunks,
       )
       const asked = askedOf(upstreams[service]).slice(before)
-      expect(asked.map(({ line, body }) => [line, body])).toEqual([[`${method} ${path} HTTP/1.1`, SMUGGLED]])
+      expect(asked.map(({ line, body }) => [line, body])).toEqual(isPassed ? [[`${method} ${path} HTTP/1.1`, SMUGGLED]] : [])
       expect(JSON.stringify(asked)).not.toMatch(/x-late|name=/i)
     }
     expect(upstreams[service].left.join('')).toBe('')
