@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream'
 import { HubError } from '#shared/errors.ts'
 import { gatherBytes } from '#shared/gather-bytes.ts'
 import { SIDECAR_VIA } from '#shared/sidecar-via.ts'
-import { forwardedHeaders } from './headers.ts'
+import { forwardedHeaders, type HeaderEdits } from './headers.ts'
 import { UpstreamError, type Body, type Transport } from './transport.ts'
 
 /** Bodies up to this are read whole before they go on, so that a request can be sent again; larger ones stream. */
@@ -22,33 +22,34 @@ export async function bodyOf(request: IncomingMessage): Promise<Body> {
 }
 
 /**
- * What proxies tell the servers behind them: who asks, for which path, in which session. Beside a credential that the adapter does not have,
- * none of it may be the adapter's word.
+ * Request headers that say what is sent and what is wanted back. Beside a credential that the adapter does not have nothing else passes, for
+ * there are as many names for who asks, for what and by which method as there are proxies. Source: the clients of MLflow and of registries.
  */
-export const CLAIMS = /^(cookie|forwarded|x-(forwarded|remote|auth-request|original|rewrite)-.+|x-real-ip)$/
+export const PLAIN_HEADERS =
+  /^(accept(-.+)?|baggage|cache-control|content-.+|docker-.+|if-.+|oci-.+|pragma|range|traceparent|tracestate|user-agent|x-mlflow-client-.+)$/
+
+/** What proxies and gateways tell the servers behind them: who asks, for which path, by which method, in which session. */
+export const CLAIMS =
+  /^(cookie|forwarded|(impersonate|kubeflow|remote)-.+|x-(forwarded|original|remote|rewrite)(-.+)?|x-(auth-request|auth-user|authenticated|goog-authenticated|webauth)-?.*|x-real-ip|x-(http-)?method(-override)?)$/
 
 type Forwarding = {
   url: URL
   path: string
-  /** Request headers that change, names in lower case; undefined removes. */
-  changes?: Record<string, string | undefined>
-  /** Request headers that stay behind, by their names in lower case. */
-  without?: RegExp
-}
+} & HeaderEdits
 
 /** Sends a request on and resolves with the head of the answer. Ends it when the caller hangs up. */
 export async function sendOn(
   transport: Transport,
   request: IncomingMessage,
   response: ServerResponse,
-  { url, path, changes, without }: Forwarding,
+  { url, path, changes, ...edits }: Forwarding,
   body: Body,
 ): Promise<IncomingMessage> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   if (response.destroyed) gone.abort()
   // The transport frames the body that it sends.
-  const headers = forwardedHeaders(request, { changes: { 'content-length': undefined, ...changes }, without })
+  const headers = forwardedHeaders(request, { ...edits, changes: { 'content-length': undefined, ...changes } })
   return transport({ method: request.method ?? 'GET', url, path, headers: [...headers, 'via', SIDECAR_VIA], body, signal: gone.signal })
 }
 

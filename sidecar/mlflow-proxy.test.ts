@@ -32,3 +32,84 @@ test('without a token of its own it gets none, the adapter’s neither', async (
   const answer = await requestOf(sidecar, '/api/3.0/mlflow/traces', { headers: { authorization: 'Bearer of the adapter' } })
   expect(answer.text).not.toContain('authorization')
 })
+
+// Guarantee: with the service account's token an adapter tracks its run in the run's workspace, and administers nothing.
+test.for([
+  ['GET', '/api/3.0/mlflow/server-info', true],
+  ['POST', '/api/2.0/mlflow/experiments/create', true],
+  ['GET', '/api/2.0/mlflow/experiments/get-by-name?experiment_name=a', true],
+  ['POST', '/api/2.0/mlflow/runs/log-batch', true],
+  ['POST', '/api/2.0/mlflow/runs/search', true],
+  ['GET', '/api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids=a', true],
+  ['GET', '/api/2.0/mlflow/artifacts/list?run_id=a&path=workspaces/blue', true],
+  ['POST', '/api/2.0/mlflow/logged-models', true],
+  ['DELETE', '/api/2.0/mlflow/logged-models/m-1/tags/a', true],
+  ['POST', '/api/3.0/mlflow/traces/search', true],
+  ['PATCH', '/api/3.0/mlflow/traces/tr-1/assessments/a-1', true],
+  ['PATCH', '/api/2.0/mlflow/traces/tr-1/tags', true],
+  ['POST', '/api/3.0/mlflow/datasets/create', true],
+  ['POST', '/api/2.0/mlflow/registered-models/create', true],
+  ['GET', '/api/2.0/mlflow/model-versions/get-download-uri?name=a', true],
+  ['GET', '/api/2.0/mlflow-artifacts/artifacts?path=1/a', true],
+  ['PUT', '/api/2.0/mlflow-artifacts/artifacts/1/r/artifacts/a%20b.json', true],
+  ['PUT', '/api/2.0/mlflow-artifacts/artifacts/workspaces/red/1/r/artifacts/a', true],
+  ['POST', '/api/2.0/mlflow-artifacts/mpu/create/workspaces/red/1', true],
+  ['GET', '/api/3.0/mlflow/workspaces/red', true],
+  ['DELETE', '/api/3.0/mlflow/workspaces/red', false],
+  ['DELETE', '/api/3.0/mlflow/workspaces/blue', false],
+  ['GET', '/api/3.0/mlflow/workspaces/blue', false],
+  ['GET', '/api/3.0/mlflow/workspaces', false],
+  ['POST', '/api/2.0/mlflow/workspaces', false],
+  ['POST', '/api/2.0/mlflow/users/create', false],
+  ['PATCH', '/api/2.0/mlflow/users/update-admin', false],
+  ['GET', '/api/3.0/mlflow/users/current/permissions', false],
+  ['POST', '/api/3.0/mlflow/roles/assign', false],
+  ['POST', '/api/2.0/mlflow/experiments/permissions/create', false],
+  ['POST', '/api/2.0/mlflow/registered-models/permissions/create', false],
+  ['GET', '/api/3.0/mlflow/gateway/secrets/get', false],
+  ['POST', '/api/2.0/mlflow/webhooks', false],
+  ['POST', '/api/3.0/mlflow/prompt-optimization/jobs', false],
+  ['POST', '/api/2.0/mlflow/experiments/delete', false],
+  ['DELETE', '/api/2.0/mlflow/registered-models/delete', false],
+  ['POST', '/api/2.0/mlflow/graphql', false],
+  ['GET', '/api/2.0/mlflow', false],
+  ['GET', '/api/2.0/mlflow/runs/%67et', false],
+  ['GET', '/api/2.0/mlflow/runs;x/get', false],
+  ['GET', '/api/2.0/mlflow/runs/get/', false],
+  ['OPTIONS', '/api/2.0/mlflow/runs/get', false],
+  ['PROPFIND', '/api/2.0/mlflow-artifacts/artifacts/1', false],
+  ['GET', '/api/2.0/mlflow-artifacts/artifacts/workspaces/blue/1/a', false],
+  ['GET', '/api/2.0/mlflow-artifacts/artifacts/%77orkspaces/blue/1/a', false],
+  ['GET', '/api/2.0/mlflow-artifacts/artifacts/workspaces', false],
+  ['GET', '/api/2.0/mlflow-artifacts/artifacts?path=workspaces/blue', false],
+  ['GET', '/api/2.0/mlflow-artifacts/artifacts?PATH=/workspaces%2Fblue', false],
+  ['GET', '/api/2.0/mlflow-artifacts/artifacts?path=1&path=a/../../workspaces/blue', false],
+  ['POST', '/api/2.0/mlflow-artifacts/mpu/create/workspaces/blue/1', false],
+  ['GET', '/api/2.0/mlflow-artifacts/presigned/workspaces/blue/1', false],
+  ['GET', '/api/2.0/mlflow-artifacts/other', false],
+] as const)('%s %s is asked: %s', async ([method, path, isAsked], { start, upstream }) => {
+  const asked: string[] = []
+  const { url } = await upstream((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    response.end()
+  })
+  const { url: sidecar } = await start({ mlflow: { url, workspace: 'red' } })
+  const { status, text } = await requestOf(sidecar, path, { method })
+  expect([status, asked]).toEqual(isAsked ? [200, [`${method} ${path}`]] : [403, []])
+  if (!isAsked) expect(text).toMatch(/An adapter keeps experiments|The artifacts of this run are in the workspace/)
+})
+
+// Where nobody else's token and session is, nobody answers with it.
+test.for(['/ajax-api/2.0/mlflow/upload-artifact', '/graphql', '/version', '/api/2.0/gateway/routes/'])(
+  '%s is not MLflow’s',
+  async (path, { start, upstream }) => {
+    const asked: unknown[] = []
+    const { url } = await upstream((request, response) => {
+      asked.push(request.url)
+      response.end()
+    })
+    const { url: sidecar } = await start({ mlflow: { url, workspace: 'red' } })
+    expect((await requestOf(sidecar, path)).status).toBe(400)
+    expect(asked).toEqual([])
+  },
+)

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SidecarSettings } from './config.ts'
-import { bodyOf, ownLocation, passBack, sendOn } from './forward.ts'
+import { bodyOf, CLAIMS, ownLocation, passBack, sendOn } from './forward.ts'
 import { RefusedTarget } from './guard.ts'
 import { resolveCredentials } from './model-credential.ts'
 import { UpstreamError, type Transport } from './transport.ts'
@@ -20,10 +20,12 @@ export async function proxyModel(
 ): Promise<void> {
   const { url, changes } = await resolveCredentials(request, model.url, model.secretPath)
   const body = await bodyOf(request)
+  // Who asks is who has the credential, where that is not the adapter's own.
+  const without = Object.keys(changes).length > 0 ? CLAIMS : undefined
   usage.requests++
   try {
     // An answer that is compressed could not be counted, and comes in clumps.
-    const forwarding = { url, path: request.url ?? '/', changes: { ...changes, 'accept-encoding': 'identity' } }
+    const forwarding = { url, path: request.url ?? '/', changes: { ...changes, 'accept-encoding': 'identity' }, without }
     const answer = await sendOn(transport, request, response, forwarding, body)
     const status = answer.statusCode ?? 0
     if (status === 429) usage.errors.rate_limited++

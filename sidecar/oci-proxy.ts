@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SidecarSettings } from './config.ts'
 import { canonicalHost } from './docker-config.ts'
-import { bodyOf, CLAIMS, ownLocation, passBack, sendOn } from './forward.ts'
+import { bodyOf, ownLocation, passBack, PLAIN_HEADERS, sendOn } from './forward.ts'
 import { createOciAuth } from './oci-auth.ts'
 import { scopedToRepository } from './oci-scope.ts'
 import type { Transport } from './transport.ts'
@@ -26,7 +26,7 @@ export function createOciProxy({ host, repository, authPath }: NonNullable<Sidec
     const path = request.url ?? '/'
     const scoped = scopedToRepository(request, repository)
     const send = (authorization: string | undefined, body: Awaited<ReturnType<typeof bodyOf>>) =>
-      sendOn(transport, request, response, { url: registry, path, changes: { authorization, ...scoped }, without: CLAIMS }, body)
+      sendOn(transport, request, response, { url: registry, path, changes: { authorization, ...scoped }, only: PLAIN_HEADERS }, body)
     const authorization = await auth.authorization()
     const body = await bodyOf(request)
     let answer = await send(authorization, body)
