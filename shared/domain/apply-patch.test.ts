@@ -76,6 +76,9 @@ describe('readPatch', () => {
     const at = (length: number) => () => readPatch([{ op: 'add', path: `/custom/${'a'.repeat(length - 8)}`, value: 1 }], COLLECTION_RULES)
     expect(at(1024)()).toHaveLength(1)
     expect(at(1025)).toThrow(/has 1025 characters; at most 1024 are taken/)
+    const down = (levels: number) => () => readPatch([{ op: 'add', path: `/custom${'/a'.repeat(levels - 1)}`, value: 1 }], COLLECTION_RULES)
+    expect(down(100)()).toHaveLength(1)
+    expect(down(101)).toThrow(/leads 101 levels down; at most 100 are taken/)
   })
 
   test.each([[null], [[]]])('%j is no change', (json) => {

@@ -7,8 +7,9 @@ export type PatchOperation = { op: 'add' | 'remove' | 'replace'; path: string; v
 /** Operations of one patch. */
 const OPERATIONS_MAX = 1000
 
-/** Characters of a path: it is taken apart for each operation. */
+/** Characters of a path, and levels that it leads down: it is taken apart, and followed, for each operation. */
 const PATH_MAX = 1024
+const LEVELS_MAX = 100
 
 /** Names that mean something to every object of the language, and nothing to us. */
 const POLLUTING = new Set(['__proto__', 'constructor', 'prototype'])
@@ -71,7 +72,13 @@ function readOperation(item: unknown, rules: PatchRules): PatchOperation {
   if (path.length > PATH_MAX) {
     throw HubError.of('invalid_json_request', { Error: `a path of the patch has ${path.length} characters; at most ${PATH_MAX} are taken` })
   }
+  const parts = path.split('/')
+  if (parts.length - 1 > LEVELS_MAX) {
+    throw HubError.of('invalid_json_request', {
+      Error: `a path of the patch leads ${parts.length - 1} levels down; at most ${LEVELS_MAX} are taken`,
+    })
+  }
   const isAllowed = rules.some((rule) => (path === rule.path && rule.ops.includes(op)) || (rule.below && path.startsWith(`${rule.path}/`)))
-  if (!isAllowed || path.split('/').some((part) => POLLUTING.has(part))) throw HubError.of('unallowed_patch', { Operation: op, Path: path })
+  if (!isAllowed || parts.some((part) => POLLUTING.has(part))) throw HubError.of('unallowed_patch', { Operation: op, Path: path })
   return { op, path, ...(op !== 'remove' && { value }) }
 }
