@@ -150,7 +150,12 @@ test('what is no object is left for the hub to refuse', () => {
 })
 
 test('a refusal is an event that the hub takes', () => {
-  expect(hubReads(refusalOf(run, 'why'))).toMatchObject({ status: 'failed', benchmark_index: 2, error_message: { message: 'why' } })
+  expect(hubReads(formatEvent(refusalOf(run, 'why'), known))).toMatchObject({
+    status: 'failed',
+    benchmark_index: 2,
+    error_message: { message: 'why' },
+    additional_info: { model_usage: usage },
+  })
 })
 
 describe('isSuperseded', () => {

@@ -50,11 +50,11 @@ function infoOf(said: unknown, usage: ModelUsage | undefined): unknown {
   return usage ? { ...own, [MODEL_USAGE]: usage } : own
 }
 
-/** The body that tells why a result was not taken, in the place of that result. */
-export function refusalOf({ providerId, benchmarkId, benchmarkIndex }: SidecarSettings['run'], message: string): string {
+/** The event that tells why a result was not taken, in the place of that result. */
+export function refusalOf({ providerId, benchmarkId, benchmarkIndex }: SidecarSettings['run'], message: string): SidecarEvent {
   const error_message = { message, message_code: 'report_refused', message_origin: 'sidecar' }
   const event = { provider_id: providerId, id: benchmarkId, benchmark_index: benchmarkIndex, status: 'failed', error_message }
-  return JSON.stringify({ [EVENT]: event })
+  return { event, isTerminal: true, fields: Object.keys(event) }
 }
 
 /** True if nothing is lost when only `later` is sent: it says something of all that `earlier` says, and is of the same kind. */

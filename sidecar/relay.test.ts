@@ -145,6 +145,31 @@ describe('what the hub refuses', () => {
     await vi.waitFor(async () => expect(await readdir(join(folder, 'spool'))).toEqual([]))
   })
 
+  // Guarantee: what was asked of models is counted, whatever an adapter makes of its result.
+  test.for([
+    ['a list', { additional_info: [{ model_usage: 1 }] }],
+    ['text', { additional_info: 'model_usage' }],
+    [
+      'what the sidecar says itself',
+      { metrics: 5, error_message: { message: 'x', message_code: 'report_refused', message_origin: 'sidecar' } },
+    ],
+  ] as const)(
+    'a result that is not taken keeps the usage that the sidecar has counted: %s',
+    async ([, said], { start, upstream, folder }) => {
+      const hub = hubOf((count) => (count > 1 ? { status: 204 } : hubError(400, 'request_validation_failed')))
+      const { url: model } = await upstream((_, response) => void response.end('{"usage":{"prompt_tokens":5,"completion_tokens":2}}'))
+      const commitPath = join(folder, '.git-metadata')
+      await writeFile(commitPath, SHA)
+      const sidecar = await start({ hub: { url: (await upstream(hub.listener)).url }, model: { url: model }, commitPath })
+      await requestOf(sidecar.url, '/v1/chat')
+      await sidecar.post(eventOf('completed', said))
+      await vi.waitFor(() => expect(hub.posts).toHaveLength(2))
+      const { status, additional_info, job_meta } = hub.posts[1]!.event
+      expect([status, job_meta]).toEqual(['failed', { resolved_sha: SHA }])
+      expect(additional_info).toEqual({ model_usage: expect.objectContaining({ requests: 1, input_tokens: 5, output_tokens: 2 }) })
+    },
+  )
+
   test('a refusal of that failure too is the end of it', async ({ start, upstream, folder }) => {
     const hub = hubOf(() => hubError(400, 'request_validation_failed'))
     const sidecar = await start({ hub: { url: (await upstream(hub.listener)).url } })

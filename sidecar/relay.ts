@@ -50,8 +50,9 @@ export function createRelay({ run, retryMs, spool, left, complete, post, log, ra
   let turn: Promise<unknown> = Promise.resolve()
 
   const ends = () => waiting.filter(({ isTerminal }) => isTerminal)
-  const keep = async (text: string) => {
-    add(waiting, { text, isTerminal: true, fields: [], isUnderWay: false, file: await spool.keep(text) }, log)
+  const keep = async (event: SidecarEvent, isReason: boolean) => {
+    const text = await complete(event)
+    add(waiting, { text, isTerminal: true, fields: [], isUnderWay: false, file: await spool.keep(text), isReason }, log)
   }
   const settle = async (event: Waiting, answer: Exclude<Posted, { outcome: 'unanswered' }>) => {
     waiting.splice(waiting.indexOf(event), 1)
@@ -59,8 +60,8 @@ export function createRelay({ run, retryMs, spool, left, complete, post, log, ra
     if (answer.outcome === 'over') over = answer
     try {
       // A result that is not taken would leave its run without any reason.
-      const needsReason = answer.outcome === 'refused' && event.isTerminal && !event.text.includes('"report_refused"')
-      if (needsReason) await keep(refusalOf(run, `The hub did not take the result: ${answer.body.slice(0, 2000)}`))
+      const needsReason = answer.outcome === 'refused' && event.isTerminal && !event.isReason
+      if (needsReason) await keep(refusalOf(run, `The hub did not take the result: ${answer.body.slice(0, 2000)}`), true)
       if (event.file !== undefined) await spool.forget(event.file)
     } catch (error) {
       // At worst the event is sent again by the next sidecar of this run.
@@ -74,7 +75,7 @@ export function createRelay({ run, retryMs, spool, left, complete, post, log, ra
     if (over) return over
     const { isTerminal, fields } = event
     if (!isTerminal) add(waiting, { isTerminal, fields, text: await complete(event), isUnderWay: false }, log)
-    else if (ends().length < WAITING_ENDS) await keep(await complete(event))
+    else if (ends().length < WAITING_ENDS) await keep(event, false)
     else throw HubError.of('unavailable', { Error: `${WAITING_ENDS} results of this run wait already.` })
     sender.start()
     return undefined

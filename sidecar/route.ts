@@ -20,11 +20,17 @@ export function routeOf(target: string, ociRepository?: string): Route {
   return route !== 'model' && /%2f/i.test(path) ? 'malformed' : route
 }
 
-/** As a server may read a path: with its octets as text, and letters that only look like others as those. Undefined for what is no such path. */
+/** Joiners, hyphens that may be, marks of direction, variants, tags, fillers: some readers leave them out. */
+const UNSEEN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
+
+/**
+ * As a server may read a path: with its octets as text, letters that only look like others as those, and without signs that nobody sees.
+ * Undefined for what is no such path.
+ */
 function decode(path: string): string | undefined {
   if (!/^\/[\x21-\x7e]*$/.test(path) || path.includes('#')) return undefined
   try {
-    const text = decodeURIComponent(path).normalize('NFKC')
+    const text = decodeURIComponent(path).normalize('NFKC').replaceAll(UNSEEN, '')
     return /%[0-9a-f]{2}/i.test(text) ? undefined : text
   } catch {
     return undefined

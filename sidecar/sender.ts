@@ -2,8 +2,8 @@ import type { Log } from '#shared/log.ts'
 import type { Outline } from './event.ts'
 import type { Posted } from './post-event.ts'
 
-/** An event that the hub has not answered yet. `file`: its name in the spool. */
-export type Waiting = Outline & { text: string; isUnderWay: boolean; file?: string }
+/** An event that the hub has not answered yet. `file`: its name in the spool. `isReason`: it stands in for a result that was not taken. */
+export type Waiting = Outline & { text: string; isUnderWay: boolean; file?: string; isReason?: boolean }
 
 type Answered = Exclude<Posted, { outcome: 'unanswered' }>
 
