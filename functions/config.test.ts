@@ -20,7 +20,7 @@ test('what is not set is as the published server has it', () => {
     writeTimeoutMs: 15_000,
     logStreamTimeoutMs: 300_000,
     idleTimeoutMs: 60_000,
-    maxHeaderBytes: 1_048_576,
+    maxHeaderBytes: 65_536,
     maxBodyBytes: 10_485_760,
     maxLogBytes: 52_428_800,
     maxConcurrentRequests: 2000,

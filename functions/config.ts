@@ -52,9 +52,9 @@ const Settings = z.object({
   ),
   LOG_STREAM_TIMEOUT: seconds('service.log_stream_timeout', '5m', 'for an answer of the log routes to be sent, and 30 s more'),
   IDLE_TIMEOUT: seconds('service.idle_timeout', '60s', 'for which a connection is kept without a request'),
-  MAX_HEADER_BYTES: Count.default(1_048_576).meta({
+  MAX_HEADER_BYTES: Count.default(65_536).meta({
     path: 'service.max_header_bytes',
-    description: 'headers of a request; longer ones are refused',
+    description: 'headers of a request on `PORT`; longer ones are refused. The other ports take 16 KiB at most',
   }),
   MAX_REQUEST_BODY_BYTES: Limit.prefault('10485760').meta({
     path: 'service.max_request_body_bytes',
@@ -66,7 +66,8 @@ const Settings = z.object({
   }),
   MAX_CONCURRENT_REQUESTS: Count.default(2000).meta({
     path: 'service.max_concurrent_requests',
-    description: 'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`',
+    description:
+      'requests of `/api/v1/evaluations` at work at once; more are answered `unavailable`, with `Retry-After`. Each port takes 1000 connections more than this at once, and closes others',
   }),
   REQUEST_MEMORY_BYTES: Count.default(67_108_864).meta({
     path: 'service.request_memory_bytes',

@@ -1,20 +1,29 @@
 import { createAdaptorServer } from '@hono/node-server'
-import type { Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { statusOf } from '#shared/errors.ts'
 import type { Tls } from './tls.ts'
 
 type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']
 
-/** What a server takes of one connection. Times are those of the published server unless told. */
+/** What a server takes of one connection, and how many of them. Times are those of the published server unless told. */
 export type ConnectionLimits = {
   readTimeoutMs: number
   readHeaderTimeoutMs: number
   idleTimeoutMs: number
   maxHeaderBytes: number
+  /** Those beyond are closed before anything is read of them. */
+  maxClientConnections: number
 }
 
-const PUBLISHED: ConnectionLimits = { readTimeoutMs: 15_000, readHeaderTimeoutMs: 15_000, idleTimeoutMs: 60_000, maxHeaderBytes: 1_048_576 }
+const USUAL: ConnectionLimits = {
+  readTimeoutMs: 15_000,
+  readHeaderTimeoutMs: 15_000,
+  idleTimeoutMs: 60_000,
+  maxHeaderBytes: 65_536,
+  maxClientConnections: 3000,
+}
 
 export type HttpServerOptions = {
   host: string
@@ -52,7 +61,7 @@ export async function openHttpServer(fetch: Fetch, options: HttpServerOptions): 
 /** How often connections that have missed their time are looked for. */
 const CHECK_INTERVAL_MS = 1000
 
-function makeServer(fetch: Fetch, { tls, limits = PUBLISHED }: HttpServerOptions): Server {
+function makeServer(fetch: Fetch, { tls, limits = USUAL }: HttpServerOptions): Server {
   const serverOptions = {
     maxHeaderSize: limits.maxHeaderBytes,
     requestTimeout: limits.readTimeoutMs,
@@ -60,13 +69,33 @@ function makeServer(fetch: Fetch, { tls, limits = PUBLISHED }: HttpServerOptions
     keepAliveTimeout: limits.idleTimeoutMs,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
   }
-  // Neither form makes an HTTP/2 server.
-  if (!tls) return createAdaptorServer({ fetch, serverOptions }) as Server
-  return createAdaptorServer({
+  // Neither form makes an HTTP/2 server, and the adapter's options are of any.
+  const server = createAdaptorServer({
     fetch,
-    createServer: createTlsServer,
-    serverOptions: { ...serverOptions, ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true },
-  }) as Server
+    serverOptions: tls ? { ...serverOptions, ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true } : serverOptions,
+    createServer: (own: ServerOptions, answer: RequestListener) =>
+      tls ? createTlsServer(own, refuseOddHost(answer)) : createServer(own, refuseOddHost(answer)),
+  } as Parameters<typeof createAdaptorServer>[0]) as Server
+  server.maxConnections = limits.maxClientConnections
+  return server
+}
+
+/** A name of DNS and a port. */
+const HOST_MAX = 262
+
+/** Before anything reads it as a URL, which for a long host takes the square of its length: bytes that no host has, and an address before a path. */
+const refuseOddHost =
+  (answer: RequestListener): RequestListener =>
+  (request, response) => {
+    if (!hasOddHost(request)) return answer(request, response)
+    // What else is sent is not read.
+    response.writeHead(statusOf('request_validation_failed'), { Connection: 'close', 'Content-Length': 0 }).end()
+    return undefined
+  }
+
+function hasOddHost({ headers: { host = '' }, url = '' }: IncomingMessage): boolean {
+  const named = /^https?:[\\/]*([^\\/?#]*)/i.exec(url)?.[1] ?? ''
+  return [host, named].some((text) => text.length > HOST_MAX || /[^\w.~%:[\]!$&'()*+,;=-]/.test(text))
 }
 
 function complaint({ code, message }: NodeJS.ErrnoException, { host, port, portName }: HttpServerOptions): string {

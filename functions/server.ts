@@ -12,7 +12,7 @@ import { findDocsFile } from './docs-files.ts'
 import type { AppEnv, AppOptions } from './env.ts'
 import { createEventsApp } from './events-app.ts'
 import { createHealthApp } from './health-app.ts'
-import { openHttpServer } from './http-server.ts'
+import { openHttpServer, type ConnectionLimits } from './http-server.ts'
 import { createMemory } from './memory.ts'
 import { MEMORY } from './open-app.ts'
 import { createRequestMetrics } from './request-metrics.ts'
@@ -71,15 +71,17 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
 /** Opens all ports. They are closed together but for that of the probes, which ends last. */
 async function listen({ config, log, registry, stack }: Parts, options: AppOptions, watch: RequestWatch) {
   const { events, proxyCaFile, tls: files } = config
+  const limits = limitsOf(config)
   const open = async (app: Hono<AppEnv>, place: Place, tls: TlsFiles | undefined) => {
-    const server = await openHttpServer(app.fetch, { ...place, limits: config, ...(tls && { tls: readTls(tls) }) })
+    const server = await openHttpServer(app.fetch, { ...place, ...(tls && { tls: readTls(tls) }) })
     if (tls) stack.defer(followTls(server.server, tls, log))
     watch.watch(server.server)
     return { ...server, url: `${tls ? 'https' : 'http'}://${place.host}:${server.port}` }
   }
   const proxied = files && { ...files, ...(proxyCaFile !== undefined && { clientCaFile: proxyCaFile }) }
-  const api = await open(createApp(options), { host: config.host, port: config.port, portName: 'PORT' }, proxied)
-  const reports = events && (await open(createEventsApp(options), { ...events, portName: 'EVENTS_PORT' }, files))
+  const api = await open(createApp(options), { host: config.host, port: config.port, limits, portName: 'PORT' }, proxied)
+  const reports =
+    events && (await open(createEventsApp(options), { ...events, limits: forMachines(limits), portName: 'EVENTS_PORT' }, files))
   const health = await serveHealth(config, options, registry)
   stack.defer(async () => {
     await Promise.all([api, reports].map((server) => server?.close(config.shutdownTimeoutMs)))
@@ -94,14 +96,28 @@ async function listen({ config, log, registry, stack }: Parts, options: AppOptio
   }
 }
 
-type Place = { host: string; port: number; portName: string }
+type Place = { host: string; port: number; limits: ConnectionLimits; portName: string }
+
+/** Connections beyond those of requests at work, for those that are kept without one and those that are refused. */
+const SPARE_CONNECTIONS = 1000
+
+const limitsOf = (config: FunctionsConfig): ConnectionLimits => ({
+  ...config,
+  maxClientConnections: config.maxConcurrentRequests + SPARE_CONNECTIONS,
+})
+
+/** For headers of machines, with a token: what each stranger may take before anybody knows who it is. */
+const SHORT_HEADER_BYTES = 16 * 1024
+
+const forMachines = (limits: ConnectionLimits) => ({ ...limits, maxHeaderBytes: Math.min(limits.maxHeaderBytes, SHORT_HEADER_BYTES) })
 
 /** On a port of its own, which need not be reached by those who may ask the API. */
-async function serveHealth({ health, showsMetrics }: FunctionsConfig, { onAnswered: _, ...options }: AppOptions, registry: Registry) {
+async function serveHealth(config: FunctionsConfig, { onAnswered: _, ...options }: AppOptions, registry: Registry) {
+  const { health, showsMetrics } = config
   if (showsMetrics) collectDefaultMetrics({ register: registry })
   const readMetrics = async () => ({ type: registry.contentType, text: await registry.metrics() })
   const app = createHealthApp({ ...options, ...(showsMetrics && { readMetrics }) })
-  return openHttpServer(app.fetch, { ...health, portName: 'METRICS_PORT' })
+  return openHttpServer(app.fetch, { ...health, limits: forMachines(limitsOf(config)), portName: 'METRICS_PORT' })
 }
 
 /** `work`, but calls while one is under way share its outcome: the check is open to anybody, and must not queue. */

@@ -15,13 +15,16 @@ function withoutPunctuation(text: string): string {
   return kept
 }
 
+/** As the stream-safe text format of Unicode (UAX #15) has it: to order more marks on one letter takes the square of their number. */
+const MARKS_TOO_MANY = /(\p{M}{30})\p{M}+/gu
+
 /**
  * Text as the scorers compare it: compatibility forms, case, punctuation, English articles and
  * spaces do not count; digits, their signs, accents and word order do. Text that is nothing but
- * marks is compared as it stands.
+ * marks is compared as it stands. Of more than 30 accents on one letter the rest is left out.
  */
 export function normalised(text: string): string {
-  const plain = text.normalize('NFKC').replaceAll('−', '-').toLowerCase()
+  const plain = text.replaceAll(MARKS_TOO_MANY, '$1').normalize('NFKC').replaceAll('−', '-').toLowerCase()
   const words = withoutPunctuation(plain.replace(APOSTROPHES, ''))
     .split(/\s+/)
     .filter((word) => word !== '' && word !== 'a' && word !== 'an' && word !== 'the')

@@ -8,8 +8,12 @@ export const withoutModelUsage = (info: Record<string, unknown>): Record<string,
   Object.fromEntries(Object.entries(info).filter(([name]) => lettersOf(name) !== LETTERS))
 
 function lettersOf(name: string): string {
-  return name
-    .normalize('NFKC')
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}]/gu, '')
+  return (
+    name
+      // To put many marks of one letter into their order takes the square of their number.
+      .replaceAll(/\p{M}/gu, '')
+      .normalize('NFKC')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}]/gu, '')
+  )
 }

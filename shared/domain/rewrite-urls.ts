@@ -1,4 +1,5 @@
 import type { EvaluationJobConfig } from '../models/evaluation.ts'
+import { parseUrl } from './url-problem.ts'
 
 /** Where the requests go that an adapter sends through its sidecar. What is absent is not known. */
 export type Upstreams = {
@@ -65,7 +66,6 @@ const isBelow = (path: string, base: string) => path.startsWith(base) && (path.l
 const MAX_HOST = 260
 
 function originOf(url: string | undefined): string {
-  if (url === undefined || !URL.canParse(url)) return ''
-  const { protocol, host } = new URL(url)
+  const { protocol, host = '' } = parseUrl(url ?? '') ?? {}
   return host === '' || host.length > MAX_HOST ? '' : `${protocol}//${host}`
 }

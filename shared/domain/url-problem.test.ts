@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { isRegistryHost, urlProblem } from './url-problem.ts'
+import { expect, test, vi } from 'vitest'
+import { holdsSecret, isRegistryHost, parseUrl, urlProblem } from './url-problem.ts'
 
 test.each([
   'http://h/v1',
@@ -34,6 +34,13 @@ test.each([
   'view-source:javascript:x',
   'jar:file:///x',
   'ftp://h/x',
+  'ssh://h/x',
+  'ldap://h/x',
+  'gopher://h/x',
+  'dict://h:11211/x',
+  'intent://h#Intent;end',
+  'ms-msdt:/id',
+  'localhost:8080/v1',
 ])('%j may not: it begins with what no server has', (url) => {
   expect(urlProblem(url)).toMatch(/^must name a place on a network, .* begins with [a-z-]+:$/)
 })
@@ -83,3 +90,29 @@ test.each([
 ] as const)('%j is the host of a registry: %s', (text, isOne) => {
   expect(isRegistryHost(text)).toBe(isOne)
 })
+
+// Guarantee: no URL takes long to read. Node takes a second and more for a host of ten thousand Chinese letters.
+test.each([
+  ['Chinese letters', (host: string) => `https://${host}/v1`],
+  ['what readers pass over', (host: string) => `\u0001 h\nt\ttps:\\\\\n${host}?x`],
+  ['no slashes', (host: string) => `https:${host}#x`],
+  ['a user', (host: string) => `https://ann:${'@'.repeat(3)}@${host}`],
+  ['a port', (host: string) => `wss://${host}:8080`],
+] as const)('a URL with a long host is refused before it is read: %s', (_, make) => {
+  const reads = [vi.spyOn(URL, 'parse'), vi.spyOn(URL, 'canParse')]
+  for (const url of [make('模'.repeat(263)), make('%E6%A8%A1'.repeat(88)), make('h'.repeat(9000))]) {
+    expect(urlProblem(url)).toBe('must have at most 8192 characters, and 262 for its host and port')
+    expect(parseUrl(url)).toBeUndefined()
+    expect(holdsSecret(url)).toBe(false)
+  }
+  expect(isRegistryHost('模'.repeat(263))).toBe(false)
+  for (const read of reads) expect(read).not.toHaveBeenCalled()
+})
+
+test.each([`https://${'h'.repeat(63)}.example/${'p'.repeat(8000)}`, 'https://模型.example/v1', `https://h/?${'@模'.repeat(1000)}`])(
+  'a long path, and a host of other letters, may be kept',
+  (url) => {
+    expect(urlProblem(url)).toBeUndefined()
+    expect(parseUrl(url)?.protocol).toBe('https:')
+  },
+)

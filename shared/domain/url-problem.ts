@@ -1,27 +1,48 @@
-/** Schemes that no server has: what follows would be run by who shows it as a link, or read from the machine of who asks for it. */
-const CLOSED = /^(javascript|vbscript|data|file|filesystem|blob|about|view-source|jar|ftps?):$/
+/** Characters of a URL: servers take no longer one. */
+export const URL_MAX = 8192
+
+/** Of its host and port: no name of DNS is longer than 253, and time for letters of other alphabets grows with the square of the length. */
+const HOST_MAX = 262
+
+/** Schemes of services that adapters may ask, and of places that people name. Others may be run by who shows them as a link, or read from its machine. */
+const OPEN = /^(https?|wss?|grpcs?|hf|s3|gs|oci):$/
+
+/** The URL that text is, read as browsers and Node read it. Undefined if it is none, or longer than is read: 8,192 characters, 262 for host and port. */
+export const parseUrl = (text: string): URL | undefined => (isLong(text) ? undefined : (URL.parse(text) ?? undefined))
+
+const isLong = (text: string) => text.length > URL_MAX || hostIn(text).length > HOST_MAX
+
+/** What a URL has for its host and port. Readers pass over what stands before it and over line ends in it, and take any number of `/` and `\` for two. */
+function hostIn(text: string): string {
+  const [, authority = ''] = /^[^a-z]*[a-z][a-z\d+.-]*:[\\/]*([^\\/?#]*)/i.exec(text.replaceAll(/[\t\n\r]/g, '')) ?? []
+  return authority.slice(authority.lastIndexOf('@') + 1)
+}
 
 /**
- * What keeps a URL of a user from being kept, shown as a link, and asked by adapters; undefined if nothing does. Read as browsers and Node read it,
- * so that neither spaces nor line ends hide a scheme. Text that is no whole URL has no such problem.
+ * What keeps a URL of a user from being kept, shown as a link, and asked by adapters; undefined if nothing does. Neither spaces nor line ends hide a
+ * scheme. Text that is no whole URL has no such problem. `instead`: where a secret belongs that is in it.
  */
-export function urlProblem(text: string): string | undefined {
-  if (!URL.canParse(text)) return undefined
-  const { protocol } = new URL(text)
-  if (CLOSED.test(protocol)) return `must name a place on a network, such as https://host/path, and begins with ${protocol}`
-  return holdsSecret(text) ? 'must hold no user name and no password, since it is kept and shown' : undefined
+export function urlProblem(text: string, instead = ''): string | undefined {
+  if (isLong(text)) return `must have at most ${URL_MAX} characters, and ${HOST_MAX} for its host and port`
+  const url = URL.parse(text)
+  if (!url) return undefined
+  if (!OPEN.test(url.protocol)) {
+    return `must name a place on a network, such as https://host/path, and begins with ${url.protocol.slice(0, 40)}`
+  }
+  return hasUser(url) ? `must hold no user name and no password, since it is kept and shown${instead}` : undefined
 }
+
+const hasUser = ({ username, password }: URL) => username !== '' || password !== ''
 
 /** True for a URL with a user or a password before its host. */
 export function holdsSecret(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { username, password } = new URL(text)
-  return username !== '' || password !== ''
+  const url = parseUrl(text)
+  return url !== undefined && hasUser(url)
 }
 
 /** True for the host of a registry: a name or an address, with or without a port; before it may stand `http://` or `https://`, behind it a path. */
 export function isRegistryHost(text: string): boolean {
   const [, host = ''] =
     /^\s*(?:https?:\/\/)?([^\s\\/?#@:[\]]+(?::\d{1,5})?|\[[\da-f:.]+\](?::\d{1,5})?)(?:\/[^\s\\?#@]*)?\s*$/i.exec(text) ?? []
-  return host !== '' && URL.canParse(`https://${host}`)
+  return host !== '' && parseUrl(`https://${host}`) !== undefined
 }

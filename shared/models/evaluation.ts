@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isRegistryHost } from '../domain/url-problem.ts'
+import { isRegistryHost, parseUrl } from '../domain/url-problem.ts'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
 import { BENCHMARKS_MAX, Float32, keptUrl, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
 import { HardwareConfig, QueueConfig } from './hardware.ts'
@@ -8,16 +8,12 @@ import { EvaluationState } from './states.ts'
 import { TestDataRef } from './test-data.ts'
 
 /** True for text that names a place: a scheme, and something after it. */
-const isUrl = (text: string) => text === '' || (URL.canParse(text) && /^[a-z][a-z0-9+.-]*:./i.test(text))
-
-/** Characters of a model's address: servers take no longer one. */
-const URL_MAX = 8192
+const isUrl = (text: string) => text === '' || (parseUrl(text) !== undefined && /^[a-z][a-z0-9+.-]*:./i.test(text))
 
 /** The model under test. */
 export const ModelRef = z.object({
   /** Base of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`. May be empty only if every benchmark uses pre-recorded data. */
   url: keptUrl('model.url', '; name a Secret with its api-key in model.auth.secret_ref')
-    .max(URL_MAX)
     .refine(isUrl, { params: { tag: 'url' } })
     .default(''),
   /** Name that the endpoint knows the model by. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { holdsSecret, urlProblem } from '../domain/url-problem.ts'
+import { URL_MAX, urlProblem } from '../domain/url-problem.ts'
 
 /**
  * Field rules that several wire models share. Each refusal carries the contract's rule name (`tag`),
@@ -60,13 +60,15 @@ export const Tags = z.array(Tag).max(WORDS_MAX)
 /** Free text of 1 to 1024 characters; the empty string means none. */
 export const Description = z.string().max(1024)
 
-/** A URL that is kept and shown. `field`: its name in a refusal; `instead`: where a secret belongs that was found in it. */
+/** A URL that is kept and shown, of at most 8,192 characters. `field`: its name in a refusal; `instead`: where a secret belongs that was found in it. */
 export const keptUrl = (field: string, instead = '') =>
-  z.string().superRefine((url, context) => {
-    const problem = urlProblem(url)
-    if (problem === undefined) return
-    context.addIssue({ code: 'custom', params: { tag: 'url', text: `${field} ${problem}${holdsSecret(url) ? instead : ''}` } })
-  })
+  z
+    .string()
+    .max(URL_MAX, { abort: true })
+    .superRefine((url, context) => {
+      const problem = urlProblem(url, instead)
+      if (problem !== undefined) context.addIssue({ code: 'custom', params: { tag: 'url', text: `${field} ${problem}` } })
+    })
 
 /** An object that EvalHub stores and passes on without reading it. */
 export const Opaque = z.record(z.string(), z.unknown())

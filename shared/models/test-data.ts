@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { kindOfAddress } from '../domain/address.ts'
-import { holdsSecret } from '../domain/url-problem.ts'
+import { holdsSecret, parseUrl, URL_MAX } from '../domain/url-problem.ts'
 import { DnsLabel, RequiredDnsLabel } from './fields.ts'
 
 const BLOCKED_HOSTS = new Set(['localhost', 'localhost.localdomain', 'metadata', 'metadata.google.internal'])
@@ -8,9 +8,8 @@ const BLOCKED_SUFFIXES = ['.cluster.local', '.svc', '.local']
 
 /** True if a git repository may be cloned from there: http(s) and a host that is not obviously inside. No name is resolved here. */
 export function isAllowedGitUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, hostname } = new URL(text)
-  if (protocol !== 'http:' && protocol !== 'https:') return false
+  const { protocol, hostname } = parseUrl(text) ?? {}
+  if (hostname === undefined || (protocol !== 'http:' && protocol !== 'https:')) return false
   const host = hostname.toLowerCase().replace(/\.$/, '')
   if (host === '' || BLOCKED_HOSTS.has(host) || BLOCKED_SUFFIXES.some((suffix) => host.endsWith(suffix))) return false
   return (kindOfAddress(host.replace(/^\[|\]$/g, '')) ?? 'public') === 'public'
@@ -25,6 +24,7 @@ const Git = z
     url: z
       .string()
       .min(1)
+      .max(URL_MAX, { abort: true })
       .refine((url) => !holdsSecret(url), {
         params: { text: 'git url must hold no user name and no password, since it is kept and shown; name a Secret in secret_ref' },
       })
