@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openNamedFile } from './open-named-file.ts'
 
@@ -38,6 +38,19 @@ describe('openNamedFile', () => {
     await symlink(join(root, 'other'), join(root, 'open', 'folder'))
     await symlink(join(root, 'other', 'file'), join(root, 'open', 'link'))
     for (const path of ['other/file', 'open/folder/file', 'open/link', 'open/../other/file']) expect(await read(path)).toBeUndefined()
+  })
+
+  // The attack: a data directory of another hub lies in the folder where this one was started.
+  test('opens nothing among the runs or in the database of any hub', async () => {
+    const id = '01930000-0000-7000-8000-000000000000'
+    const names = ['hub/postgres/password', 'hub/postgres/data/PG_VERSION', 'hub/jobs/s.jsonl', `bridge/jobs/${id}/0/s.jsonl`]
+    for (const name of [...names, 'hub/rows.jsonl']) {
+      await mkdir(join(root, 'open', dirname(name)), { recursive: true })
+      await writeFile(join(root, 'open', name), 'x')
+    }
+    await symlink('hub/jobs', join(root, 'open', 'link'))
+    for (const name of [...names, 'link/s.jsonl']) expect([name, await read(`open/${name}`)]).toEqual([name, undefined])
+    expect(await read('open/hub/rows.jsonl')).toBe('x')
   })
 
   // A device acts on being opened, and a pipe waits for its writer.

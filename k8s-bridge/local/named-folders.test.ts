@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -11,7 +11,7 @@ describe('namedFolders', () => {
   test('are those of the owner; runs and database are closed', () => {
     expect(namedFolders({ ...owned, cwd: '/work', home: '/home/u' })).toEqual({
       open: ['/work', '/data', '/catalogue', '/more'],
-      closed: ['/data/jobs', '/data/postgres'],
+      closed: ['/data/jobs', '/data/postgres', '/work/.evalhub/jobs', '/work/.evalhub/postgres'],
     })
   })
 
@@ -28,6 +28,17 @@ beforeEach(async () => {
   await symlink(join(root, 'open'), join(root, 'link'))
 })
 afterEach(() => rm(root, { recursive: true }))
+
+describe('realFolders', () => {
+  // Guarantee: the first run of a new hub, before which there are no runs, reads no other run's files either.
+  test('keeps closed what is not there yet', async () => {
+    const folders = { open: [join(root, 'link')], closed: [join(root, 'link', 'jobs'), join(root, 'link', 'deep', 'postgres')] }
+    expect(await realFolders(folders)).toEqual({
+      open: [join(root, 'open')],
+      closed: [join(root, 'open', 'jobs'), join(root, 'open', 'deep', 'postgres')],
+    })
+  })
+})
 
 const find = async (secretRef: string | undefined) =>
   secretFolder(secretRef, await realFolders({ open: [join(root, 'link'), join(root, 'missing')], closed: [] }))
@@ -47,6 +58,13 @@ describe('secretFolder', () => {
     expect(await find(undefined)).toEqual({})
     expect(await find('')).toEqual({})
     expect(await find(join(root, 'open', 'missing', 'deep'))).toEqual({})
+  })
+
+  test('is refused among the runs and in the database of another hub', async () => {
+    await mkdir(join(root, 'open', 'hub', 'postgres', 'data'), { recursive: true })
+    for (const file of ['password', 'data/PG_VERSION']) await writeFile(join(root, 'open', 'hub', 'postgres', file), '')
+    for (const path of ['hub/jobs/x', 'hub/postgres']) expect([path, await find(join(root, 'open', path))]).toEqual([path, refused])
+    expect(await find(join(root, 'open', 'hub'))).toEqual({ folder: join(root, 'open', 'hub') })
   })
 
   test('is refused elsewhere, there or not, also through a link', async () => {

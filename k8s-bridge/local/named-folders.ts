@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HOW_TO_ALLOW, isAllowed, isBelow, type AllowedPaths } from '#shared/domain/allowed-paths.ts'
+import { withClosed } from '#shared/domain/data-directory.ts'
 import type { RunEnd } from '../runtime.ts'
 
 type Owned = {
@@ -15,13 +16,17 @@ type Owned = {
   home?: string
 }
 
+/** Of a hub that was started here without `--data-dir`; what it left is no more for others than what this one has. */
+const DEFAULT_DATA_DIR = '.evalhub'
+
 /**
  * The folders in which jobs may name files, as their owner wrote them: the working directory, the data directory but for runs and
  * database, the catalogues, and what was added. A hub that was started at home, or above it, opens its working directory to nobody.
  */
 export function namedFolders({ dataDir, catalogues, allowPaths, cwd = process.cwd(), home = homedir() }: Owned): AllowedPaths {
   const own = isBelow(home, cwd) ? [] : [cwd]
-  return { open: [...own, dataDir, ...catalogues, ...allowPaths], closed: [join(dataDir, 'jobs'), join(dataDir, 'postgres')] }
+  const closed = [dataDir, join(cwd, DEFAULT_DATA_DIR)].flatMap((folder) => [join(folder, 'jobs'), join(folder, 'postgres')])
+  return { open: [...own, dataDir, ...catalogues, ...allowPaths], closed: [...new Set(closed)] }
 }
 
 /** Throws, naming the first that is not there: a typing error, or a volume that is not mounted. */
@@ -34,11 +39,13 @@ export async function checkFolders(allowPaths: readonly string[], setting: strin
   }
 }
 
-/** Where these folders are now, links followed. Those that are not there are left out. */
+/** Where these folders are now, links followed. Of those that are not there, the open ones are left out, and the others stay closed. */
 export async function realFolders({ open, closed }: AllowedPaths): Promise<AllowedPaths> {
-  const real = async (folders: readonly string[]) =>
-    (await Promise.all(folders.map((folder) => realpath(folder).catch(() => undefined)))).filter((folder) => folder !== undefined)
-  return { open: await real(open), closed: await real(closed) }
+  const [found, barred] = await Promise.all([
+    Promise.all(open.map((folder) => realpath(folder).catch(() => undefined))),
+    Promise.all(closed.map(async (folder) => (await placeOf(folder))?.path ?? folder)),
+  ])
+  return { open: found.filter((folder) => folder !== undefined), closed: barred }
 }
 
 /**
@@ -52,7 +59,7 @@ export async function secretFolder(
   if (!secretRef) return {}
   const path = pathOf(secretRef)
   const place = path === undefined ? undefined : await placeOf(path)
-  if (place && isAllowed(place.path, allowed)) return place.isThere ? { folder: place.path } : {}
+  if (place && isAllowed(place.path, await withClosed(place.path, allowed, isThere))) return place.isThere ? { folder: place.path } : {}
   return {
     refused: {
       failureClass: 'missing_secret',
@@ -60,6 +67,12 @@ export async function secretFolder(
     },
   }
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
 
 /** The published contract has both forms. Relative to where adapters start. */
 function pathOf(secretRef: string): string | undefined {
