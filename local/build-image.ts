@@ -5,11 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { baseImageOf } from './base-image.ts'
+import { BUILDERS, builderOf } from './image-builder.ts'
 
 const USAGE = `Usage: npm run image -- --base NAME@sha256:DIGEST --tag REGISTRY/NAME:TAG [--builder podman|buildah|docker]
        npm run image -- --local-base localhost/NAME:TAG --tag localhost/NAME:TAG [--builder …]
 
 Builds dist/ and makes EvalHub's image of it, on a base with Node 24. A release's base is named by its digest.
+Without --builder, the first of the three that is installed.
 `
 
 const HOME = fileURLToPath(new URL('..', import.meta.url))
@@ -18,7 +20,7 @@ const Options = z.object({
   base: z.string().optional(),
   'local-base': z.string().optional(),
   tag: z.string('is required: the name of the image'),
-  builder: z.enum(['podman', 'buildah', 'docker']).default('podman'),
+  builder: z.enum(BUILDERS).optional(),
 })
 
 async function run(program: string, args: readonly string[]): Promise<void> {
@@ -32,8 +34,9 @@ async function buildImage(argv: string[]): Promise<void> {
   const { error, data } = Options.safeParse(values)
   if (error) throw new Error(error.issues.map(({ path, message }) => `--${path.join('.')} ${message}`).join('; '))
   const base = baseImageOf(data, data.tag)
+  const builder = await builderOf(data.builder)
   await run(process.execPath, [join(HOME, 'local/build.ts')])
-  await run(data.builder, ['build', '--file', 'infra/images/Containerfile', '--build-arg', `BASE=${base}`, '--tag', data.tag, 'dist'])
+  await run(builder, ['build', '--file', 'infra/images/Containerfile', '--build-arg', `BASE=${base}`, '--tag', data.tag, 'dist'])
 }
 
 try {
