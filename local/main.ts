@@ -1,4 +1,5 @@
 import { hideVariables } from '#k8s-bridge/local/environment-config.ts'
+import { shownByParents } from '#k8s-bridge/local/parent-environments.ts'
 import { visible } from '#shared/domain/visible-text.ts'
 import { createLog } from '#shared/log.ts'
 import { HUB_VARIABLES, readHubConfig, USAGE } from './config.ts'
@@ -34,6 +35,8 @@ try {
   const config = readHubConfig(process.argv.slice(2))
   if (config === 'help') process.stdout.write(USAGE)
   else {
+    const shown = await shownByParents(HUB_VARIABLES)
+    if (shown.length > 0) log.warn(`Adapters can read ${shown.join(', ')} in the processes that started this one: see docs/one-machine.md`)
     const onLockLost = () => fail('The database connection that keeps other hubs out was lost, so this hub ends: start it again')
     const starting = startHub({ ...config, log, onLockLost })
     stopOnSignals(starting)

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect } from '#db/client.ts'
 import { specFor, submitSpecs } from '#db/test-evaluation.ts'
@@ -76,6 +76,34 @@ describe.skipIf(process.platform !== 'linux')('an adapter finds in no process', 
 
     // It is the same process, which the terminal and whoever supervises it know.
     expect(await hub.stop()).toMatchObject({ code: 0 })
+  })
+
+  // `npm start` keeps them in npm and its shell: the hub, which cannot clean these, says so, and started by node it has none to speak of.
+  test.each([
+    ['a shell that waits', 'node --import ./local/mended-sources.ts local/main.ts "$@" & wait', ['PGPASSWORD']],
+    ['a shell that gives it its place', 'exec node --import ./local/mended-sources.ts local/main.ts "$@"', []],
+    ['a shell that reads a file', '. "$FILE"; export PGPASSWORD; node --import ./local/mended-sources.ts local/main.ts "$@" & wait', []],
+  ])('the password that was given to %s, or the hub warns of it by name', async (_, script, warned) => {
+    await writeFile(join(folder, 'settings'), 'PGPASSWORD=canary-of-the-driver\n')
+    const isFromFile = script.includes('FILE')
+    const { PATH } = process.env
+    const env = {
+      PATH: `${dirname(process.execPath)}:${PATH}`,
+      FILE: join(folder, 'settings'),
+      ...(!isFromFile && { PGPASSWORD: 'canary-of-the-driver' }),
+    }
+    const args = ['--port', '0', '--data-dir', join(folder, 'data')]
+    const shell = spawn('/bin/sh', ['-c', script, 'sh', ...args], { cwd: join(import.meta.dirname, '..'), env, detached: true })
+    let output = ''
+    for (const stream of [shell.stdout, shell.stderr]) stream.on('data', (part) => (output += part))
+    await vi.waitFor(() => expect(output).toContain('is ready'), { timeout: 60_000, interval: 50 })
+    const text = allProcesses()
+    process.kill(-(shell.pid ?? 0), 'SIGTERM')
+    await once(shell, 'close')
+
+    expect(/Adapters can read (.*) in the processes that started this one/.exec(output)?.[1]?.split(', ') ?? []).toEqual(warned)
+    expect(output).not.toContain('canary')
+    expect(foundIn(text, 'canary-of-the-driver')).toEqual(warned.length > 0 ? ['canary-of-the-driver'] : [])
   })
 
   test('the settings of a bridge, by whatever name they are given', async () => {
