@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { baseImageOf } from './base-image.ts'
-import { BUILDERS, builderOf } from './image-builder.ts'
+import { BUILDERS, builderOf } from './builder-config.ts'
 
 const USAGE = `Usage: npm run image -- --base NAME@sha256:DIGEST --tag REGISTRY/NAME:TAG [--builder podman|buildah|docker]
        npm run image -- --local-base localhost/NAME:TAG --tag localhost/NAME:TAG [--builder …]

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { builderOf } from './image-builder.ts'
+import { builderOf } from './builder-config.ts'
 
 let folder: string
 beforeEach(async () => {
