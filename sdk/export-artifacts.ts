@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
+import { OCI_PLACE } from '#shared/domain/oci-place.ts'
 import type { JobSpec } from '#shared/models/job-spec.ts'
 import { AdapterFailure, type Artifact } from './adapter.ts'
 import { packLayer, type Layer, type RegisteredFile } from './oci-layer.ts'
@@ -63,18 +64,9 @@ export async function exportArtifacts(asked: Export): Promise<Exported> {
   return { ...Object.fromEntries(artifacts), oci_reference: reference, oci_digest: manifest.digest }
 }
 
-/** The grammar of the OCI distribution specification, and how it is said. What is not in it could be a path to elsewhere. */
-const PLACE = {
-  oci_repository: {
-    grammar: /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/,
-    rule: 'lower-case letters and digits, in parts divided by "/", within them by one ".", one or two "_", or any number of "-"',
-  },
-  oci_tag: { grammar: /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/, rule: '1 to 128 letters, digits, "_", "." and "-", the first no "." or "-"' },
-} as const
-
 function checkPlace(coordinates: Coordinates): void {
   for (const field of ['oci_repository', 'oci_tag'] as const) {
-    const { grammar, rule } = PLACE[field]
+    const { grammar, rule } = OCI_PLACE[field]
     const value = coordinates[field]
     if (!value || grammar.test(value)) continue
     const shown = JSON.stringify(shortened(value))

@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
-import { checkValue, decode, decodeValue, parseJson } from './decode.ts'
+import { checkValue, decode, decodeValue, parseJson, spelled } from './decode.ts'
 import { HubError } from './errors.ts'
 import { CollectionConfig } from './models/collection.ts'
 import { EvaluationJobConfig } from './models/evaluation.ts'
@@ -176,6 +176,14 @@ describe('a job', () => {
     [job({ model: { ...model, url: 'localhost:8080/v1' } }), /model\.url must name a place .* begins with localhost:$/],
     [job({ model: { ...model, card_url: `https://${'模'.repeat(263)}` } }), /model\.card_url must have at most 8192/],
     [job({ exports: { oci: { coordinates: { oci_host: '模'.repeat(263), oci_repository: 'r' } } } }), /oci_host must be a host such as/],
+    [
+      job({ exports: { oci: { coordinates: { oci_host: 'h', oci_repository: '../../api' } } } }),
+      /oci_repository must be lower-case letters/,
+    ],
+    [
+      job({ exports: { oci: { coordinates: { oci_host: 'h', oci_repository: 'r', oci_tag: '../x' } } } }),
+      /oci_tag must be 1 to 128 letters/,
+    ],
     [withData({ git: { ...git, url: `https://${'模'.repeat(263)}` } }), /'git_clone_url' tag$/],
     [withData({ git: { ...git, url: `https://github.com/${'p'.repeat(8192)}` } }), /'max' tag$/],
     [withData({ git: { ...git, url: 'https://token@github.com/a/b' } }), /git url must hold no user name and no password/],
@@ -352,4 +360,11 @@ describe('providers and collections', () => {
     expect(read(snake)).toMatchObject(pascal)
     expect(read(pascal)).toEqual(read(snake))
   })
+})
+
+test('a key that is longer than any name is left out as it is', () => {
+  const lower = vi.spyOn(String.prototype, 'toLowerCase')
+  expect(spelled({ name: null }, { ['N'.repeat(1_000_000)]: 1, NAME: 2 })).toEqual({ name: 2 })
+  expect(lower.mock.contexts.every((text) => String(text).length < 1000)).toBe(true)
+  lower.mockRestore()
 })

@@ -87,6 +87,9 @@ function refuseUnstorable(text: string, json: unknown) {
 /** The names that a schema has for the members of its objects. `[names]`: of each item of a list. null: what lies there is left as it is. */
 export type Names = null | [Names] | { [name: string]: Names }
 
+/** Characters of a key that may be a name: more than any has, with signs between its letters. What a key of megabytes would be costs nothing. */
+const KEY_MAX = 128
+
 /**
  * Brings the keys of objects to the spelling of `names`, and leaves out nulls and other keys: of several that are one name to the published
  * server the last one with a value counts. What comes back is read in this one way by everybody, and again by this function.
@@ -97,6 +100,7 @@ export function spelled(names: Names, value: unknown): unknown {
   const spelling = spellings(names)
   const clean: Record<string, unknown> = {}
   for (const [key, member] of Object.entries(value)) {
+    if (key.length > KEY_MAX) continue
     const lower = key.toLowerCase()
     const name = spelling.get(key) ?? spelling.get(lower) ?? spelling.get(lower.replaceAll('_', ''))
     if (name === undefined || member === null) continue

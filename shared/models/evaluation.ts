@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { OCI_PLACE } from '../domain/oci-place.ts'
 import { isRegistryHost, parseUrl } from '../domain/url-problem.ts'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
 import { BENCHMARKS_MAX, Float32, keptUrl, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
@@ -66,6 +67,11 @@ export const ExperimentConfig = z.object({
   artifact_location: z.string().optional(),
 })
 
+const ociPlace = (field: keyof typeof OCI_PLACE) =>
+  z.string().refine((text) => text === '' || OCI_PLACE[field].grammar.test(text), {
+    params: { text: `exports.oci.coordinates.${field} must be ${OCI_PLACE[field].rule}` },
+  })
+
 /** Where an OCI artifact with the run's files goes. */
 export const OciCoordinates = z.object({
   /** Host with or without a port, such as `quay.io`; with `http://` before it it is asked in plain HTTP. */
@@ -78,8 +84,8 @@ export const OciCoordinates = z.object({
         text: 'exports.oci.coordinates.oci_host must be a host such as quay.io or registry.example:5000, with http:// before it for plain HTTP; credentials come from the Secret that exports.oci.k8s.connection names',
       },
     }),
-  oci_repository: z.string().min(1),
-  oci_tag: z.string().optional(),
+  oci_repository: ociPlace('oci_repository').min(1),
+  oci_tag: ociPlace('oci_tag').optional(),
   oci_subject: z.string().optional(),
   annotations: z.record(z.string(), z.string()).optional(),
 })
