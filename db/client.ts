@@ -20,14 +20,24 @@ function safeInteger(text: string): number {
 
 const int8 = 20
 
+/** What the server is told of a connection as it is opened, and then keeps to by itself; milliseconds. */
+export type ConnectionLimits = Partial<
+  Record<'statement_timeout' | 'idle_in_transaction_session_timeout' | 'client_connection_check_interval', number>
+>
+
+/** Twice the cores: throughput falls with many more. */
+export const CONNECTIONS = 2 * navigator.hardwareConcurrency
+
+type ConnectOptions = { max?: number; limits?: ConnectionLimits }
+
 /**
  * A pool for `url`; nothing is opened before the first statement.
  *
- * `max` is the number of connections, by default twice the cores: throughput falls with many more.
+ * `max` is the number of connections. A pooler in front of the server may refuse `limits`.
  * JSON columns come out parsed. No SQL array crosses the driver (`fetch_types` is off, which saves a round trip for each
  * connection): pass one JSON parameter in, and `to_json` out.
  */
-export function connect(url: string, { max = 2 * navigator.hardwareConcurrency }: { max?: number } = {}): Pool {
+export function connect(url: string, { max = CONNECTIONS, limits = {} }: ConnectOptions = {}): Pool {
   return postgres(url, {
     max,
     // While the server is away, each try fails one waiting statement: tries this often let requests know soon.
@@ -35,7 +45,7 @@ export function connect(url: string, { max = 2 * navigator.hardwareConcurrency }
     backoff: (tries: number) => Math.min(0.05 * 2 ** tries, 0.5),
     fetch_types: false,
     onnotice: () => {},
-    connection: { application_name: 'evalhub' },
+    connection: { application_name: 'evalhub', ...limits },
     types: { bigint: { to: int8, from: [int8], serialize: String, parse: safeInteger } },
   })
 }

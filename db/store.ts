@@ -15,6 +15,7 @@ import { recordDecisive, recordGathered, recordProgress, type RunEvent, type Tim
 import { createCollection } from './commands/save-collection.ts'
 import { makeEntry } from './commands/make-entry.ts'
 import { createProvider } from './commands/save-provider.ts'
+import type { FairPool } from './fair-pool.ts'
 import { createFullTenants, type FullTenants } from './full-tenants.ts'
 import { gather } from './gather.ts'
 import { listAttempts } from './queries/attempts.ts'
@@ -31,6 +32,7 @@ import {
 import { findEvaluation, findRequest, hasEvaluation, listEvaluations, type EvaluationFilters } from './queries/evaluations.ts'
 import type { Slice } from './queries/filters.ts'
 import { findJobStates } from './queries/job-states.ts'
+import { checkMigrated } from './queries/readiness.ts'
 import { findLogPieces, listLogOwners } from './queries/run-logs.ts'
 import { SMALL_FOOTPRINT, type Reserve } from './reserve.ts'
 import { EVERY_TENANT, type Scope } from './scope.ts'
@@ -40,7 +42,10 @@ export const BRIDGE_CHANNEL = 'evalhub_bridge'
 
 /** A database with its writes gathered: one of these for each process, or for each request on Workers. */
 export type Store = {
-  db: Pool
+  /** For what one tenant asks, on its account; given up when `signal` is aborted. */
+  poolOf: (tenant: string, signal?: AbortSignal) => Pool
+  /** Resolves if the database answers and was migrated. Rejects with what is wrong. */
+  checkMigrated: () => Promise<void>
   /** What a job to be submitted needs of the catalogue. */
   resolve: (question: Question) => Promise<Resolution>
   create: (input: NewEvaluation) => Promise<Creation>
@@ -58,7 +63,14 @@ export type Store = {
 /** Footprint of the jobs, or results, that are stored in one statement together: each is written out once more for it. */
 const GATHERED_FOOTPRINT = 4 * 1024 * 1024
 
-export function openStore(db: Pool, quotas?: Quotas): Store {
+/** Writes of several tenants share statements: they are on an account of their own, as if a tenant made them. */
+const GATHERED = 'gathered'
+
+/** `source`: connections that tenants share, or that nobody shares. */
+export function openStore(source: Pick<FairPool, 'of'> | Pool, quotas?: Quotas): Store {
+  const { of } = 'of' in source ? source : { of: () => source }
+  const db = of({ party: GATHERED })
+  const poolOf = (tenant: string, signal?: AbortSignal) => of({ party: `tenant ${tenant}`, signal })
   const writeProgress = gather<RunEvent, boolean>((events) => recordProgress(db, events), {
     keyOf: ({ evaluationId, event }) => `${evaluationId.toLowerCase()}/${event.benchmark_index}`,
   })
@@ -71,10 +83,8 @@ export function openStore(db: Pool, quotas?: Quotas): Store {
   const createSmall = gather((inputs: readonly NewEvaluation[]) => createEvaluations(db, inputs, { quotas }), {
     footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT },
   })
-  // Apart, so that nobody's small job waits for the seconds that large ones may take.
-  const createAlone = gather((inputs: readonly NewEvaluation[]) => Promise.all(inputs.map((input) => createLarge(db, input, quotas))), {
-    maxRows: 1,
-  })
+  // On the account of its tenant: nobody else waits for the seconds that it may take.
+  const createAlone = (input: NewEvaluation) => createLarge(poolOf(input.scope.tenant), input, quotas)
   const notify = gather<undefined, undefined>(
     async (rows) => {
       await db`select pg_notify(${BRIDGE_CHANNEL}, '')`
@@ -84,7 +94,8 @@ export function openStore(db: Pool, quotas?: Quotas): Store {
     { isEager: true },
   )
   return {
-    db,
+    poolOf,
+    checkMigrated: () => checkMigrated(db),
     quotas,
     full: createFullTenants(),
     resolve: gather((questions) => resolve(db, questions)),
@@ -96,9 +107,14 @@ export function openStore(db: Pool, quotas?: Quotas): Store {
   }
 }
 
-/** What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing large its memory. */
-export const forTenant = (store: Store, scope: Scope, reserve: Reserve) => {
-  const { db, resolve, notifyBridge } = store
+/**
+ * What routes may do for one tenant. They get this and never the database, so that no statement lacks its tenant, and nothing large its memory.
+ *
+ * Aborting `signal` gives up what is under way, but for submits: they share statements with others.
+ */
+export const forTenant = (store: Store, scope: Scope, reserve: Reserve, signal?: AbortSignal) => {
+  const { quotas, resolve, notifyBridge } = store
+  const db = store.poolOf(scope.tenant, signal)
   return {
     reserve,
     /** Refuses, before anything is done for it, what the tenant is known to have no quota left for; not what was asked for before, which is answered all the same. */
@@ -109,7 +125,7 @@ export const forTenant = (store: Store, scope: Scope, reserve: Reserve) => {
     resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
     /** With a key that was used before: what was created then, as it is now. */
     createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
-      const job = (await createOrRefuse(store, { ...input, scope })) ?? (await findCreated(store, { ...input, scope }, reserve))
+      const job = (await createOrRefuse(store, { ...input, scope })) ?? (await findCreated(db, store, { ...input, scope }, reserve))
       notifyBridge()
       return job
     },
@@ -128,7 +144,7 @@ export const forTenant = (store: Store, scope: Scope, reserve: Reserve) => {
     listProviders: (filters: CatalogueFilters, slice: Slice, withBenchmarks: boolean) =>
       listProviders(db, scope, filters, slice, { withBenchmarks, reserve }),
     createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
-      createOnce(store, scope, 'providers', id, idempotency, {
+      createOnce({ db, quotas }, scope, 'providers', id, idempotency, {
         create: (tx) => createProvider(tx, scope, id, config),
         find: (tx, existing) => findProvider(tx, scope, existing, atOnce(reserve)),
       }),
@@ -138,7 +154,7 @@ export const forTenant = (store: Store, scope: Scope, reserve: Reserve) => {
     findCollection: (id: string) => findCollection(db, scope, id, reserve),
     listCollections: (filters: CatalogueFilters, slice: Slice) => listCollections(db, scope, filters, slice, reserve),
     createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
-      createOnce(store, scope, 'collections', id, idempotency, {
+      createOnce({ db, quotas }, scope, 'collections', id, idempotency, {
         create: (tx) => createCollection(tx, scope, id, config),
         find: (tx, existing) => findCollection(tx, scope, existing, atOnce(reserve)),
       }),
@@ -163,8 +179,7 @@ const atOnce =
     reserve(footprint, { atOnce: true })
 
 /** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
-async function findCreated(store: Store, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
-  const { db } = store
+async function findCreated(db: Pool, store: Store, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
   const { scope, idempotency } = input
   const id = idempotency && (await findKeyed(db, scope, 'jobs', idempotency))
   if (id === undefined) await removeExpiredKeys(db, scope, idempotency?.key)
@@ -177,7 +192,7 @@ type Making<Item> = { create: (tx: Db) => Promise<Item>; find: (tx: Db, id: stri
 
 /** Creates in one transaction with its key; a key that was used before stands for what was created then, as it is now. */
 async function createOnce<Item>(
-  { db, quotas }: Store,
+  { db, quotas }: { db: Pool; quotas: Quotas | undefined },
   scope: Scope,
   route: 'providers' | 'collections',
   id: string,

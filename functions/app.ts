@@ -6,7 +6,7 @@ import { identity } from './middleware/identity.ts'
 import { localOnly } from './middleware/local-only.ts'
 import { proxyOnly } from './middleware/proxy-only.ts'
 import { reporter } from './middleware/reporter.ts'
-import { boundRequests, openApp, refuseOdd, refuseOtherMethods } from './open-app.ts'
+import { boundRequests, limitTime, openApp, refuseOdd, refuseOtherMethods } from './open-app.ts'
 import { attempts } from './routes/attempts.ts'
 import { batch } from './routes/batch.ts'
 import { collections } from './routes/collections.ts'
@@ -48,13 +48,14 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (options.identity.mode === 'none') app.use(localOnly)
   if (options.identity.mode === 'headers' && options.identity.proxySecret !== undefined) app.use(proxyOnly(options.identity.proxySecret))
   app.use(cleanPath)
-  boundRequests(app, options)
+  limitTime(app, options)
   const identify = identifier(options.identity, options.now)
   const ofTenant = identity(options.storeOf, identify)
   for (const path of TENANT_PATHS) app.use(path, ofTenant)
   // A question, which is too long for a URL.
   app.use(BATCH_STATES, identity(options.storeOf, identify, 'read'))
   app.use(EVENTS, reporter(options.identity, identify))
+  boundRequests(app, options, [...TENANT_PATHS, BATCH_STATES, EVENTS])
   refuseOdd(app)
   app.route('/api/v1/health', health(options))
   app.route('/healthz', health(options))

@@ -3,7 +3,7 @@ import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
 import type { Log } from '#shared/log.ts'
 import type { Identity } from './identity/identity.ts'
-import type { RequestMemory } from './memory.ts'
+import type { OpenMemory, RequestMemory } from './memory.ts'
 
 /** What the app is made of; the entries hand it in. */
 export type AppOptions = {
@@ -27,7 +27,7 @@ export type AppOptions = {
   /** Requests at work at once; 2000 unless told. */
   maxConcurrentRequests?: number
   /** Opens the memory of each request, which may be shared with another app; unless told 64 MiB for all of this one, and 5 s to wait for it. */
-  openMemory?: () => RequestMemory
+  openMemory?: OpenMemory
   /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** What `/metrics` answers; without it there is no such path. */
@@ -56,6 +56,9 @@ type ServerBindings = {
   outgoing?: {
     addTrailers: (trailers: Record<string, string>) => void
     once: (event: 'close', tell: () => void) => void
+    destroy: () => void
+    /** All of it was sent. */
+    writableFinished: boolean
     destroyed: boolean
   }
 }
@@ -66,6 +69,12 @@ export type AppEnv = {
   Variables: {
     /** From `X-Global-Transaction-Id`, else made here. Errors carry it as `trace`. */
     requestId: string
+    /** Aborted when nobody waits for the answer any more, with what is to be answered all the same. */
+    signal: AbortSignal
+    /** Answers `unavailable` with this sentence, unless it is answered, and aborts `signal`. */
+    giveUp: (why: string) => void
+    /** On whose account it takes what requests share: its tenant's, or for events its job's. Of requests below `/api/v1/evaluations`. */
+    party: string
     /** What it may hold of the process's memory; of requests below `/api/v1/evaluations`. */
     memory: RequestMemory
     tenantStore: TenantStore

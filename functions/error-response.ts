@@ -1,5 +1,5 @@
 import type { Context, ErrorHandler } from 'hono'
-import { isUnavailable } from '#db/unavailable.ts'
+import { isTooSlow, isUnavailable } from '#db/unavailable.ts'
 import { HubError, statusOf } from '#shared/errors.ts'
 import type { Log } from '#shared/log.ts'
 import type { ErrorBody } from '#shared/models/error.ts'
@@ -8,6 +8,7 @@ import type { AppEnv } from './env.ts'
 
 function toHubError(thrown: unknown): HubError {
   if (thrown instanceof HubError) return thrown
+  if (isTooSlow(thrown)) return HubError.of('unavailable', { Error: 'its database took too long.' }, thrown)
   if (isUnavailable(thrown)) return HubError.of('unavailable', { Error: 'its database is not reachable.' }, thrown)
   return HubError.of('internal_server_error', {}, thrown)
 }

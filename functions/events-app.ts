@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import type { AppEnv, AppOptions } from './env.ts'
 import { runReporter } from './middleware/reporter.ts'
-import { boundRequests, openApp, refuseOdd, refuseOtherMethods } from './open-app.ts'
+import { boundRequests, limitTime, openApp, refuseOdd, refuseOtherMethods } from './open-app.ts'
 import { EVENTS, events } from './routes/events.ts'
 import { health } from './routes/health.ts'
 
@@ -11,8 +11,9 @@ import { health } from './routes/health.ts'
  */
 export function createEventsApp(options: AppOptions): Hono<AppEnv> {
   const app = openApp(options)
-  boundRequests(app, options)
+  limitTime(app, options)
   app.use(EVENTS, runReporter(options.identity.runTokenKey))
+  boundRequests(app, options, [EVENTS])
   refuseOdd(app)
   app.route('/healthz', health(options))
   app.route(EVENTS, events(options))

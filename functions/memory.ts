@@ -1,109 +1,21 @@
 import type { Held } from '#db/reserve.ts'
 import { HubError } from '#shared/errors.ts'
-
-/** Part of a budget that is in use. */
-export type Hold = {
-  bytes: number
-  /** Gives back all but `bytes`. */
-  shrink: (bytes: number) => void
-  /** Gives it back. Once more does nothing. */
-  release: () => void
-}
-
-/** A bound of what all requests of this process hold together. */
-type Budget = {
-  /** Undefined if that is not free now. */
-  takeNow: (bytes: number) => Hold | undefined
-  /** Whether it is free or not. */
-  takeAnyway: (bytes: number) => Hold
-  /** Adds to what is held. False if that is not free, unless nobody else holds anything. */
-  grow: (hold: Hold, bytes: number) => boolean
-  /** Waits until it is free, in the order of asking, and refuses with `unavailable` after `waitMs`. */
-  take: (bytes: number, waitMs: number) => Hold | Promise<Hold>
-}
-
-type Waiting = { bytes: number; grant: (hold: Hold) => void }
-
-/** What is more than the whole budget is given the whole, so nothing is refused for ever. */
-function createBudget(size: number): Budget {
-  let used = 0
-  const queue: Waiting[] = []
-
-  function holdOf(bytes: number): Hold {
-    used += bytes
-    const hold: Hold = {
-      bytes,
-      shrink(to) {
-        if (to >= hold.bytes) return
-        used -= hold.bytes - to
-        hold.bytes = to
-        grantNext()
-      },
-      release: () => hold.shrink(0),
-    }
-    return hold
-  }
-  function grantNext() {
-    for (let next = queue[0]; next && used + next.bytes <= size; next = queue[0]) {
-      queue.shift()
-      next.grant(holdOf(next.bytes))
-    }
-  }
-  function takeNow(wanted: number): Hold | undefined {
-    const bytes = Math.min(wanted, size)
-    return queue.length === 0 && used + bytes <= size ? holdOf(bytes) : undefined
-  }
-  function wait(bytes: number, waitMs: number): Promise<Hold> {
-    const { promise, resolve, reject } = Promise.withResolvers<Hold>()
-    const waiting: Waiting = {
-      bytes,
-      grant(hold) {
-        clearTimeout(timer)
-        resolve(hold)
-      },
-    }
-    const timer = setTimeout(() => {
-      queue.splice(queue.indexOf(waiting), 1)
-      reject(full())
-      // It may have stood before some that fit.
-      grantNext()
-    }, waitMs)
-    queue.push(waiting)
-    return promise
-  }
-  return {
-    takeNow,
-    takeAnyway: holdOf,
-    grow(hold, bytes) {
-      if (used + bytes > size && used > hold.bytes) return false
-      used += bytes
-      hold.bytes += bytes
-      return true
-    },
-    take(bytes, waitMs) {
-      const hold = takeNow(bytes)
-      if (hold) return hold
-      if (waitMs === 0) throw full()
-      return wait(Math.min(bytes, size), waitMs)
-    },
-  }
-}
+import { createFairBudget, type FairBudget, type GiveBack, type Hold } from '#shared/fair-budget.ts'
 
 const full = () => HubError.of('unavailable', { Error: 'its memory is taken up by other requests.' })
+
+/** Who holds more than half gives up some, where it can, when others have waited so long. */
+const GRACE_MS = 1000
+
+const budgetOf = (size: number): FairBudget => createFairBudget({ size, graceMs: GRACE_MS, refusal: full })
 
 /** What is at most this is given from a share of its own, so that requests of the usual size never wait for large ones. */
 const SMALL = 1024 * 1024
 
-function twoLanes(size: number): Budget & { openLarge: () => Hold } {
-  const [small, large] = [createBudget(size / 4), createBudget((3 * size) / 4)]
-  const laneOf = (bytes: number) => (bytes <= SMALL ? small : large)
-  return {
-    takeNow: (bytes) => laneOf(bytes).takeNow(bytes),
-    takeAnyway: (bytes) => laneOf(bytes).takeAnyway(bytes),
-    grow: large.grow,
-    openLarge: () => large.takeAnyway(0),
-    take: (bytes, waitMs) => laneOf(bytes).take(bytes, waitMs),
-  }
+/** A budget for small values, and one for others. */
+function twoLanes(size: number) {
+  const [small, large] = [budgetOf(size / 4), budgetOf((3 * size) / 4)]
+  return { large, laneOf: (bytes: number) => (bytes <= SMALL ? small : large) }
 }
 
 /** Held for each byte of a value's footprint (`shared/domain/footprint.ts`): for the value, what is made of it, and its text on the way in and out. */
@@ -115,12 +27,15 @@ const [TURNS, PATIENCE] = [4, 3]
 /** Readers of logs at once. */
 const READERS = 48
 
-/** What one request holds. */
+/**
+ * What one request holds, on its party's account: of each thing that requests share, no party holds more than half while another waits, as far as what
+ * is held can be given back.
+ */
 export type RequestMemory = {
   /** For the bytes of a body that is being read: apart from all else, so that what has been read never waits for what has not. */
-  reserveBody: (bytes: number) => Hold | Promise<Hold>
+  reserveBody: (bytes: number, giveBack: GiveBack) => Hold | Promise<Hold>
   /** For one that does not say how long it is; `grow` adds to it, and refuses with `unavailable` what is not free. */
-  openBody: () => { grow: (bytes: number) => void; release: () => void }
+  openBody: (giveBack: GiveBack) => { grow: (bytes: number) => void; release: () => void }
   /**
    * For a value of this footprint, and as much again for what will be reserved `later`; until the end of the request unless released before. An
    * answer that has begun waits longer. Who holds memory for large values already, or says `atOnce`, waits for nobody, so that no two wait for each
@@ -128,14 +43,16 @@ export type RequestMemory = {
    */
   reserve: (footprint: number, how?: { later?: number; atOnce?: boolean }) => Held | Promise<Held>
   /** For an answer of `bytes` until it has been sent: outlives the request. If that is not free, refuses with `unavailable` unless it `isOwed`. */
-  keepForAnswer: (bytes: number, isOwed: boolean) => Hold
+  keepForAnswer: (bytes: number, isOwed: boolean, giveBack?: GiveBack) => Hold
   /** One of the few places of those that answer piece by piece, for whom others wait again and again. Outlives the request. */
-  takeTurn: () => Hold | Promise<Hold>
+  takeTurn: (giveBack?: GiveBack) => Hold | Promise<Hold>
   /** The place of a reader of logs, of whose log about 2 MiB are held. Outlives the request. */
-  takeReader: () => Hold | Promise<Hold>
+  takeReader: (giveBack?: GiveBack) => Hold | Promise<Hold>
   /** Gives back what is held. */
   release: () => void
 }
+
+export type OpenMemory = (party: string) => RequestMemory
 
 export type MemoryOptions = {
   /** What requests may hold together. */
@@ -147,10 +64,10 @@ export type MemoryOptions = {
 const NOTHING: Held = { release: () => undefined }
 
 /** Makes the memory of each request out of what this process has for all. */
-export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => RequestMemory {
+export function createMemory({ bytes: size, waitMs }: MemoryOptions): OpenMemory {
   const [bodies, values] = [twoLanes(size / 4), twoLanes((3 * size) / 4)]
-  const [turns, readers] = [createBudget(TURNS), createBudget(READERS)]
-  return () => {
+  const [turns, readers] = [budgetOf(TURNS), budgetOf(READERS)]
+  return (party) => {
     const holds: Hold[] = []
     /** Of `holds`, what large values take. */
     let large: Hold | undefined
@@ -163,19 +80,19 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => Requ
     }
     const keptWhen = (hold: Hold | Promise<Hold>) => (hold instanceof Promise ? hold.then(kept) : kept(hold))
     const asLarge = (hold: Hold) => {
-      if (hold.bytes > SMALL) large = hold
+      if (hold.amount > SMALL) large = hold
       return hold
     }
     const grown = (hold: Hold, bytes: number): Held => {
-      if (!values.grow(hold, bytes)) throw full()
-      return { release: () => hold.shrink(hold.bytes - bytes) }
+      if (!values.large.grow(hold, bytes)) throw full()
+      return { release: () => hold.shrink(hold.amount - bytes) }
     }
     return {
-      reserveBody: (bytes) => keptWhen(bodies.take(bytes, waitMs)),
-      openBody() {
-        const hold = kept(bodies.openLarge())
+      reserveBody: (bytes, giveBack) => keptWhen(bodies.laneOf(bytes).take({ party, amount: bytes, waitMs, giveBack })),
+      openBody(giveBack) {
+        const hold = kept(bodies.large.takeAnyway(party, 0, giveBack))
         const grow = (bytes: number) => {
-          if (!bodies.grow(hold, bytes)) throw full()
+          if (!bodies.large.grow(hold, bytes)) throw full()
         }
         return { grow, release: hold.release }
       },
@@ -184,20 +101,22 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): () => Requ
         spare += HELD_PER_BYTE * later - saved
         const bytes = HELD_PER_BYTE * (footprint + later) - saved
         if (bytes === 0) return NOTHING
-        if (large && large.bytes > 0) return grown(large, bytes)
-        const hold = values.take(bytes, atOnce ? 0 : patienceMs)
+        if (large && large.amount > 0) return grown(large, bytes)
+        const hold = values.laneOf(bytes).take({ party, amount: bytes, waitMs: atOnce ? 0 : patienceMs })
         return hold instanceof Promise ? hold.then((one) => asLarge(kept(one))) : asLarge(kept(hold))
       },
-      keepForAnswer(bytes, isOwed) {
-        const at = holds.findIndex((hold) => hold.bytes >= bytes)
-        if (at < 0) return isOwed ? values.takeAnyway(bytes) : taken(values.takeNow(bytes))
+      keepForAnswer(bytes, isOwed, giveBack) {
+        const at = holds.findIndex((hold) => hold.amount >= bytes)
+        const lane = values.laneOf(bytes)
+        if (at < 0) return isOwed ? lane.takeAnyway(party, bytes) : taken(lane.takeNow(party, bytes, giveBack))
         // The request has it: nothing waits that could be refused now.
         const [hold] = holds.splice(at, 1) as [Hold]
         hold.shrink(bytes)
+        if (giveBack) hold.lend(giveBack)
         return hold
       },
-      takeTurn: () => turns.take(1, waitMs),
-      takeReader: () => readers.take(1, waitMs),
+      takeTurn: (giveBack) => turns.take({ party, amount: 1, waitMs, ...(giveBack && { giveBack }) }),
+      takeReader: (giveBack) => readers.take({ party, amount: 1, waitMs, ...(giveBack && { giveBack }) }),
       release() {
         patienceMs = PATIENCE * waitMs
         large = undefined

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { HubError } from '#shared/errors.ts'
+import { createFairBudget } from '#shared/fair-budget.ts'
 import { NOSNIFF } from './answer.ts'
 import type { AppEnv, AppOptions } from './env.ts'
 import { errorResponse } from './error-response.ts'
@@ -21,8 +22,8 @@ const MAX_CONCURRENT_REQUESTS = 2000
 /** A quarter of the heap that a process is started with, and time for a few large answers to be made; a client of the contract waits longer. */
 export const MEMORY = { bytes: 64 * 1024 * 1024, waitMs: 5000 }
 
-/** Of routes that keep or read what is a tenant's. */
-const EVALUATIONS = '/api/v1/evaluations/*'
+/** Who has more than its share of the places gives up some when others have waited so long. */
+const YIELD_GRACE_MS = 5
 
 /** An app without routes: each request has an id and is told of, and errors and unknown paths are answered as everywhere. */
 export function openApp({ log, newRequestId, onAnswered }: AppOptions): Hono<AppEnv> {
@@ -43,11 +44,17 @@ export function openApp({ log, newRequestId, onAnswered }: AppOptions): Hono<App
 
 const PLAIN_TEXT = { 'Content-Type': 'text/plain; charset=utf-8', ...NOSNIFF }
 
-/** Bounds what requests take together: time, places and memory. */
-export function boundRequests(app: Hono<AppEnv>, options: AppOptions): void {
-  app.use(answerInTime(options.answerLimitMs ?? ANSWER_LIMIT_MS))
-  app.use(EVALUATIONS, bounded(options.maxConcurrentRequests ?? MAX_CONCURRENT_REQUESTS))
-  app.use(EVALUATIONS, holdMemory(options.openMemory ?? createMemory(MEMORY)))
+/** Bounds the time that requests take. Stands before all that takes any. */
+export function limitTime(app: Hono<AppEnv>, { answerLimitMs = ANSWER_LIMIT_MS }: AppOptions): void {
+  app.use(answerInTime(answerLimitMs))
+}
+
+/** Bounds what requests take together on these paths: places and memory, which tenants share. Stands after those who find out who asks. */
+export function boundRequests(app: Hono<AppEnv>, options: AppOptions, paths: readonly string[]): void {
+  const { maxConcurrentRequests: size = MAX_CONCURRENT_REQUESTS, openMemory = createMemory(MEMORY) } = options
+  const refusal = () => HubError.of('unavailable', { Error: `it is at work on ${size} requests.` })
+  const places = createFairBudget({ size, graceMs: YIELD_GRACE_MS, refusal, maxWaiting: size })
+  for (const path of paths) app.use(path, bounded(places), holdMemory(openMemory))
 }
 
 /** Refuses what no route shall see. Stands after those who judge who asks, since a stranger is told of no method. */

@@ -5,6 +5,7 @@ import type { Page } from '#shared/models/page.ts'
 import { answer, jsonHeaders } from './answer.ts'
 import type { AppEnv } from './env.ts'
 import { encoded, streamedAnswer } from './streamed-answer.ts'
+import { cutOff } from './when-closed.ts'
 
 /** The wire's page: links are relative, `first` is the request as it came, `next` has its parameters sorted. */
 export function toPage<Item>(url: string, { limit, offset }: Slice, { items, total }: Listed<Item>): Page<Item> {
@@ -26,7 +27,7 @@ export function toPage<Item>(url: string, { limit, offset }: Slice, { items, tot
 export async function answerPage<Item>(c: Context<AppEnv>, slice: Slice, { more, ...listed }: Listed<Item>): Promise<Response> {
   const page = toPage(c.req.url, slice, listed)
   if (!more) return answer(c, 200, page)
-  const turn = await c.var.memory.takeTurn()
+  const turn = await c.var.memory.takeTurn(cutOff(c))
   try {
     // What cannot be had is better said now than by breaking off.
     const first = await more.next()

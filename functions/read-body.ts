@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { footprintOfText } from '#shared/domain/footprint.ts'
 import { HubError } from '#shared/errors.ts'
+import type { GiveBack, Hold } from '#shared/fair-budget.ts'
 import { gatherBytes } from '#shared/gather-bytes.ts'
 import type { AppEnv } from './env.ts'
 import type { RequestMemory } from './memory.ts'
@@ -62,21 +63,47 @@ async function readLong(c: Context<AppEnv>, length: number, maxBytes: number): P
 
 type Body = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 
+/** One of which nothing has come for so long keeps no memory that others wait for. */
+const STILL_MS = 1000
+
+/** How a body that is being read gives back its memory: the only one of its party keeps it as long as it goes on. */
+function giveBackOf(drop: () => void): { cameOn: () => void; giveBack: GiveBack } {
+  let cameOnAt = performance.now()
+  return {
+    cameOn: () => void (cameOnAt = performance.now()),
+    giveBack(isOnly) {
+      if (isOnly && performance.now() - cameOnAt < STILL_MS) return false
+      drop()
+      return true
+    },
+  }
+}
+
+const takenBack = () => HubError.of('unavailable', { Error: 'its memory is needed for what others send.' })
+
 /** One that has said how long it is. */
 async function readKnown(body: Body, length: number, memory: RequestMemory): Promise<Long> {
-  let hold
+  let data: Uint8Array | undefined
+  let hold: Hold | undefined
+  const { cameOn, giveBack } = giveBackOf(() => {
+    data = undefined
+    hold?.release()
+  })
   try {
-    hold = await memory.reserveBody(length)
+    hold = await memory.reserveBody(length, giveBack)
   } catch (error) {
     await skip(body)
     throw error
   }
-  const data = new Uint8Array(length)
+  cameOn()
+  data = new Uint8Array(length)
   let at = 0
   for await (const chunk of body) {
-    data.set(chunk, at)
+    cameOn()
+    data?.set(chunk, at)
     at += chunk.length
   }
+  if (!data) throw takenBack()
   return { data: data.subarray(0, at), release: hold.release }
 }
 
@@ -86,11 +113,18 @@ async function skip(body: Body): Promise<void> {
 
 /** One that has not: it is reserved as it grows, unless it is too long. */
 async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Promise<Long> {
-  const hold = memory.openBody()
   const gathered = gatherBytes()
   let bytes = 0
   let refusal: unknown
+  const refuse = (error: unknown) => {
+    refusal ??= error
+    gathered.take()
+    hold.release()
+  }
+  const { cameOn, giveBack } = giveBackOf(() => refuse(takenBack()))
+  const hold = memory.openBody(giveBack)
   for await (const chunk of body) {
+    cameOn()
     bytes += chunk.length
     if (refusal !== undefined) continue
     try {
@@ -98,9 +132,7 @@ async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Pr
       // What it is copied to, and its place in the whole.
       hold.grow(gathered.add(chunk) + chunk.length)
     } catch (error) {
-      refusal = error
-      gathered.take()
-      hold.release()
+      refuse(error)
     }
   }
   if (refusal !== undefined) throw refusal

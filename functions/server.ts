@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Hono } from 'hono'
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { connect } from '#db/client.ts'
-import { checkMigrated } from '#db/queries/readiness.ts'
+import { openFairPool } from '#db/fair-pool.ts'
+import { checkMigrated, checkServed } from '#db/queries/readiness.ts'
 import { openStore } from '#db/store.ts'
 import { createLog, type Log } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
@@ -27,14 +28,22 @@ type Parts = { config: FunctionsConfig; log: Log; registry: Registry; stack: Asy
 /** For what the readiness check or the pool still waits for when all requests have ended. */
 const END_LIMIT_SECONDS = 5
 
+/** For statements of answers that have begun: until then they are cancelled when their time is over. */
+const STATEMENT_MS = 1000
+
 /** Time for an answer that is ready to be sent, beyond the time for it to be ready. */
 const SEND_MS = 5000
 const LOG_SEND_MS = 30_000
 
 async function start({ config, log, registry, stack }: Parts): Promise<void> {
   // What is put here first ends last: requests are finished before their pool is closed.
-  const db = connect(config.databaseUrl, config.maxConnections === undefined ? {} : { max: config.maxConnections })
-  stack.defer(() => db.end({ timeout: END_LIMIT_SECONDS }))
+  const pool = openFairPool(config.databaseUrl, {
+    ...(config.maxConnections !== undefined && { max: config.maxConnections }),
+    statementMs: config.writeTimeoutMs + STATEMENT_MS,
+    onRefused: (limits) =>
+      log.warn('The database takes some limits with no connection: docs/operation.md says where to set them', { limits }),
+  })
+  stack.defer(() => pool.end({ timeout: END_LIMIT_SECONDS }))
   // Requests that wait for a database that is slow must not make it look away.
   const probe = connect(config.databaseUrl, { max: 1 })
   stack.defer(() => probe.end({ timeout: 0 }))
@@ -46,7 +55,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     ...(config.showsMetrics && { metrics: createRequestMetrics(registry, { scheme, host: config.host, port: config.port }) }),
     sendLimitMs: (path) => (path.endsWith('/logs') ? config.logStreamTimeoutMs + LOG_SEND_MS : config.writeTimeoutMs + SEND_MS),
   })
-  const store = openStore(db, config.quotas)
+  const store = openStore(pool, config.quotas)
   const options: AppOptions = {
     storeOf: () => store,
     identity: config.identity,
@@ -59,7 +68,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     maxConcurrentRequests: config.maxConcurrentRequests,
     openMemory: createMemory({ ...MEMORY, bytes: config.requestMemoryBytes }),
     answerLimitMs: config.writeTimeoutMs,
-    checkReady: shared(() => checkMigrated(probe)),
+    checkReady: shared(() => checkMigrated(probe).then(() => checkServed(pool))),
     onAnswered: watch.onAnswered,
     upstreams: config.upstreams,
     findDocsFile,

@@ -7,3 +7,15 @@ export function whenClosed(c: Context<AppEnv>, tell: () => void): void {
   if (outgoing?.destroyed) tell()
   else outgoing?.once('close', tell)
 }
+
+/** How an answer gives back what it holds while it is sent: it is cut off. Undefined where the runtime cannot do that. */
+export function cutOff(c: Context<AppEnv>): (() => boolean) | undefined {
+  const { outgoing } = c.env ?? {}
+  return (
+    outgoing &&
+    (() => {
+      outgoing.destroy()
+      return true
+    })
+  )
+}

@@ -1,4 +1,4 @@
-import { connect } from '#db/client.ts'
+import { limitsOf, openFairPool } from '#db/fair-pool.ts'
 import { openStore, type Store } from '#db/store.ts'
 import { createLog } from '#shared/log.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
@@ -19,6 +19,12 @@ const MEMORY = { bytes: 32 * 1024 * 1024, waitMs: 0 }
 
 /** For what is still under way when a request was answered because it took too long. */
 const END_LIMIT_SECONDS = 5
+
+/** A little more than a request may take. */
+const STATEMENT_MS = 16_000
+
+/** What connections are told, unless one was refused for it in this isolate. */
+const limits = limitsOf(STATEMENT_MS)
 
 /** Of the requests under way. A Worker may use a connection only in the request that opened it, so nothing longer-lived has one. */
 const stores = new WeakMap<Request, Store>()
@@ -63,8 +69,8 @@ function whileSent(response: Response, tell: (sent: Promise<void>) => void): Res
 export default {
   async fetch(request: Request, env: unknown, context: ExecutionContext): Promise<Response> {
     started ??= start(readWorkerConfig(env))
-    const db = connect(started.databaseUrl(), { max: 1 })
-    stores.set(request, openStore(db, started.quotas))
+    const pool = openFairPool(started.databaseUrl(), { max: 1, statementMs: STATEMENT_MS, limits })
+    stores.set(request, openStore(pool, started.quotas))
     let sent: Promise<void> | undefined
     try {
       const response = whileSent(await started.app.fetch(request), (promise) => (sent = promise))
@@ -73,7 +79,7 @@ export default {
       return response
     } finally {
       // Nobody waits for it, but the bridge's notification, which may still be under way, is waited for.
-      context.waitUntil(Promise.resolve(sent).then(() => db.end({ timeout: END_LIMIT_SECONDS })))
+      context.waitUntil(Promise.resolve(sent).then(() => pool.end({ timeout: END_LIMIT_SECONDS })))
     }
   },
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { connect } from '#db/client.ts'
 import { noteRuntime } from '#db/commands/note-runtime.ts'
+import { openFairPool } from '#db/fair-pool.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { openStore, type Store } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
@@ -40,6 +41,9 @@ export type HubOptions = HubConfig & {
 export const HOME = fileURLToPath(new URL('..', import.meta.url))
 const MAX_BODY_BYTES = 10 * 1024 * 1024
 
+/** A little more than a request may take. */
+const STATEMENT_MS = 16_000
+
 /** For an answer to be sent, logs too: whoever reads them on a laptop may take the time. */
 const SEND_LIMIT_MS = 330_000
 
@@ -75,7 +79,9 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
     await refreshGauges()
     return { type: registry.contentType, text: await registry.metrics() }
   }
-  const app = createApp({ ...appOptions(openStore(db), log), onAnswered: watch.onAnswered, readMetrics })
+  const pool = openFairPool(databaseUrl, { statementMs: STATEMENT_MS })
+  stack.defer(() => pool.end({ timeout: 5 }))
+  const app = createApp({ ...appOptions(openStore(pool), log), onAnswered: watch.onAnswered, readMetrics })
   const listening = await listen(app.fetch, options)
   stack.defer(() => listening.close())
   for (const server of listening.servers) watch.watch(server)

@@ -1,20 +1,30 @@
 import type { MiddlewareHandler } from 'hono'
-import { HubError } from '#shared/errors.ts'
+import type { FairBudget } from '#shared/fair-budget.ts'
 import type { AppEnv } from '../env.ts'
 
+/** How long who has less than its share waits for those that have more to be given up. */
+const WAIT_MS = 1000
+
 /**
- * Works on `max` requests at once, and refuses more with `unavailable`: a client that is told so at once can go elsewhere or come again,
- * one in an endless queue cannot. A request counts until its work has ended, also if it was answered before, because it took too long.
+ * Works on as many requests at once as there are places, and refuses more with `unavailable`: a client that is told so at once can go elsewhere or come
+ * again, one in an endless queue cannot. A request counts until its work has ended, also if it was answered before, because it took too long.
+ *
+ * Who has more than half of the places gives up its newest requests, with the same answer, when others come.
  */
-export function bounded(max: number): MiddlewareHandler<AppEnv> {
-  let underWay = 0
-  return async function bounded(_, next) {
-    if (underWay >= max) throw HubError.of('unavailable', { Error: `it is at work on ${max} requests.` })
-    underWay += 1
+export const bounded = (places: FairBudget): MiddlewareHandler<AppEnv> =>
+  async function bounded(c, next) {
+    const party = c.get('party')
+    const giveBack = () => {
+      c.get('giveUp')('others have come for whom there was no place.')
+      // What is left of its work is cancelled; a body that does not end is bounded otherwise.
+      place.release()
+      return true
+    }
+    const waitMs = 2 * places.heldBy(party) >= places.size ? 0 : WAIT_MS
+    const place = await places.take({ party, amount: 1, waitMs, signal: c.get('signal'), giveBack })
     try {
       await next()
     } finally {
-      underWay -= 1
+      place.release()
     }
   }
-}

@@ -12,9 +12,13 @@ export const runReporter = (runTokenKey: string | undefined): MiddlewareHandler<
   async function runReporter(c, next) {
     const token = bearerOf(c.req.raw.headers)
     if (token === undefined || !isRunToken(token)) throw HubError.of('unauthorized', { Error: 'This port takes run tokens only.' })
+    c.set('party', partyOf(c))
     await takeRunToken(c, runTokenKey, token)
     return next()
   }
+
+/** Whose the job is would have to be looked up: each job is a party of its own. */
+const partyOf = (c: EventContext) => `job ${c.req.param('id').toLowerCase()}`
 
 /**
  * Who reports on a run: the adapter that holds the run's token, else a caller that may report without one, for the runs of its tenant.
@@ -23,6 +27,7 @@ export const runReporter = (runTokenKey: string | undefined): MiddlewareHandler<
  */
 export const reporter = ({ mode, runTokenKey }: Identity, identify: Identify): MiddlewareHandler<AppEnv, '/:id'> =>
   async function reporter(c, next) {
+    c.set('party', partyOf(c))
     const token = bearerOf(c.req.raw.headers)
     if (token !== undefined && isRunToken(token)) {
       if (mode === 'headers')

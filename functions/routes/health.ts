@@ -1,5 +1,4 @@
 import { Hono } from 'hono'
-import { checkMigrated } from '#db/queries/readiness.ts'
 import { HubError } from '#shared/errors.ts'
 import { answer } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
@@ -11,11 +10,11 @@ const READY_LIMIT_MS = 2000
 export const health = ({ now }: AppOptions) =>
   new Hono<AppEnv>().get('/', (c) => answer(c, 200, { status: 'healthy', timestamp: now().toISOString() }))
 
-/** That requests would find a database that has our tables: `unavailable` if not, and at the latest after 2 seconds. */
+/** That requests would find a database that has our tables, and be served: `unavailable` if not, and at the latest after 2 seconds. */
 export const readiness = ({ checkReady, storeOf, now }: AppOptions) =>
   new Hono<AppEnv>().get('/', async (c) => {
-    await within(READY_LIMIT_MS, checkReady?.() ?? checkMigrated(storeOf(c.req.raw).db)).catch((cause: unknown) => {
-      throw HubError.of('unavailable', { Error: 'its database is not ready.' }, cause)
+    await within(READY_LIMIT_MS, checkReady?.() ?? storeOf(c.req.raw).checkMigrated()).catch((cause: unknown) => {
+      throw cause instanceof HubError ? cause : HubError.of('unavailable', { Error: 'its database is not ready.' }, cause)
     })
     return answer(c, 200, { status: 'ready', timestamp: now().toISOString() })
   })

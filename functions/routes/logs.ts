@@ -5,7 +5,7 @@ import { visibleLine } from '#shared/domain/visible-text.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { NOSNIFF, REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
-import { whenClosed } from '../when-closed.ts'
+import { cutOff, whenClosed } from '../when-closed.ts'
 import { logStream, type LogWish } from '../log-stream.ts'
 import { benchmarkIndex, boolean, integer, invalid } from '../query.ts'
 
@@ -84,7 +84,7 @@ const TRUNCATED = 'X-Log-Truncated'
 
 /** The answer, read from the database as fast as the client takes it. Whether it was cut off is known at its end only, and said there. */
 async function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: number): Promise<Response> {
-  const place = await c.var.memory.takeReader()
+  const place = await c.var.memory.takeReader(cutOff(c))
   whenClosed(c, place.release)
   const { incoming, outgoing } = c.env ?? {}
   // A trailer needs chunks, which HTTP/1.0 has not. Workers have none at all.
