@@ -77,6 +77,21 @@ describe('what is given up', () => {
     expect(await pool.of({ party: 'b' })`select 1 as one`).toEqual([{ one: 1 }])
   })
 
+  test('harms no statement that was sent after it on the same connection, or on another', async ({ databaseUrl, db }) => {
+    const pool = open(databaseUrl, { max: 1 })
+    const gone = new AbortController()
+    const mine = pool.of({ party: 'a' })
+    const numbers = (from: number) =>
+      Array.from({ length: 10 }, (_, at) => mine`select ${from + at}::int as number`.then(([row]) => row?.number))
+    const before = numbers(0)
+    const slow = outcome(slowA(pool.of({ party: 'a', signal: gone.signal }), 60))
+    const after = numbers(10)
+    await waitFor(db, 'slow_a', 1)
+    gone.abort(new Error('the caller is gone'))
+    expect(await slow).toBe('the caller is gone')
+    expect(await Promise.all([...before, ...after])).toEqual(Array.from({ length: 20 }, (_, at) => at))
+  })
+
   test('while the database is away ends nothing but itself', async ({ databaseUrl, db }) => {
     const forward = await forwardPort(Number(new URL(databaseUrl).port))
     const url = new URL(databaseUrl)
@@ -165,6 +180,25 @@ describe('connections', () => {
     for (let at = 0; at < 20; at++) expect(await pool.of({ party: `other ${at}` })`select 1 as one`).toEqual([{ one: 1 }])
     gone.abort(new Error('the caller is gone'))
     await all
+  })
+
+  test('are had by the statements of a party in the order in which they came', async ({ databaseUrl }) => {
+    const pool = open(databaseUrl, { max: 1 })
+    const order: number[] = []
+    const statement = (at: number) => pool.of({ party: 'a' })`select ${at}::int`.then(() => order.push(at))
+    await Promise.all(Array.from({ length: 100 }, (_, at) => statement(at)))
+    expect(order).toEqual(Array.from({ length: 100 }, (_, at) => at))
+  })
+
+  test('are waited for by no more than 10,000', async ({ databaseUrl }) => {
+    const pool = open(databaseUrl, { max: 1 })
+    const gone = new AbortController()
+    const mine = pool.of({ party: 'a', signal: gone.signal })
+    const all = Array.from({ length: 10_100 }, () => outcome(slowA(mine, 60)))
+    await Promise.resolve()
+    gone.abort(new Error('gone'))
+    const refused = (await Promise.all(all)).filter((said) => said.includes('too many wait'))
+    expect(refused.length).toBeGreaterThan(90)
   })
 
   test('are taken from a transaction by refusing it', async ({ databaseUrl, db }) => {

@@ -45,8 +45,9 @@ function unknownOf(message: Buffer): string | undefined {
   return words.find((word, at) => at % 2 === 0 && word !== '' && !KNOWN.has(word))
 }
 
+/** As PgBouncer 1.18 says it. */
 function fatal(message: string): Buffer {
-  const fields = Buffer.from(`SFATAL\0VFATAL\0C08P01\0M${message}\0\0`)
+  const fields = Buffer.from(`SERROR\0C08P01\0M${message}\0\0`)
   const head = Buffer.from('E\0\0\0\0')
   head.writeInt32BE(4 + fields.length, 1)
   return Buffer.concat([head, fields])

@@ -104,17 +104,6 @@ describe('a fair budget', () => {
     await budget.take({ party: 'b', amount: 1 })
   })
 
-  test('is had again before all others of the party by who gave it back unused', async () => {
-    const budget = open(1)
-    const { order, take } = taker(budget)
-    const hold = await take('first', 'a')
-    const waiting = [take('second', 'a'), take('again', 'a', { isAgain: true })]
-    hold.release()
-    for (const one of waiting) void one.then((each) => each.release())
-    await Promise.all(waiting)
-    expect(order).toEqual(['first', 'again', 'second'])
-  })
-
   test('is given whole to what is more than all of it, also while others wait', async () => {
     const budget = open(10)
     const hold = await budget.take({ party: 'a', amount: 5 })

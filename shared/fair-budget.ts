@@ -28,8 +28,6 @@ export type Ask = {
   signal?: AbortSignal | undefined
   /** Absent: what is held is never asked back. */
   giveBack?: GiveBack
-  /** True: who had it, and gave it back unused: before all others of its party. */
-  isAgain?: boolean
 }
 
 /** A bound of what several parties hold of something together. */
@@ -45,6 +43,8 @@ export type FairBudget = {
   size: number
   used: () => number
   heldBy: (party: string) => number
+  /** Whether somebody else than this party waits. */
+  isAwaitedBesides: (party: string) => boolean
 }
 
 export type FairBudgetOptions = {
@@ -60,152 +60,172 @@ export type FairBudgetOptions = {
 type Waiting = { party: string; ticket: number; amount: number; giveBack: GiveBack | undefined; grant: (hold: Hold) => void }
 
 /** Those who may be asked to give back, oldest first. */
-type Lent = { party: string; hold: Hold; giveBack: GiveBack; isAsked: boolean }
+type Lent = { hold: OwnHold; giveBack: GiveBack; isAsked: boolean }
+
+type OwnHold = Hold & { party: string; amount: number }
+
+type State = Required<FairBudgetOptions> & {
+  used: number
+  tickets: number
+  waitingCount: number
+  held: Map<string, number>
+  queues: Map<string, Waiting[]>
+  /** Of those that hold something or wait: when they were served last. */
+  servedAt: Map<string, number>
+  lent: Set<Lent>
+  askingBack: ReturnType<typeof setTimeout> | undefined
+}
 
 /**
  * A budget that is shared fairly: first come, first served among a party's own, and by `nextOf` among parties. Who is alone may have all of it, and
  * gives back what is more than half when another one comes.
  */
-export function createFairBudget({ size, graceMs, refusal, maxWaiting = Infinity }: FairBudgetOptions): FairBudget {
-  let used = 0
-  let tickets = 0
-  let waitingCount = 0
-  const held = new Map<string, number>()
-  const queues = new Map<string, Waiting[]>()
-  /** Of those that hold something or wait: when they were served last. */
-  const servedAt = new Map<string, number>()
-  const lent = new Set<Lent>()
-  let askingBack: ReturnType<typeof setTimeout> | undefined
-
-  function account(party: string, amount: number): void {
-    used += amount
-    const sum = (held.get(party) ?? 0) + amount
-    if (sum !== 0) held.set(party, sum)
-    else {
-      held.delete(party)
-      if (!queues.has(party)) servedAt.delete(party)
-    }
+export function createFairBudget(options: FairBudgetOptions): FairBudget {
+  const state: State = {
+    maxWaiting: Infinity,
+    ...options,
+    used: 0,
+    tickets: 0,
+    waitingCount: 0,
+    held: new Map(),
+    queues: new Map(),
+    servedAt: new Map(),
+    lent: new Set(),
+    askingBack: undefined,
   }
-
-  function holdOf(party: string, whole: number, giveBack?: GiveBack): Hold & { party: string; amount: number } {
-    account(party, whole)
-    if (whole > 0) servedAt.set(party, ++tickets)
-    let entry: Lent | undefined
-    const hold = {
-      party,
-      amount: whole,
-      shrink(to: number) {
-        if (to >= hold.amount) return
-        account(party, to - hold.amount)
-        hold.amount = to
-        serve()
-      },
-      release() {
-        if (entry) lent.delete(entry)
-        hold.shrink(0)
-      },
-      lend: (back: GiveBack) => void lent.add((entry = { party, hold, giveBack: back, isAsked: false })),
-    }
-    if (giveBack) hold.lend(giveBack)
-    return hold
-  }
-
-  const firsts = function* () {
-    for (const [party, [first]] of queues) if (first) yield { ...first, servedAt: servedAt.get(party) ?? 0, waiting: first }
-  }
-
-  function serve(): void {
-    if (waitingCount === 0) return
-    for (let next = nextOf(firsts(), held); next && used + next.amount <= size; next = nextOf(firsts(), held)) {
-      remove(next.waiting)
-      next.grant(holdOf(next.party, next.amount, next.giveBack))
-    }
-    lookForSurplus()
-  }
-
-  function remove(one: Waiting): void {
-    const queue = queues.get(one.party) ?? []
-    queue.splice(queue.indexOf(one), 1)
-    if (queue.length === 0) queues.delete(one.party)
-    if (queue.length === 0 && !held.has(one.party)) servedAt.delete(one.party)
-    waitingCount--
-  }
-
-  /** What parties hold without what they have been asked for already. */
-  function heldAfterwards(): Map<string, number> {
-    const rest = new Map(held)
-    for (const { party, hold, isAsked } of lent) if (isAsked) rest.set(party, (rest.get(party) ?? 0) - hold.amount)
-    return rest
-  }
-
-  function lookForSurplus(): void {
-    if (askingBack !== undefined || partyToYield(firsts(), held, size) === undefined) return
-    askingBack = setTimeout(() => {
-      askingBack = undefined
-      const party = partyToYield(firsts(), heldAfterwards(), size)
-      // The newest first: it has cost least so far.
-      const candidates = [...lent].filter((one) => one.party === party && !one.isAsked && one.hold.amount > 0).toReversed()
-      const asked = candidates.find((one) => one.giveBack(candidates.length === 1))
-      if (asked) asked.isAsked = true
-      lookForSurplus()
-    }, graceMs)
-  }
-
-  function wait({ party, amount, waitMs, signal, giveBack, isAgain = false }: Ask): Promise<Hold> {
-    const { promise, resolve, reject } = Promise.withResolvers<Hold>()
-    const leave = (reason: unknown) => {
-      settle()
-      remove(waiting)
-      reject(reason)
-      // It may have stood before some that fit.
-      serve()
-    }
-    const giveUp = () => leave(signal?.reason)
-    const timer = waitMs === undefined ? undefined : setTimeout(() => leave(refusal()), waitMs)
-    const settle = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', giveUp)
-    }
-    const grant = (hold: Hold) => {
-      settle()
-      resolve(hold)
-    }
-    const waiting: Waiting = { party, amount, giveBack, ticket: ++tickets, grant }
-    signal?.addEventListener('abort', giveUp)
-    const queue = queues.get(party) ?? []
-    if (isAgain) queue.unshift(waiting)
-    else queue.push(waiting)
-    queues.set(party, queue)
-    waitingCount++
-    serve()
-    return promise
-  }
-
+  const { size, queues, held } = state
   function takeNow(party: string, wanted: number, giveBack?: GiveBack): Hold | undefined {
     const amount = Math.min(wanted, size)
-    return waitingCount === 0 && used + amount <= size ? holdOf(party, amount, giveBack) : undefined
+    return state.waitingCount === 0 && state.used + amount <= size ? holdOf(state, party, amount, giveBack) : undefined
   }
-
   return {
+    size,
     takeNow,
-    takeAnyway: holdOf,
+    takeAnyway: (party, amount, giveBack) => holdOf(state, party, amount, giveBack),
     take(ask) {
       const hold = takeNow(ask.party, ask.amount, ask.giveBack)
       if (hold) return hold
       if (ask.signal?.aborted) throw ask.signal.reason
-      if (ask.waitMs === 0 || waitingCount >= maxWaiting) throw refusal()
-      return wait({ ...ask, amount: Math.min(ask.amount, size) })
+      if (ask.waitMs === 0 || state.waitingCount >= state.maxWaiting) throw state.refusal()
+      return wait(state, { ...ask, amount: Math.min(ask.amount, size) })
     },
     grow(hold, amount) {
-      if (used + amount > size && used > hold.amount) return false
+      if (state.used + amount > size && state.used > hold.amount) return false
       // Only this budget makes holds.
-      const own = hold as ReturnType<typeof holdOf>
-      account(own.party, amount)
+      const own = hold as OwnHold
+      account(state, own.party, amount)
       own.amount += amount
       return true
     },
-    size,
-    used: () => used,
+    used: () => state.used,
     heldBy: (party) => held.get(party) ?? 0,
+    isAwaitedBesides: (party) => queues.size > (queues.has(party) ? 1 : 0),
   }
+}
+
+function account(state: State, party: string, amount: number): void {
+  state.used += amount
+  const sum = (state.held.get(party) ?? 0) + amount
+  if (sum === 0) state.held.delete(party)
+  else state.held.set(party, sum)
+  forgetIdle(state, party)
+}
+
+/** Parties come and go. */
+function forgetIdle({ held, queues, servedAt }: State, party: string): void {
+  if (!held.has(party) && !queues.has(party)) servedAt.delete(party)
+}
+
+function holdOf(state: State, party: string, whole: number, giveBack?: GiveBack): OwnHold {
+  account(state, party, whole)
+  if (whole > 0) state.servedAt.set(party, ++state.tickets)
+  let entry: Lent | undefined
+  const hold: OwnHold = {
+    party,
+    amount: whole,
+    shrink(to) {
+      if (to >= hold.amount) return
+      account(state, party, to - hold.amount)
+      hold.amount = to
+      serve(state)
+    },
+    release() {
+      if (entry) state.lent.delete(entry)
+      hold.shrink(0)
+    },
+    lend: (back) => void state.lent.add((entry = { hold, giveBack: back, isAsked: false })),
+  }
+  if (giveBack) hold.lend(giveBack)
+  return hold
+}
+
+function* firstsOf({ queues, servedAt }: State) {
+  for (const [party, [first]] of queues) if (first) yield { ...first, servedAt: servedAt.get(party) ?? 0, waiting: first }
+}
+
+function serve(state: State): void {
+  if (state.waitingCount === 0) return
+  const next = () => nextOf(firstsOf(state), state.held)
+  for (let one = next(); one && state.used + one.amount <= state.size; one = next()) {
+    remove(state, one.waiting)
+    one.grant(holdOf(state, one.party, one.amount, one.giveBack))
+  }
+  lookForSurplus(state)
+}
+
+function remove(state: State, one: Waiting): void {
+  const queue = state.queues.get(one.party) ?? []
+  queue.splice(queue.indexOf(one), 1)
+  if (queue.length === 0) state.queues.delete(one.party)
+  state.waitingCount--
+  forgetIdle(state, one.party)
+}
+
+/** What parties hold without what they have been asked for already. */
+function heldAfterwards({ held, lent }: State): Map<string, number> {
+  const rest = new Map(held)
+  for (const { hold, isAsked } of lent) if (isAsked) rest.set(hold.party, (rest.get(hold.party) ?? 0) - hold.amount)
+  return rest
+}
+
+function lookForSurplus(state: State): void {
+  if (state.askingBack !== undefined || partyToYield(firstsOf(state), state.held, state.size) === undefined) return
+  state.askingBack = setTimeout(() => {
+    state.askingBack = undefined
+    const party = partyToYield(firstsOf(state), heldAfterwards(state), state.size)
+    // The newest first: it has cost least so far.
+    const candidates = [...state.lent].filter(({ hold, isAsked }) => hold.party === party && !isAsked && hold.amount > 0).toReversed()
+    const asked = candidates.find((one) => one.giveBack(candidates.length === 1))
+    if (asked) asked.isAsked = true
+    lookForSurplus(state)
+  }, state.graceMs)
+}
+
+function wait(state: State, { party, amount, waitMs, signal, giveBack }: Ask): Promise<Hold> {
+  const { promise, resolve, reject } = Promise.withResolvers<Hold>()
+  const settle = () => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
+  }
+  const leave = (reason: unknown) => {
+    settle()
+    remove(state, waiting)
+    reject(reason)
+    // It may have stood before some that fit.
+    serve(state)
+  }
+  const giveUp = () => leave(signal?.reason)
+  const timer = waitMs === undefined ? undefined : setTimeout(() => leave(state.refusal()), waitMs)
+  const grant = (hold: Hold) => {
+    settle()
+    resolve(hold)
+  }
+  const waiting: Waiting = { party, amount, giveBack, ticket: ++state.tickets, grant }
+  signal?.addEventListener('abort', giveUp)
+  const queue = state.queues.get(party)
+  if (queue) queue.push(waiting)
+  else state.queues.set(party, [waiting])
+  state.waitingCount++
+  serve(state)
+  return promise
 }
