@@ -123,4 +123,26 @@ describe('the memory of requests', () => {
     expect(() => memory('a').reserve(2 * MIB, { atOnce: true })).toThrow('taken up')
     expect(isFree(memory('a').reserve(1000, { atOnce: true }))).toBe(true)
   })
+
+  // Guarantee: what one tenant holds and can give back keeps nobody else out.
+  test('is asked back from who has more than half when another one has waited for a second', async () => {
+    const memory = open()
+    const asked: string[] = []
+    const take = (name: string, take: (back: () => boolean) => unknown) => {
+      const hold = take(() => {
+        asked.push(name)
+        release.get(name)?.()
+        return true
+      }) as { release: () => void }
+      release.set(name, hold.release)
+    }
+    const release = new Map<string, () => void>()
+    for (let at = 0; at < 48; at++) take(`reader ${at}`, (back) => memory('loud').takeReader(back))
+    for (let at = 0; at < 4; at++) take(`turn ${at}`, (back) => memory('loud').takeTurn(back))
+    for (let at = 0; at < 8; at++) take(`body ${at}`, (back) => memory('loud').reserveBody(1 * MIB, back))
+    take('answer', (back) => memory('loud').keepForAnswer(72 * MIB, false, back))
+    const quiet = memory('quiet')
+    await Promise.all([quiet.takeReader(), quiet.takeTurn(), quiet.reserveBody(1 * MIB, keeps), quiet.reserve(10 * MIB)])
+    expect(asked.toSorted()).toEqual(['answer', 'body 7', 'reader 47', 'turn 3'])
+  })
 })

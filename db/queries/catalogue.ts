@@ -56,12 +56,13 @@ const containingWords = (db: Db, words: NonNullable<CatalogueFilters['words']>):
 
 /**
  * As `shared/domain/footprint.ts` counts text, and a little more: what looks like JSON in strings counts too. What an operator ships counts
- * nothing.
+ * nothing. The `offset` keeps the text from being made five times; of bytes nothing is counted one by one, as of characters.
  */
 const footprintOf = (db: Db, text: Fragment) => db`
   case when source = 'catalogue' then 0 else least(2000000000, (
-    select octet_length(json) + 64 * (length(json) - length(translate(json, '{[:', ''))) + 16 * (length(json) - length(replace(json, ',', '')))
-    from (select ${text} as json) as told
+    select octet_length(json) + 64 * (octet_length(json) - octet_length(replace(replace(replace(json, '{', ''), '[', ''), ':', '')))
+      + 16 * (octet_length(json) - octet_length(replace(json, ',', '')))
+    from (select ${text} as json offset 0) as told
   ))::int end`
 
 type Table<Row extends object, Item> = { table: Fragment; columns: Fragment; footprint: Fragment; toItem: (row: Row) => Item }

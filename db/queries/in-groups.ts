@@ -30,7 +30,7 @@ export type Groups<Item> = {
   more?: AsyncGenerator<ItemGroup<Item>>
 }
 
-/** Ids that are found at a time. */
+/** Rows whose footprints are looked at in one statement; after large ones as few as were taken together: what is looked at again and again costs most. */
 const CHOSEN_MAX = 1000
 
 /** A page of a list, its first group at once. What is deleted meanwhile is left out, and the page goes on to its length. */
@@ -39,11 +39,11 @@ export async function inGroups<Row extends Measured, Item>(
   { limit, offset }: Slice,
   reserve: Reserve,
 ): Promise<Groups<Item>> {
-  const first = await readGroup(source, { left: limit === 0 ? Infinity : limit, after: undefined, offset })
+  const first = await readGroup(source, { left: limit === 0 ? Infinity : limit, after: undefined, offset, chosenMax: CHOSEN_MAX })
   return { items: first.items, ...(first.next && { more: restOf(source, first.next, reserve) }) }
 }
 
-type Next = { left: number; after: string | undefined; offset: number; large?: Measured }
+type Next = Omit<Place, 'limit'> & { left: number; chosenMax: number; large?: Measured }
 
 async function* restOf<Row extends Measured, Item>(
   source: Source<Row, Item>,
@@ -55,7 +55,7 @@ async function* restOf<Row extends Measured, Item>(
     const held = await reserve(large?.footprint ?? SMALL_FOOTPRINT)
     if (large) {
       const items: Item[] = await wholeOf(source, large.id)
-      const after: Next = { left: left - items.length, after: large.id, offset: 0 }
+      const after: Next = { left: left - items.length, after: large.id, offset: 0, chosenMax: 1 }
       next = after.left > 0 ? after : undefined
       yield { items, release: held.release }
     } else {
@@ -73,14 +73,14 @@ async function wholeOf<Row, Item>(source: Source<Row, Item>, id: string): Promis
   return item === undefined ? [] : [item]
 }
 
-async function readGroup<Row extends Measured, Item>(source: Source<Row, Item>, { left, after, offset }: Next) {
-  const limit = Math.min(left, CHOSEN_MAX)
+async function readGroup<Row extends Measured, Item>(source: Source<Row, Item>, { left, after, offset, chosenMax }: Next) {
+  const limit = Math.min(left, chosenMax)
   const rows = await source.next({ after, limit, offset })
   const [first] = rows
   const last = rows.at(-1)
   if (!first || !last) return { items: [], next: undefined }
-  if (first.footprint > SMALL_FOOTPRINT) return { items: [], next: { left, after, offset: 0, large: first } }
+  if (first.footprint > SMALL_FOOTPRINT) return { items: [], next: { left, after, offset: 0, chosenMax: 1, large: first } }
   const isEnd = rows.length === left || (rows.length === first.chosen && first.chosen < limit)
-  const next = isEnd ? undefined : { left: left - rows.length, after: last.id, offset: 0 }
+  const next = isEnd ? undefined : { left: left - rows.length, after: last.id, offset: 0, chosenMax: Math.min(2 * rows.length, CHOSEN_MAX) }
   return { items: rows.map(source.toItem), next }
 }
