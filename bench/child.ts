@@ -1,5 +1,5 @@
 import { createLog } from '#shared/log.ts'
-import { connect } from '#db/client.ts'
+import { openFairPool } from '#db/fair-pool.ts'
 import { openStore } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
 import { findDocsFile } from '#functions/docs-files.ts'
@@ -20,7 +20,7 @@ export type Task =
 const QUOTAS = { openRuns: 1e9, jobsPerMinute: 1e9, storedBytes: 1e15, catalogueEntries: 1e9 }
 
 async function serve({ databaseUrl }: { databaseUrl: string }): Promise<{ url: string }> {
-  const store = openStore(connect(databaseUrl), QUOTAS)
+  const store = openStore(openFairPool(databaseUrl, { statementMs: 16_000 }), QUOTAS)
   const app = createApp({
     storeOf: () => store,
     identity: { mode: 'none' },
