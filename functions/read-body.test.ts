@@ -37,7 +37,7 @@ test('no piece of a body that comes in chunks is kept: it is copied, and its pla
       yield piece
     }
   }
-  const memory = createMemory({ bytes: 128 * 1024 * 1024, waitMs: 0 })("a")
+  const memory = createMemory({ bytes: 128 * 1024 * 1024, waitMs: 0 })('a')
   const app = new Hono<AppEnv>().post('/', async (c) => {
     c.set('memory', memory)
     Object.defineProperty(c.req, 'raw', { value: { body: body(), headers: new Headers() } })

@@ -11,6 +11,8 @@ import { startTemporary } from './start-postgres.ts'
 /** What one tenant may do to others through the process that serves them all. */
 
 const JOBS = '/api/v1/evaluations/jobs'
+/** A list of which each statement reads jobs. */
+const LIST = `${JOBS}?tags=a,b`
 const PROVIDERS = '/api/v1/evaluations/providers'
 const MIB = 1024 * 1024
 
@@ -89,7 +91,7 @@ describe('statements of one tenant that do not end', () => {
   test('leave half of the connections to others, and go on no longer than their callers wait', async () => {
     const url = await start()
     await whileLocked('evaluations', async () => {
-      const lists = Array.from({ length: 20 }, () => askSilently(`${url}${JOBS}?tags=a,b`, 'loud'))
+      const lists = Array.from({ length: 20 }, () => askSilently(url + LIST, 'loud'))
       await becomes(4)
       for (let at = 0; at < 10; at++) {
         const { status, seconds } = await ask(`${url}${PROVIDERS}?limit=1`, 'quiet')
@@ -134,7 +136,7 @@ describe('statements of one tenant that do not end', () => {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const url = await start({ SHUTDOWN_TIMEOUT: '200ms' })
       await whileLocked('evaluations', async () => {
-        const lists = Array.from({ length: 3 }, () => askSilently(url + JOBS, 'loud'))
+        const lists = Array.from({ length: 3 }, () => askSilently(url + LIST, 'loud'))
         const submit = ask(url + JOBS, 'loud', { method: 'POST', body: JOB }).catch(() => undefined)
         await becomes(4)
         functions!.child.kill(signal)
@@ -169,7 +171,7 @@ test('the end of a log stream ends what is read for it', async () => {
 test('who has taken all places gives up its newest when others come', async () => {
   const url = await start({ MAX_CONCURRENT_REQUESTS: '8' })
   await whileLocked('evaluations', async () => {
-    const loud = Array.from({ length: 8 }, () => ask(url + JOBS, 'loud'))
+    const loud = Array.from({ length: 8 }, () => ask(url + LIST, 'loud'))
     await becomes(4)
     expect((await ask(url + JOBS, 'loud')).status).toBe(503)
     for (let at = 0; at < 10; at++) expect(await ask(`${url}${PROVIDERS}?limit=1`, 'quiet')).toMatchObject({ status: 200 })
@@ -202,7 +204,7 @@ describe('they are ready', () => {
   test('until nobody is served, and again when somebody is', async () => {
     const url = await start({ WRITE_TIMEOUT: '60s' })
     await whileLocked('evaluations', async () => {
-      const lists = ['a', 'b'].flatMap((tenant) => [1, 2].map(() => askSilently(url + JOBS, tenant)))
+      const lists = ['a', 'b'].flatMap((tenant) => [1, 2].map(() => askSilently(url + LIST, tenant)))
       await becomes(4)
       const before = performance.now()
       const refused = await vi.waitFor(
