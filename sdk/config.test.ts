@@ -20,8 +20,8 @@ test('the mode is read whatever its case and blanks, and nothing else is accepte
 
 // A value that cannot be read must not open everything.
 test('what the hub of a laptop allows is read as JSON, and anything else refused', () => {
-  const allowedPaths = { open: ['/work'], closed: ['/work/jobs'] }
+  const allowedPaths = { open: ['/srv'], closed: ['/srv/jobs'] }
   expect(readAdapterSettings({ EVALHUB_ALLOWED_PATHS: JSON.stringify(allowedPaths) }).allowedPaths).toEqual(allowedPaths)
-  for (const text of ['', '/work', '[]', '{"open":"/work"}'])
+  for (const text of ['', '/srv', '[]', '{"open":"/srv"}'])
     expect(() => readAdapterSettings({ EVALHUB_ALLOWED_PATHS: text })).toThrow(/JSON|expected/)
 })

@@ -9,9 +9,9 @@ describe('namedFolders', () => {
   const owned = { dataDir: '/data', catalogues: ['/catalogue'], allowPaths: ['/more'] }
 
   test('are those of the owner; runs and database are closed', () => {
-    expect(namedFolders({ ...owned, cwd: '/work', home: '/home/u' })).toEqual({
-      open: ['/work', '/data', '/catalogue', '/more'],
-      closed: ['/data/jobs', '/data/postgres', '/work/.evalhub/jobs', '/work/.evalhub/postgres'],
+    expect(namedFolders({ ...owned, cwd: '/srv', home: '/home/u' })).toEqual({
+      open: ['/srv', '/data', '/catalogue', '/more'],
+      closed: ['/data/jobs', '/data/postgres', '/srv/.evalhub/jobs', '/srv/.evalhub/postgres'],
     })
   })
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { isAllowed } from './allowed-paths.ts'
 
-const paths = { open: ['/work', '/data', '/data/jobs/mine', '/both'], closed: ['/data/jobs', '/both'] }
+const paths = { open: ['/srv', '/data', '/data/jobs/mine', '/both'], closed: ['/data/jobs', '/both'] }
 
 describe('isAllowed', () => {
   test.each([
-    ['/work', true],
-    ['/work/a/b.jsonl', true],
+    ['/srv', true],
+    ['/srv/a/b.jsonl', true],
     ['/workshop/a', false],
     ['/wor', false],
     ['/', false],
