@@ -90,6 +90,36 @@ describe('a fair budget', () => {
     expect(third).not.toHaveBeenCalled()
   })
 
+  test('is not taken again by who had to give back, as long as others come; then it is', async () => {
+    const budget = open(4)
+    const asked: number[] = []
+    const lend = async (at: number) => {
+      const hold = await budget.take({
+        party: 'a',
+        amount: 1,
+        giveBack() {
+          asked.push(at)
+          hold.release()
+          return true
+        },
+      })
+    }
+    for (let at = 0; at < 4; at++) await lend(at)
+    const others = [await budget.take({ party: 'b', amount: 1 })]
+    expect(asked).toEqual([3])
+    const more = lend(4)
+    for (let at = 0; at < 20; at++) {
+      others.pop()?.release()
+      // At once: nobody is in its way.
+      others.push(await budget.take({ party: 'b', amount: 1, waitMs: 5 }))
+    }
+    expect(budget.heldBy('a')).toBe(3)
+    others.pop()?.release()
+    await more
+    expect(budget.heldBy('a')).toBe(4)
+    expect(asked).toEqual([3])
+  })
+
   test('is asked back from the next one where the newest cannot', async () => {
     const budget = open(2)
     const first = await budget.take({

@@ -1,4 +1,4 @@
-import { nextOf, partyToYield } from './domain/fair-share.ts'
+import { isWithinHalf, nextOf, partyToYield } from './domain/fair-share.ts'
 
 /** Part of a budget that is in use. */
 export type Hold = {
@@ -74,7 +74,12 @@ type State = Required<FairBudgetOptions> & {
   servedAt: Map<string, number>
   lent: Set<Lent>
   askingBack: ReturnType<typeof setTimeout> | undefined
+  /** Those who had to give back, and until when they are held to half. */
+  restrained: Map<string, number>
 }
+
+/** Who had to give back has half at most, as long as others come before this time is over: what is given back again and again is work done for nothing. */
+const RESTRAINT_MS = 2000
 
 /**
  * A budget that is shared fairly: first come, first served among a party's own, and by `nextOf` among parties. Who is alone may have all of it, and
@@ -92,11 +97,13 @@ export function createFairBudget(options: FairBudgetOptions): FairBudget {
     servedAt: new Map(),
     lent: new Set(),
     askingBack: undefined,
+    restrained: new Map(),
   }
   const { size, queues, held } = state
   function takeNow(party: string, wanted: number, giveBack?: GiveBack): Hold | undefined {
     const amount = Math.min(wanted, size)
-    return state.waitingCount === 0 && state.used + amount <= size ? holdOf(state, party, amount, giveBack) : undefined
+    if (state.waitingCount > 0 || state.used + amount > size || isHeldBack(state, party, amount)) return undefined
+    return holdOf(state, party, amount, giveBack)
   }
   return {
     size,
@@ -139,6 +146,7 @@ function forgetIdle({ held, queues, servedAt }: State, party: string): void {
 function holdOf(state: State, party: string, whole: number, giveBack?: GiveBack): OwnHold {
   account(state, party, whole)
   if (whole > 0) state.servedAt.set(party, ++state.tickets)
+  for (const other of state.restrained.keys()) if (other !== party) state.restrained.set(other, performance.now() + RESTRAINT_MS)
   let entry: Lent | undefined
   const hold: OwnHold = {
     party,
@@ -153,14 +161,35 @@ function holdOf(state: State, party: string, whole: number, giveBack?: GiveBack)
       if (entry) state.lent.delete(entry)
       hold.shrink(0)
     },
-    lend: (back) => void state.lent.add((entry = { hold, giveBack: back, isAsked: false })),
+    lend(back) {
+      if (entry) state.lent.delete(entry)
+      state.lent.add((entry = { hold, giveBack: back, isAsked: false }))
+    },
   }
   if (giveBack) hold.lend(giveBack)
   return hold
 }
 
-function* firstsOf({ queues, servedAt }: State) {
-  for (const [party, [first]] of queues) if (first) yield { ...first, servedAt: servedAt.get(party) ?? 0, waiting: first }
+function* firstsOf(state: State) {
+  for (const [party, [first]] of state.queues) {
+    if (first && !isHeldBack(state, party, first.amount)) yield { ...first, servedAt: state.servedAt.get(party) ?? 0, waiting: first }
+  }
+}
+
+const isHeldBack = ({ restrained, held, size }: State, party: string, amount: number) =>
+  restrained.has(party) && !isWithinHalf(held.get(party) ?? 0, amount, size)
+
+function restrain(state: State, party: string): void {
+  const isNew = !state.restrained.has(party)
+  state.restrained.set(party, performance.now() + RESTRAINT_MS)
+  if (isNew) setTimeout(() => endRestraint(state, party), RESTRAINT_MS)
+}
+
+function endRestraint(state: State, party: string): void {
+  const leftMs = (state.restrained.get(party) ?? 0) - performance.now()
+  if (leftMs > 0) return void setTimeout(() => endRestraint(state, party), leftMs)
+  state.restrained.delete(party)
+  return serve(state)
 }
 
 function serve(state: State): void {
@@ -196,7 +225,10 @@ function lookForSurplus(state: State): void {
     // The newest first: it has cost least so far.
     const candidates = [...state.lent].filter(({ hold, isAsked }) => hold.party === party && !isAsked && hold.amount > 0).toReversed()
     const asked = candidates.find((one) => one.giveBack(candidates.length === 1))
-    if (asked) asked.isAsked = true
+    if (asked) {
+      asked.isAsked = true
+      restrain(state, asked.hold.party)
+    }
     lookForSurplus(state)
   }, state.graceMs)
 }

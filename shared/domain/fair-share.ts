@@ -27,17 +27,18 @@ function isBefore(one: Asking, other: Asking, held: Held): boolean {
   return (byHeld || one.servedAt - other.servedAt || one.ticket - other.ticket) < 0
 }
 
+/** Whether a party that holds `own` would hold half at most with `amount` more, or one thing. */
+export const isWithinHalf = (own: number, amount: number, size: number): boolean => own === 0 || own + amount <= Math.max(1, size / 2)
+
 /**
  * The party that is to give something back: it holds more than half of `size`, and more than one unit, which it got while it was alone; and now
- * another one waits that holds nothing, or would not hold more than half itself.
+ * another one waits that would not hold more than half itself.
  */
 export function partyToYield(firsts: Iterable<{ party: string; amount: number }>, held: Held, size: number): string | undefined {
-  const half = Math.max(1, size / 2)
-  const [large] = [...held].find(([, amount]) => amount > half) ?? []
+  const [large] = [...held].find(([, amount]) => amount > Math.max(1, size / 2)) ?? []
   if (large === undefined) return undefined
   for (const { party, amount } of firsts) {
-    const own = held.get(party) ?? 0
-    if (party !== large && (own === 0 || own + amount <= half)) return large
+    if (party !== large && isWithinHalf(held.get(party) ?? 0, amount, size)) return large
   }
   return undefined
 }
