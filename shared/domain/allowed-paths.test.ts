@@ -7,7 +7,7 @@ describe('isAllowed', () => {
   test.each([
     ['/srv', true],
     ['/srv/a/b.jsonl', true],
-    ['/workshop/a', false],
+    ['/srvs/a', false],
     ['/wor', false],
     ['/', false],
     ['/etc/passwd', false],
