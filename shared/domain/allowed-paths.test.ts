@@ -8,7 +8,7 @@ describe('isAllowed', () => {
     ['/srv', true],
     ['/srv/a/b.jsonl', true],
     ['/srvs/a', false],
-    ['/wor', false],
+    ['/sr', false],
     ['/', false],
     ['/etc/passwd', false],
     ['/data/own.jsonl', true],
