@@ -36,14 +36,16 @@ async function statementOf(url: string, operation: OperationName, subject: Subje
   return statement
 }
 
+/** As the driver sends it: text, of a type that the statement says or knows. */
+const literal = (value: unknown) => (value === null ? 'null' : `'${String(value).replaceAll("'", "''")}'`)
+
 /** The same statement as a script: with another job each time, a new one or one of `ids`. */
 function toScript({ text, parameters: [parameter, ...others] }: Statement, ids: readonly string[]): string {
   // JSON, as the driver sends it. A colon before a name would be a variable of pgbench.
   const json = String(parameter).replaceAll('":', '": ').replaceAll("'", "''")
   const [id] = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(json) ?? ['']
   const other = ids.length === 0 ? 'gen_random_uuid()::text' : `(array['${ids.join("','")}'])[1 + floor(random() * ${ids.length})::int]`
-  // The others are numbers.
-  const whole = others.reduce<string>((sql, value, at) => sql.replace(`$${at + 2}`, String(Number(value))), text)
+  const whole = others.reduce<string>((sql, value, at) => sql.replace(`$${at + 2}`, () => literal(value)), text)
   return `${whole.replace('$1', `replace('${json}', '${id}', ${other})::jsonb`)};\n`
 }
 
