@@ -32,6 +32,7 @@ describe('demoRequest', () => {
     [['--num-examples', '-3'], /num-examples/],
     [['--model-url', 'localhost:11434', '--model-name', 'm'], /http or https/],
     [['--model-url', 'http://u:hunter2@h', '--model-name', 'm'], /no user or password/],
+    [['--model-url', 'http:///h', '--model-name', 'm'], /http or https/],
     [['--what'], /--what/],
     [['what'], /what/],
   ])('refuses %j and repeats no password', (argv, why) => {

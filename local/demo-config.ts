@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { holdsUser, parseHttpUrl } from '#shared/domain/url-problem.ts'
 import { HUB_VARIABLES } from './config.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -46,10 +47,8 @@ type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'
 
 /** Why an address cannot be used; it is not repeated, since it may hold a password. */
 function urlFault(text: string): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url || !/^https?:$/.test(url.protocol)) return '--model-url must be an http or https address, such as http://localhost:11434/v1'
-  if (url.username || url.password) return '--model-url must hold no user or password; use --api-key-env'
-  return undefined
+  if (holdsUser(text)) return '--model-url must hold no user or password; use --api-key-env'
+  return parseHttpUrl(text) ? undefined : '--model-url must be an http or https address, such as http://localhost:11434/v1'
 }
 
 function faultOf(values: Values, env: Environment): string | undefined {

@@ -150,6 +150,14 @@ describe('a job', () => {
     [job({ model: { url: 'http://h' } }), /\.model\.name' .*'required'/],
     [job({ model: { ...model, url: 'nowhere' } }), /\.model\.url' .*'url' tag/],
     [job({ model: { ...model, url: '  ' } }), /'url' tag/],
+    ...['ws://x', 'grpc://h:1', 'http:x', 'http:/x', 'http:///x', 'http:\\\\x', 'http://x\n', ' http://x'].map((url): [object, RegExp] => [
+      job({ model: { ...model, url } }),
+      /\.model\.url' .*'url' tag: it must be an http or https URL with a host, such as https:\/\/host\/v1$/,
+    ]),
+    ...['http://@x/', 'http://:@x/', 'http:@x'].map((url): [object, RegExp] => [
+      job({ model: { ...model, url } }),
+      /not valid: model\.url must hold no user name and no password, .*secret_ref$/,
+    ]),
     [
       job({ model: { ...model, url: 'javascript:alert(1)' } }),
       /not valid: model\.url must name a place on a network, .* begins with javascript:$/,
@@ -260,7 +268,6 @@ describe('a job', () => {
     ['32-bit numbers', job({ pass_criteria: { threshold: 0.1 + 0.2 } }), { pass_criteria: { threshold: 0.3 } }],
     ['no model url', job({ model: { name: 'm' } }), { model: { name: 'm', url: '' } }],
     ['a queue without a kind', job({ queue: { kind: ' ', name: ' q ' } }), { queue: { kind: 'kueue', name: 'q' } }],
-    ['the scheme of another service', job({ model: { ...model, url: 'grpc://h:1' } }), { model: { url: 'grpc://h:1' } }],
     [
       'a plain registry without a connection',
       job({ exports: { oci: { coordinates: { oci_host: 'http://r:5000', oci_repository: 'r' } } } }),

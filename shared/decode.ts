@@ -146,7 +146,7 @@ function sentence(name: string, issues: readonly Issue[]): string {
   if (first?.code === 'custom' && typeof first.params?.text === 'string') return first.params.text
   const lines = issues.slice(0, LINES_MAX).map((issue) => {
     const field = pathOf(issue.path.slice(typeof issue.path.at(-1) === 'number' ? -2 : -1))
-    const rule = `Error:Field validation for '${field}' failed on the '${tagOf(issue)}' tag${countsOf(issue)}`
+    const rule = `Error:Field validation for '${field}' failed on the '${tagOf(issue)}' tag${detailOf(issue)}`
     return `Key: '${name}.${pathOf(issue.path)}' ${rule}`
   })
   const others = issues.length - lines.length
@@ -156,8 +156,9 @@ function sentence(name: string, issues: readonly Issue[]): string {
 /** Failures that are told: nobody reads thousands, and an answer should not be much longer than its request. */
 const LINES_MAX = 20
 
-/** Of something that has too many items, how many, and how many it may have. */
-function countsOf({ input, ...issue }: Issue): string {
+/** What is expected, where a field says so; of something that has too many items, how many, and how many it may have. */
+function detailOf({ input, ...issue }: Issue): string {
+  if (issue.code === 'custom' && typeof issue.params?.rule === 'string') return `: ${issue.params.rule}`
   const maximum = issue.code === 'too_big' && issue.origin === 'array' ? issue.maximum : issue.code === 'custom' && issue.params?.maximum
   if (typeof input !== 'object' || input === null || typeof maximum !== 'number') return ''
   return `: it has ${Object.keys(input).length} items, and at most ${maximum} are taken`

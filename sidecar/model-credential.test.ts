@@ -123,6 +123,14 @@ describe('a reference', () => {
     expect(await ask('Authorization: Bearer gone_api-key:ref')).toMatch(/^HTTP\/1\.1 500 /)
     expect([...model.requests, ...judge.requests]).toEqual([])
   })
+
+  test.for(['http:127.0.0.1', 'http:///127.0.0.1', 'http:\\\\127.0.0.1'])('whose address is %s goes nowhere', async (url, { services }) => {
+    const { ask, secretPath, model, judge } = services
+    await writeFile(join(secretPath, 'odd_url'), `${url}:${judge.url.port}`)
+    await writeFile(join(secretPath, 'odd_api-key'), 'real-key')
+    expect(await ask('Authorization: Bearer odd_api-key:ref')).toMatch(/^HTTP\/1\.1 400 .*http or https URL with a host/s)
+    expect([...model.requests, ...judge.requests]).toEqual([])
+  })
 })
 
 // Guarantee: Kubernetes replaces all files of a Secret at once; a value and an address of different versions never meet.

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { readCredentialKey } from '#shared/domain/credential-key.ts'
+import { parseHttpUrl } from '#shared/domain/url-problem.ts'
 import { HubError } from '#shared/errors.ts'
 import { readKey } from './credentials.ts'
 import { UpstreamError } from './transport.ts'
@@ -68,8 +69,9 @@ async function readCredential(key: string, model: URL, secretPath: string | unde
 async function serviceOf(urlKey: string | undefined, model: URL, secretPath: string | undefined): Promise<URL> {
   const url = urlKey === undefined ? '' : await readSecret(secretPath, urlKey)
   if (url === '') return model
-  if (!URL.canParse(url) || !/^https?:/i.test(url)) throw refused(`'${urlKey}' of the model's Secret is no http or https URL`)
-  return new URL(url)
+  const service = parseHttpUrl(url)
+  if (!service) throw refused(`'${urlKey}' of the model's Secret is no http or https URL with a host`)
+  return service
 }
 
 const refused = (why: string) =>

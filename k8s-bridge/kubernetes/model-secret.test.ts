@@ -30,7 +30,7 @@ describe('readModelSecret', () => {
     expect(read({ judge_url: ' ' })).toMatchObject({ references: {} })
   })
 
-  test.each(['judge.example/v1', 'ftp://judge.example', 'https://'])(
+  test.each(['judge.example/v1', 'ftp://judge.example', 'https://', 'https:///judge.example', 'https:\\\\judge.example'])(
     'names the key of an address that nothing can be asked at: %s',
     (url) => {
       expect(read({ judge_url: url })).toEqual({ badKey: 'judge_url' })

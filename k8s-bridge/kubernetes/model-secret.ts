@@ -1,4 +1,5 @@
 import { readCredentialKey } from '#shared/domain/credential-key.ts'
+import { parseHttpUrl } from '#shared/domain/url-problem.ts'
 import { throughSidecar } from './attempt.ts'
 
 /** What a run's objects need to know of its model's Secret. No credential is in it. */
@@ -19,7 +20,7 @@ export function readModelSecret(name: string, data: Readonly<Record<string, stri
     if (!key.endsWith('_url')) continue
     const url = Buffer.from(value, 'base64').toString().trim()
     if (url === '') continue
-    if (!/^https?:\/\/./i.test(url) || !URL.canParse(url)) return { badKey: key }
+    if (!parseHttpUrl(url)) return { badKey: key }
     references[key] = throughSidecar(url)
   }
   return { name, references }

@@ -59,7 +59,7 @@ describe('modelRefusal', () => {
     expect(modelRefusal(attemptFor({ request: { model: { url, name: 'm' } } }).request)).toBeUndefined()
   })
 
-  test.each(['ftp://m', 'mailto:m', 'http:///v1', 'http:m'])('refuses "%s"', (url) => {
+  test.each(['ftp://m', 'mailto:m', 'http:///v1', 'http:m', 'http:\\\\m', 'http://:80'])('refuses "%s"', (url) => {
     expect(modelRefusal(attemptFor({ request: { model: { url, name: 'm' } } }).request)).toMatchObject({ failureClass: 'rejected' })
   })
 })

@@ -1,4 +1,5 @@
 import type { RunSpec } from '#shared/domain/run-spec.ts'
+import { parseHttpUrl } from '#shared/domain/url-problem.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { RunEnd } from '../runtime.ts'
 import { findBadQuantity } from './resources.ts'
@@ -33,8 +34,8 @@ export function refusalOf(spec: RunSpec, settings: KubernetesSettings): RunEnd |
 
 /** Why no sidecar can reach the model of a request; undefined if one may. */
 export function modelRefusal({ model }: EvaluationJobConfig): RunEnd | undefined {
-  if (model.url === '' || /^https?:\/\/[^/?#]/i.test(model.url)) return undefined
-  return rejected('model.url is neither an http nor an https address, so no adapter can reach the model on Kubernetes.')
+  if (model.url === '' || parseHttpUrl(model.url)) return undefined
+  return rejected('model.url is no http or https URL with a host, so no adapter can reach the model on Kubernetes.')
 }
 
 const missing = (message: string): RunEnd => ({ failureClass: 'missing_config', message })

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { holdsSecret, isRegistryHost, parseUrl, urlProblem } from './url-problem.ts'
+import { holdsUser, isRegistryHost, parseHttpUrl, parseUrl, urlProblem } from './url-problem.ts'
 
 test.each([
   'http://h/v1',
@@ -53,9 +53,50 @@ test.each([
   'http:ann:secret@h',
   ' http://ann:se\ncret@h',
   'grpc://ann:secret@h',
-])('%j may not: it holds a secret, which is not repeated', (url) => {
+  'http://@h/v1',
+  'http://:@h/v1',
+  'HTTP:\\\\@h',
+])('%j may not: it names a user, who is not repeated', (url) => {
   expect(urlProblem(url)).toMatch(/^must hold no user name/)
   expect(urlProblem(url)).not.toMatch(/secret|token/)
+})
+
+test.each([
+  ['http://h/v1', 'http://h/v1'],
+  ['HTTPS://H', 'https://h/'],
+  ['http://[::1]:11434/v1?a=b c#d', 'http://[::1]:11434/v1?a=b%20c#d'],
+  ['http://0.0.0.0:8000?@x', 'http://0.0.0.0:8000/?@x'],
+  ['https://模型.example/模', 'https://xn--xgs754b.example/%E6%A8%A1'],
+  ['http://h/a\\b', 'http://h/a/b'],
+])('%j is an http or https URL', (text, href) => {
+  expect(parseHttpUrl(text)?.href).toBe(href)
+})
+
+test.each([
+  'ws://h',
+  'grpc://h:1',
+  'local://m',
+  '//h/v1',
+  'http:h',
+  'http:/h',
+  'http:///h',
+  'http://',
+  'http://:80/',
+  'http:?h',
+  'http:\\\\h',
+  'http:/\\h/v1',
+  'http://h\\@evil',
+  ' http://h',
+  'http://h ',
+  'http://h\n/v1',
+  'ht\ntp://h',
+  'http://h/v\n1',
+  'http://h/v1\t',
+  'http://h|i',
+  'http://h:99999',
+  '',
+])('%j is none, or not the same to everybody', (text) => {
+  expect(parseHttpUrl(text)).toBeUndefined()
 })
 
 test.each([
@@ -103,7 +144,8 @@ test.each([
   for (const url of [make('模'.repeat(263)), make('%E6%A8%A1'.repeat(88)), make('h'.repeat(9000))]) {
     expect(urlProblem(url)).toBe('must have at most 8192 characters, and 262 for its host and port')
     expect(parseUrl(url)).toBeUndefined()
-    expect(holdsSecret(url)).toBe(false)
+    expect(parseHttpUrl(url)).toBeUndefined()
+    expect(holdsUser(url)).toBe(false)
   }
   expect(isRegistryHost('模'.repeat(263))).toBe(false)
   for (const read of reads) expect(read).not.toHaveBeenCalled()

@@ -10,12 +10,20 @@ const OPEN = /^(https?|wss?|grpcs?|hf|s3|gs|oci):$/
 /** The URL that text is, read as browsers and Node read it. Undefined if it is none, or longer than is read: 8,192 characters, 262 for host and port. */
 export const parseUrl = (text: string): URL | undefined => (isLong(text) ? undefined : (URL.parse(text) ?? undefined))
 
+/** As `parseUrl`, of http and https URLs that every reader takes for the same: two slashes and a host behind the scheme, and nothing to be passed over. */
+export const parseHttpUrl = (text: string): URL | undefined =>
+  /^https?:\/\/[^\s\\/?#]+([/?#][^\t\n\r]*)?$/i.test(text) ? parseUrl(text) : undefined
+
 const isLong = (text: string) => text.length > URL_MAX || hostIn(text).length > HOST_MAX
 
-/** What a URL has for its host and port. Readers pass over what stands before it and over line ends in it, and take any number of `/` and `\` for two. */
 function hostIn(text: string): string {
-  const [, authority = ''] = /^[^a-z]*[a-z][a-z\d+.-]*:[\\/]*([^\\/?#]*)/i.exec(text.replaceAll(/[\t\n\r]/g, '')) ?? []
+  const authority = authorityIn(text)
   return authority.slice(authority.lastIndexOf('@') + 1)
+}
+
+/** What a URL has for its user, host and port. Readers pass over what stands before it and over line ends in it, and take any number of `/` and `\` for two. */
+function authorityIn(text: string): string {
+  return /^[^a-z]*[a-z][a-z\d+.-]*:[\\/]*([^\\/?#]*)/i.exec(text.replaceAll(/[\t\n\r]/g, ''))?.[1] ?? ''
 }
 
 /**
@@ -29,15 +37,16 @@ export function urlProblem(text: string, instead = ''): string | undefined {
   if (!OPEN.test(url.protocol)) {
     return `must name a place on a network, such as https://host/path, and begins with ${url.protocol.slice(0, 40)}`
   }
-  return hasUser(url) ? `must hold no user name and no password, since it is kept and shown${instead}` : undefined
+  return hasUser(text, url) ? `must hold no user name and no password, since it is kept and shown${instead}` : undefined
 }
 
-const hasUser = ({ username, password }: URL) => username !== '' || password !== ''
+/** Of a user without a name too: what is meant by it differs from reader to reader. */
+const hasUser = (text: string, { host }: URL) => host !== '' && authorityIn(text).includes('@')
 
-/** True for a URL with a user or a password before its host. */
-export function holdsSecret(text: string): boolean {
+/** True for a URL with a user before its host, be it an empty one. */
+export function holdsUser(text: string): boolean {
   const url = parseUrl(text)
-  return url !== undefined && hasUser(url)
+  return url !== undefined && hasUser(text, url)
 }
 
 /** True for the host of a registry: a name or an address, with or without a port; before it may stand `http://` or `https://`, behind it a path. */

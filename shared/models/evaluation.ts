@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { OCI_PLACE } from '../domain/oci-place.ts'
-import { isRegistryHost, parseUrl } from '../domain/url-problem.ts'
+import { isRegistryHost, parseHttpUrl } from '../domain/url-problem.ts'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
 import { BENCHMARKS_MAX, Float32, keptUrl, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
 import { HardwareConfig, QueueConfig } from './hardware.ts'
@@ -8,14 +8,13 @@ import { Message } from './message.ts'
 import { EvaluationState } from './states.ts'
 import { TestDataRef } from './test-data.ts'
 
-/** True for text that names a place: a scheme, and something after it. */
-const isUrl = (text: string) => text === '' || (parseUrl(text) !== undefined && /^[a-z][a-z0-9+.-]*:./i.test(text))
-
 /** The model under test. */
 export const ModelRef = z.object({
   /** Base of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`. May be empty only if every benchmark uses pre-recorded data. */
   url: keptUrl('model.url', '; name a Secret with its api-key in model.auth.secret_ref')
-    .refine(isUrl, { params: { tag: 'url' } })
+    .refine((text) => text === '' || parseHttpUrl(text) !== undefined, {
+      params: { tag: 'url', rule: 'it must be an http or https URL with a host, such as https://host/v1' },
+    })
     .default(''),
   /** Name that the endpoint knows the model by. */
   name: z.string().min(1),

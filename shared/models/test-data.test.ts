@@ -15,6 +15,10 @@ describe('isAllowedGitUrl', () => {
   test.each([
     'git@github.com:a/b',
     'ssh://github.com/a',
+    'https:github.com/a',
+    'https:///github.com/a',
+    'https:\\\\github.com/a',
+    'https://github.com\n/a',
     'file:///etc',
     'https://localhost/a',
     'https://LOCALHOST./a',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { kindOfAddress } from '../domain/address.ts'
-import { holdsSecret, parseUrl, URL_MAX } from '../domain/url-problem.ts'
+import { holdsUser, parseHttpUrl, URL_MAX } from '../domain/url-problem.ts'
 import { DnsLabel, RequiredDnsLabel } from './fields.ts'
 
 const BLOCKED_HOSTS = new Set(['localhost', 'localhost.localdomain', 'metadata', 'metadata.google.internal'])
@@ -8,8 +8,8 @@ const BLOCKED_SUFFIXES = ['.cluster.local', '.svc', '.local']
 
 /** True if a git repository may be cloned from there: http(s) and a host that is not obviously inside. No name is resolved here. */
 export function isAllowedGitUrl(text: string): boolean {
-  const { protocol, hostname } = parseUrl(text) ?? {}
-  if (hostname === undefined || (protocol !== 'http:' && protocol !== 'https:')) return false
+  const { hostname } = parseHttpUrl(text) ?? {}
+  if (hostname === undefined) return false
   const host = hostname.toLowerCase().replace(/\.$/, '')
   if (host === '' || BLOCKED_HOSTS.has(host) || BLOCKED_SUFFIXES.some((suffix) => host.endsWith(suffix))) return false
   return (kindOfAddress(host.replace(/^\[|\]$/g, '')) ?? 'public') === 'public'
@@ -25,7 +25,7 @@ const Git = z
       .string()
       .min(1)
       .max(URL_MAX, { abort: true })
-      .refine((url) => !holdsSecret(url), {
+      .refine((url) => !holdsUser(url), {
         params: { text: 'git url must hold no user name and no password, since it is kept and shown; name a Secret in secret_ref' },
       })
       .refine(isAllowedGitUrl, { params: { tag: 'git_clone_url' } })
