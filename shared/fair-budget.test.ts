@@ -120,6 +120,28 @@ describe('a fair budget', () => {
     expect(asked).toEqual([3])
   })
 
+  // Guarantee: that somebody is held back keeps nobody else from what is free.
+  test('that is free is had at once also while who had to give back waits for more than half, who is not overtaken by its own', async () => {
+    const budget = open(4)
+    const lent = await budget.take({
+      party: 'a',
+      amount: 2,
+      giveBack() {
+        lent.release()
+        return true
+      },
+    })
+    const kept = await budget.take({ party: 'a', amount: 2 })
+    const others = await budget.take({ party: 'b', amount: 2 })
+    const waiting = budget.take({ party: 'a', amount: 2 })
+    others.release()
+    kept.shrink(1)
+    expect(budget.takeNow('a', 1)).toBeUndefined()
+    const [now, atOnce] = [budget.takeNow('b', 1), budget.take({ party: 'b', amount: 1, waitMs: 0 })]
+    expect([now?.amount, (atOnce as Hold).amount]).toEqual([1, 1])
+    expect(waiting).toBeInstanceOf(Promise)
+  })
+
   test('is asked back from the next one where the newest cannot', async () => {
     const budget = open(2)
     const first = await budget.take({

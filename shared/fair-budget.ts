@@ -102,7 +102,8 @@ export function createFairBudget(options: FairBudgetOptions): FairBudget {
   const { size, queues, held } = state
   function takeNow(party: string, wanted: number, giveBack?: GiveBack): Hold | undefined {
     const amount = Math.min(wanted, size)
-    if (state.waitingCount > 0 || state.used + amount > size || isHeldBack(state, party, amount)) return undefined
+    if (state.used + amount > size || isHeldBack(state, party, amount)) return undefined
+    if (queues.has(party) || !firstsOf(state).next().done) return undefined
     return holdOf(state, party, amount, giveBack)
   }
   return {
