@@ -4,7 +4,7 @@ import type { Db, Pool } from './client.ts'
 import { openFairPool, type FairPoolOptions } from './fair-pool.ts'
 import { test } from './test-db.ts'
 import { startPooler } from './test-pooler.ts'
-import { isUnavailable } from './unavailable.ts'
+import { isTooSlow, isUnavailable } from './unavailable.ts'
 
 function open(url: string, options: Partial<FairPoolOptions> = {}) {
   const pool = openFairPool(url, { max: 4, statementMs: 10_000, ...options })
@@ -151,8 +151,17 @@ describe('a statement that takes too long', () => {
       'idle_in_transaction_session_timeout',
       'statement_timeout',
     ])
-    expect(await outcome(slowA(mine, 60))).toContain('took too long')
+    const error = await slowA(mine, 60).catch((thrown: unknown) => thrown)
+    expect([isTooSlow(error), isUnavailable(error)]).toEqual([true, true])
     await waitFor(db, 'slow_a', 0)
+  })
+
+  test('is tried again with fewer limits on a connection that does not ask for those that were refused', async ({ databaseUrl }) => {
+    const pooler = await startPooler(databaseUrl)
+    onTestFinished(pooler.close)
+    const mine = open(pooler.url, { max: 1 }).of({ party: 'a' })
+    expect(await mine`select 1 as one`).toEqual([{ one: 1 }])
+    expect(pooler.refused()).toHaveLength(new Set(pooler.refused()).size)
   })
 })
 

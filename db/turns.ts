@@ -31,13 +31,10 @@ const SLOW_MS = 25
 /** Why a job is given up. */
 type Why = 'caller' | 'others' | 'time' | 'end'
 
-const WORDS: Record<Exclude<Why, 'caller'>, string> = {
-  others: 'others have waited for its database.',
-  time: 'its database took too long.',
-  end: 'it is being stopped.',
-}
+/** Of a statement that took too long, the database's own error says so. */
+const WORDS = { others: 'others have waited for its database.', end: 'it is being stopped.' }
 
-const unavailable = (why: Exclude<Why, 'caller'>) => HubError.of('unavailable', { Error: WORDS[why] })
+const unavailable = (why: keyof typeof WORDS) => HubError.of('unavailable', { Error: WORDS[why] })
 
 const tooMany = () => HubError.of('unavailable', { Error: 'too many wait for its database.' })
 
@@ -185,10 +182,13 @@ function turnToFollow(turns: Turns, party: Party): Turn | undefined {
 }
 
 /** Whether one more statement may be sent on the connection: what is under way there are statements, and quick ones. */
-function canFollow({ connections }: Turns, party: Party, { lane, jobs, begun, quickAt }: Turn): boolean {
-  if (jobs.size >= DEPTH || lane.isSpent() || performance.now() - quickAt > SLOW_MS) return false
+function canFollow({ connections, limits }: Turns, party: Party, { lane, jobs, begun, quickAt }: Turn): boolean {
+  if (jobs.size >= DEPTH || !isOfUse(lane, limits) || performance.now() - quickAt > SLOW_MS) return false
   return begun < TURN || !connections.isAwaitedBesides(party.name)
 }
+
+/** Whether more may be sent on it: nothing there was given up, and it was not refused for its limits. */
+const isOfUse = (lane: Lane, limits: Turns['limits']) => !lane.isSpent() && lane.limits === limits.current
 
 async function ask(turns: Turns, party: Party): Promise<void> {
   party.isAsking = true
@@ -216,8 +216,8 @@ function openTurn(turns: Turns, party: Party, hold: Hold): Turn {
 function closeTurn(turns: Turns, party: Party, turn: Turn): void {
   const { connections, idle, parties, limits, max } = turns
   party.turns.delete(turn)
-  if (turn.lane.isSpent() || turn.lane.limits !== limits.current) void turn.lane.end()
-  else idle.push(turn.lane)
+  if (isOfUse(turn.lane, limits)) idle.push(turn.lane)
+  else void turn.lane.end()
   turn.hold.release()
   if (connections.used() < max) turns.fullSince = Infinity
   if (party.turns.size === 0 && party.waiting.length === 0 && !party.isAsking) parties.delete(party.name)
@@ -268,7 +268,7 @@ function fail(turns: Turns, party: Party, { lane }: Turn, { job, error }: { job:
   if (isCancelledForOthers || (why === undefined && wasRefused(turns, error, lane))) {
     job.why = undefined
     enqueue(turns, party, job)
-  } else job.reject(why === undefined || why === 'caller' ? error : unavailable(why))
+  } else job.reject(why === 'others' || why === 'end' ? unavailable(why) : error)
 }
 
 /** Whether the server took no connection with these limits: then nothing was begun. */
