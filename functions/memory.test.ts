@@ -89,6 +89,16 @@ describe('the memory of requests', () => {
     expect(memory('a').keepForAnswer(2 * MIB, true)).toMatchObject({ amount: 2 * MIB })
   })
 
+  // Guarantee: who does not read the answers to its changes keeps nobody else out.
+  test('for the answer to a change is asked back as for any other', async () => {
+    const memory = open()
+    const answer = memory('loud').keepForAnswer(72 * MIB, true, () => {
+      answer.release()
+      return true
+    })
+    await memory('quiet').reserve(10 * MIB)
+  })
+
   test('has a place for 4 answers under way piece by piece, and for 48 readers of logs', () => {
     const memory = open()
     const free = (take: () => unknown) => Array.from({ length: 60 }, take).filter(isFree).length

@@ -108,7 +108,7 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): OpenMemory
       keepForAnswer(bytes, isOwed, giveBack) {
         const at = holds.findIndex((hold) => hold.amount >= bytes)
         const lane = values.laneOf(bytes)
-        if (at < 0) return isOwed ? lane.takeAnyway(party, bytes) : taken(lane.takeNow(party, bytes, giveBack))
+        if (at < 0) return isOwed ? lane.takeAnyway(party, bytes, giveBack) : taken(lane.takeNow(party, bytes, giveBack))
         // The request has it: nothing waits that could be refused now.
         const [hold] = holds.splice(at, 1) as [Hold]
         hold.shrink(bytes)
