@@ -73,7 +73,7 @@ export type AppEnv = {
     signal: AbortSignal
     /** Answers `unavailable` with this sentence, unless it is answered, and aborts `signal`. */
     giveUp: (why: string) => void
-    /** On whose account it takes what requests share: its tenant's, or for events its job's. Of requests below `/api/v1/evaluations`. */
+    /** On whose account it takes what requests share: its tenant's, or for an adapter its job's. Of requests below `/api/v1/evaluations`. */
     party: string
     /** What it may hold of the process's memory; of requests below `/api/v1/evaluations`. */
     memory: RequestMemory

@@ -12,13 +12,9 @@ export const runReporter = (runTokenKey: string | undefined): MiddlewareHandler<
   async function runReporter(c, next) {
     const token = bearerOf(c.req.raw.headers)
     if (token === undefined || !isRunToken(token)) throw HubError.of('unauthorized', { Error: 'This port takes run tokens only.' })
-    c.set('party', partyOf(c))
     await takeRunToken(c, runTokenKey, token)
     return next()
   }
-
-/** Whose the job is would have to be looked up: each job is a party of its own. */
-const partyOf = (c: EventContext) => `job ${c.req.param('id').toLowerCase()}`
 
 /**
  * Who reports on a run: the adapter that holds the run's token, else a caller that may report without one, for the runs of its tenant.
@@ -27,7 +23,6 @@ const partyOf = (c: EventContext) => `job ${c.req.param('id').toLowerCase()}`
  */
 export const reporter = ({ mode, runTokenKey }: Identity, identify: Identify): MiddlewareHandler<AppEnv, '/:id'> =>
   async function reporter(c, next) {
-    c.set('party', partyOf(c))
     const token = bearerOf(c.req.raw.headers)
     if (token !== undefined && isRunToken(token)) {
       if (mode === 'headers')
@@ -38,13 +33,17 @@ export const reporter = ({ mode, runTokenKey }: Identity, identify: Identify): M
     const { scope, permissions } = await identify(c.req.raw.headers)
     if (!permissions.has('report')) throw HubError.of('forbidden', { Error: 'Events need a run token.' })
     c.set('tenant', scope.tenant)
+    c.set('party', `tenant ${scope.tenant}`)
     // Without identities events are found by run, whatever tenant is named: local adapters name none.
     c.set('reporter', mode === 'none' ? {} : { tenant: scope.tenant })
     return next()
   }
 
 async function takeRunToken(c: EventContext, key: string | undefined, token: string): Promise<void> {
-  const run = key === undefined ? undefined : await readRunToken(key, c.req.param('id'), token)
+  const id = c.req.param('id')
+  const run = key === undefined ? undefined : await readRunToken(key, id, token)
   if (!run) throw HubError.of('unauthorized', { Error: 'The run token is not one of this job.' })
   c.set('reporter', { run })
+  // Whose the job is would have to be looked up: each is a party of its own.
+  c.set('party', `job ${id.toLowerCase()}`)
 }
