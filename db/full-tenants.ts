@@ -25,8 +25,7 @@ export function createFullTenants(nowMs = () => performance.now()): FullTenants 
         full.delete(tenant)
         return undefined
       }
-      const waitSeconds = Math.max(1, Math.ceil(known.excess.waitSeconds - (now - known.sinceMs) / 1000))
-      return { ...known.excess, waitSeconds }
+      return { ...known.excess, waitSeconds: Math.ceil(known.excess.waitSeconds - (now - known.sinceMs) / 1000) }
     },
     note(tenant, excess) {
       // A smaller job may still fit.

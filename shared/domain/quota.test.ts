@@ -17,6 +17,8 @@ test.each<[Excess, RegExp, number]>([
     /jobs_per_minute .* it has submitted 1000 jobs in this minute; its quota is 1000 a minute\. Submit the next in 23 s\./,
     23,
   ],
+  // As when the minute ended while somebody else's submit was waited for.
+  [excess({ quota: 'jobs_per_minute', waitSeconds: -2 }), /Submit the next in 1 s\./, 1],
   [
     excess({ quota: 'stored_bytes', used: 10_239.9 * MIB, asked: 0.5 * MIB, allowed: 10_240 * MIB }),
     /stored_bytes .* take 10239\.9 MiB, and the job would add 0\.5 MiB; its quota is 10240\.0 MiB\. Delete jobs .* their results are kept\./,

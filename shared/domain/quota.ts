@@ -22,7 +22,7 @@ export type Excess = {
   /** What the refused thing would have added. */
   asked: number
   allowed: number
-  /** To the end of the minute. */
+  /** To the end of the minute that was judged; 0 or less once it is over. */
   waitSeconds: number
 }
 
@@ -50,14 +50,15 @@ const MIB = 1024 * 1024
 
 /** The refusal, which says which quota it is, how much of it is used and allowed, and what to do. */
 export function quotaExceeded({ quota, used, asked, allowed, waitSeconds }: Excess): HubError {
+  const minuteSeconds = Math.max(1, waitSeconds)
   const { text, seconds } = {
     open_runs: {
       text: `it has ${used} runs that have not ended, and the job would add ${asked}; its quota is ${allowed}. Wait until some have ended, or cancel jobs that are not needed.`,
       seconds: RUNS_SECONDS,
     },
     jobs_per_minute: {
-      text: `it has submitted ${used} jobs in this minute; its quota is ${allowed} a minute. Submit the next in ${waitSeconds} s.`,
-      seconds: waitSeconds,
+      text: `it has submitted ${used} jobs in this minute; its quota is ${allowed} a minute. Submit the next in ${minuteSeconds} s.`,
+      seconds: minuteSeconds,
     },
     stored_bytes: {
       text: `its jobs, their results and logs take ${mib(used)}, and the job would add ${mib(asked)}; its quota is ${mib(allowed)}. Delete jobs that are not needed (hard_delete=true). Jobs that were submitted go on, and their results are kept.`,
