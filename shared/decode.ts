@@ -13,23 +13,26 @@ export function decode<Schema extends z.ZodType>(schema: Schema, name: string, t
   return decodeValue(schema, name, parseJson(text))
 }
 
-/** JSON text as it is. Refuses with `invalid_json_request` what is no JSON, or cannot be stored. */
+/** JSON text as it is. Refuses with `invalid_json_request` what is no JSON, cannot be stored, or has more than 200,000 members. */
 export function parseJson(text: string): unknown {
+  refuseCostly(text)
   const json = parse(text)
-  // Each level takes two characters at least, so most bodies need no look.
-  if (text.length > 2 * MAX_DEPTH) refuseDeep(json)
-  refuseUnstorable(text, json)
+  if (SUSPECT.test(text)) refuseUnstorable('', json)
   return json
 }
 
 /** Levels of lists and objects in each other. PostgreSQL, JSON.stringify and whatever else calls itself for each level fail at some thousands. */
 const MAX_DEPTH = 1000
 
+/** Members of all objects of a body. An object of many is read a hundred times as slowly as a list, and once more by whatever looks at it. */
+const MEMBERS_MAX = 200_000
+
 /** Refuses with `invalid_json_request` what lies deeper than is stored. */
 export function refuseDeep(json: unknown): void {
-  if (!isDeeper(json, MAX_DEPTH)) return
-  throw HubError.of('invalid_json_request', { Error: `lists and objects lie in each other more than ${MAX_DEPTH} deep` })
+  if (isDeeper(json, MAX_DEPTH)) throw tooDeep()
 }
+
+const tooDeep = () => HubError.of('invalid_json_request', { Error: `lists and objects lie in each other more than ${MAX_DEPTH} deep` })
 
 const isDeeper = (value: unknown, levels: number): boolean =>
   typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)))
@@ -52,6 +55,32 @@ export function checkValue<Schema extends z.ZodType>(schema: Schema, value: unkn
   return result.success ? result : { success: false, issues: result.error.issues }
 }
 
+const [QUOTE, COLON, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x22, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d]
+
+/** Before it is read: by its text alone, which takes no time beside reading it. */
+function refuseCostly(text: string): void {
+  let [depth, members] = [0, 0]
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === QUOTE) at = endOfString(text, at + 1)
+    else if (unit === COLON) members += 1
+    else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) depth -= 1
+    else if ((unit === OPEN_LIST || unit === OPEN_OBJECT) && ++depth > MAX_DEPTH) throw tooDeep()
+  }
+  if (members <= MEMBERS_MAX) return
+  throw HubError.of('invalid_json_request', { Error: `its objects have ${members} members, and at most ${MEMBERS_MAX} are read` })
+}
+
+/** Where the quote is that ends a string; the end of the text if none does. */
+function endOfString(text: string, from: number): number {
+  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
+    let before = at
+    while (before > from && text[before - 1] === '\\') before--
+    if ((at - before) % 2 === 0) return at
+  }
+  return text.length
+}
+
 type Issue = z.core.$ZodIssue
 type Checked<Value> = { success: true; data: Value } | { success: false; issues: readonly Issue[] }
 
@@ -71,17 +100,22 @@ function parse(text: string): unknown {
 const SUSPECT = /\\u(0000|d[89a-f])|\de\+?\d{3}|(?<!\d)\d{200}/i
 
 /** PostgreSQL stores neither U+0000 nor half a surrogate pair, and a number too large for 64 bits is read as Infinity, which no JSON holds. */
-function refuseUnstorable(text: string, json: unknown) {
-  if (!SUSPECT.test(text)) return
-  JSON.stringify(json, (key, value: unknown) => {
-    if (value === Infinity || value === -Infinity) throw HubError.of('invalid_json_request', { Error: `${key}: the number is too large` })
-    for (const part of [key, value]) {
-      if (typeof part === 'string' && (part.includes('\0') || !part.isWellFormed())) {
-        throw HubError.of('invalid_json_request', { Error: `${JSON.stringify(part.slice(0, 40))} holds U+0000 or half a surrogate pair` })
-      }
+function refuseUnstorable(key: string | number, value: unknown): void {
+  if (typeof value === 'string') refuseText(value)
+  else if (value === Infinity || value === -Infinity) {
+    throw HubError.of('invalid_json_request', { Error: `${key}: the number is too large` })
+  } else if (Array.isArray(value)) for (let at = 0; at < value.length; at++) refuseUnstorable(at, value[at])
+  else if (isPlainObject(value)) {
+    for (const name of Object.keys(value)) {
+      refuseText(name)
+      refuseUnstorable(name, value[name])
     }
-    return value
-  })
+  }
+}
+
+function refuseText(text: string): void {
+  if (!text.includes('\0') && text.isWellFormed()) return
+  throw HubError.of('invalid_json_request', { Error: `${JSON.stringify(text.slice(0, 40))} holds U+0000 or half a surrogate pair` })
 }
 
 /** The names that a schema has for the members of its objects. `[names]`: of each item of a list. null: what lies there is left as it is. */
@@ -99,12 +133,13 @@ export function spelled(names: Names, value: unknown): unknown {
   if (names === null || !isPlainObject(value)) return value
   const spelling = spellings(names)
   const clean: Record<string, unknown> = {}
-  for (const [key, member] of Object.entries(value)) {
+  // Entries of an object of many members take three times as long.
+  for (const key of Object.keys(value)) {
     if (key.length > KEY_MAX) continue
     const lower = key.toLowerCase()
     const name = spelling.get(key) ?? spelling.get(lower) ?? spelling.get(lower.replaceAll('_', ''))
-    if (name === undefined || member === null) continue
-    clean[name] = spelled(names[name] ?? null, member)
+    if (name === undefined || value[key] === null) continue
+    clean[name] = spelled(names[name] ?? null, value[key])
   }
   return clean
 }
