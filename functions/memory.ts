@@ -115,8 +115,8 @@ export function createMemory({ bytes: size, waitMs }: MemoryOptions): OpenMemory
         if (giveBack) hold.lend(giveBack)
         return hold
       },
-      takeTurn: (giveBack) => turns.take({ party, amount: 1, waitMs, ...(giveBack && { giveBack }) }),
-      takeReader: (giveBack) => readers.take({ party, amount: 1, waitMs, ...(giveBack && { giveBack }) }),
+      takeTurn: (giveBack) => turns.take({ party, amount: 1, waitMs, giveBack }),
+      takeReader: (giveBack) => readers.take({ party, amount: 1, waitMs, giveBack }),
       release() {
         patienceMs = PATIENCE * waitMs
         large = undefined

@@ -27,14 +27,14 @@ export type Ask = {
   /** Given up: rejects with its reason. */
   signal?: AbortSignal | undefined
   /** Absent: what is held is never asked back. */
-  giveBack?: GiveBack
+  giveBack?: GiveBack | undefined
 }
 
 /** A bound of what several parties hold of something together. */
 export type FairBudget = {
-  /** Waits until it is free and its turn, and rejects with the budget's refusal if that takes too long. */
+  /** Waits until it is free and its turn, and rejects with the budget's refusal if that takes too long. What cannot wait is refused by throwing. */
   take: (ask: Ask) => Hold | Promise<Hold>
-  /** Undefined if that is not free now. */
+  /** Undefined if that is not free now, or others are to have it first. */
   takeNow: (party: string, amount: number, giveBack?: GiveBack) => Hold | undefined
   /** Whether it is free or not. */
   takeAnyway: (party: string, amount: number, giveBack?: GiveBack) => Hold
@@ -82,8 +82,8 @@ type State = Required<FairBudgetOptions> & {
 const RESTRAINT_MS = 2000
 
 /**
- * A budget that is shared fairly: first come, first served among a party's own, and by `nextOf` among parties. Who is alone may have all of it, and
- * gives back what is more than half when another one comes.
+ * A budget that is shared fairly: first come, first served among a party's own, and by `nextOf` among parties. Who is alone may have all of it,
+ * gives back what is more than half when another one comes, and then keeps to half as long as others come.
  */
 export function createFairBudget(options: FairBudgetOptions): FairBudget {
   const state: State = {

@@ -2,11 +2,11 @@ import type { MiddlewareHandler } from 'hono'
 import type { FairBudget } from '#shared/fair-budget.ts'
 import type { AppEnv } from '../env.ts'
 
-/** How long who has less than its share waits for those that have more to be given up. */
+/** How long who has less than half of the places waits for those that have more to give up some. */
 const WAIT_MS = 1000
 
 /**
- * Works on as many requests at once as there are places, and refuses more with `unavailable`: a client that is told so at once can go elsewhere or come
+ * Works on as many requests at once as there are places, and refuses more with `unavailable`: a client that is told so soon can go elsewhere or come
  * again, one in an endless queue cannot. A request counts until its work has ended, also if it was answered before, because it took too long.
  *
  * Who has more than half of the places gives up its newest requests, with the same answer, when others come.

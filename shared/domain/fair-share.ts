@@ -27,7 +27,7 @@ function isBefore(one: Asking, other: Asking, held: Held): boolean {
   return (byHeld || one.servedAt - other.servedAt || one.ticket - other.ticket) < 0
 }
 
-/** Whether a party that holds `own` would hold half at most with `amount` more, or one thing. */
+/** True if a party that holds `own` has half at most with `amount` more, or has nothing yet: who asks for more than half is served too. */
 export const isWithinHalf = (own: number, amount: number, size: number): boolean => own === 0 || own + amount <= Math.max(1, size / 2)
 
 /**
