@@ -83,6 +83,17 @@ test.each([
   [{ EVENTS_PORT: '8081' }, /METRICS_PORT \(prometheus\.port\) must differ from EVENTS_PORT/],
   [{ PROXY_CA_FILE: '/ca.pem' }, /PROXY_CA_FILE \(identity\.proxy_ca_file\) needs TLS_CERT_FILE/],
   [{ IDENTITY_MODE: 'none', PROXY_CA_FILE: '/ca.pem' }, /PROXY_CA_FILE \(identity\.proxy_ca_file\) is for IDENTITY_MODE=headers/],
+  ...['none', 'oidc'].flatMap((mode): [Record<string, string>, RegExp][] => {
+    const env = { IDENTITY_MODE: mode, OIDC_ISSUER: 'https://issuer', OIDC_AUDIENCE: 'a' }
+    return [
+      [
+        { ...env, PROXY_SECRET },
+        /^[^;]*PROXY_SECRET \(identity\.proxy_secret\) is for IDENTITY_MODE=headers: in other modes leave it out$/,
+      ],
+      [{ ...env, PROXY_SECRET: 'short' }, /PROXY_SECRET \(identity\.proxy_secret\) is for IDENTITY_MODE=headers/],
+      [{ ...env, PROXY_SECRET, PROXY_CA_FILE: '/ca.pem' }, /PROXY_SECRET [^;]*; PROXY_CA_FILE \(identity\.proxy_ca_file\) is for/],
+    ]
+  }),
   [{ DB_DRIVER: 'sqlite' }, /DB_DRIVER \(database\.driver\) must be pgx: the database is PostgreSQL/],
   [{ DATABASE_URL: 'file::eval_hub:?mode=memory' }, /DATABASE_URL \(database\.url\) must be a URL of PostgreSQL/],
   [{ DATABASE_URL: '' }, /DATABASE_URL \(database\.url\) is required/],

@@ -256,13 +256,9 @@ function placeMistakes(values: Record<string, string>): string[] {
 
 /** The hub believes its headers, so it must know that the proxy has written them. */
 function proxyMistakes(values: Record<string, string>): string[] {
-  const { IDENTITY_MODE: mode, PROXY_SECRET, PROXY_CA_FILE } = values
-  if (mode !== 'headers') {
-    return PROXY_CA_FILE === undefined
-      ? []
-      : ['PROXY_CA_FILE (identity.proxy_ca_file) is for IDENTITY_MODE=headers: in other modes leave it out']
-  }
-  if (PROXY_SECRET ?? PROXY_CA_FILE ?? LOOPBACK_ADDRESS.test(valueOf(values, 'API_HOST'))) return []
+  const { IDENTITY_MODE: mode, PROXY_SECRET: secret, PROXY_CA_FILE: caFile } = values
+  const isProven = Boolean(secret) || Boolean(caFile) || LOOPBACK_ADDRESS.test(valueOf(values, 'API_HOST'))
+  if (mode !== 'headers' || isProven) return []
   return [
     'IDENTITY_MODE (identity.mode) headers needs a proxy that proves itself: let API_HOST (service.host) be a loopback address that only the proxy reaches, as a container of the same pod, or set PROXY_CA_FILE (identity.proxy_ca_file), or PROXY_SECRET (identity.proxy_secret)',
   ]

@@ -7,9 +7,13 @@ const SafeUrl = z
   .string('is required: the address of the issuer')
   .refine(isConfidential, 'must be an https URL, or an http one of this machine')
 
+/** Whoever sets these means that a proxy guards the hub, which no other mode sees to. */
+const noProof = z.never('is for IDENTITY_MODE=headers: in other modes leave it out').optional()
+const NO_PROXY = { PROXY_SECRET: noProof, PROXY_CA_FILE: noProof }
+
 /** The environment of mode `none` reads no other setting. */
 const None = z
-  .object({ IDENTITY_MODE: z.literal('none'), RUN_TOKEN_KEY: RunTokenKey.optional() })
+  .object({ IDENTITY_MODE: z.literal('none'), RUN_TOKEN_KEY: RunTokenKey.optional(), ...NO_PROXY })
   .transform(({ RUN_TOKEN_KEY: key }): Identity => ({ mode: 'none', ...(key !== undefined && { runTokenKey: key }) }))
 
 /** What a header can carry, and nobody can guess. */
@@ -40,6 +44,7 @@ const Oidc = z
     OIDC_TENANT_CLAIM: z.string().min(1).default('tenants'),
     OIDC_SCOPE_CLAIM: z.string().min(1).optional(),
     OIDC_DEFAULT_SCOPE: z.enum(['read', 'write'], 'must be read or write').optional(),
+    ...NO_PROXY,
   })
   .transform((env): Identity => ({
     mode: 'oidc',

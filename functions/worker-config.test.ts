@@ -25,6 +25,7 @@ describe('readWorkerConfig', () => {
     expect(readWorkerConfig({ ...env, ...oidc }).identity).toMatchObject({ mode: 'oidc', runTokenKey: RUN_TOKEN_KEY })
     // Run tokens and believed headers must not share a port.
     expect(() => readWorkerConfig({ ...env, IDENTITY_MODE: 'headers' })).toThrow(/IDENTITY_MODE must be oidc/)
+    expect(() => readWorkerConfig({ ...env, ...oidc, PROXY_SECRET: 's'.repeat(32) })).toThrow(/PROXY_SECRET is for IDENTITY_MODE=headers/)
   })
 
   test('has the quotas of every hub, and none without identities', () => {
