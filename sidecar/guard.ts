@@ -1,19 +1,10 @@
-import { isInRange, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
+import { isInRange, kindOfAddress, whyNever } from '#shared/domain/address.ts'
 import { bareHost, createInside, portOf, type Inside } from './inside.ts'
 
 /** A URL of a user that leads where none may lead. The message says so. */
 export class RefusedTarget extends Error {
   override readonly name = 'RefusedTarget'
 }
-
-/** Addresses that nothing which is told by a user connects to, whatever ranges an operator allows. */
-export const NEVER: ReadonlyMap<AddressKind | undefined, string> = new Map([
-  ['link_local', 'an address of the link alone'],
-  ['metadata', "a cloud's metadata service"],
-  ['unspecified', 'no particular address'],
-  ['multicast', 'a multicast address'],
-  [undefined, 'no IP address'],
-])
 
 /**
  * Called with the addresses that a connection for `url` is about to be made to; throws `RefusedTarget`.
@@ -34,7 +25,7 @@ export function createGuard(settings: Settings, allowedRanges?: readonly string[
     const [host, port] = [bareHost(url), portOf(url)]
     for (const address of addresses) {
       const kind = kindOfAddress(address)
-      const never = NEVER.get(kind)
+      const never = whyNever(kind)
       if (never) throw refused(url, `leads to ${address}, ${never}`)
       if (kind === 'loopback' && port === settings.ownPort) throw refused(url, 'leads to the sidecar itself')
       const inside = await whatIsInside({ host, address, port })

@@ -81,6 +81,17 @@ export function kindOfAddress(text: string): AddressKind | undefined {
   return bytes && kindOf(bytes)
 }
 
+const NEVER: ReadonlyMap<AddressKind | undefined, string> = new Map([
+  ['link_local', 'an address of the link alone'],
+  ['metadata', "a cloud's metadata service"],
+  ['unspecified', 'no particular address'],
+  ['multicast', 'a multicast address'],
+  [undefined, 'no IP address'],
+])
+
+/** Why nothing that is told by a user connects to an address of that kind, whatever ranges an operator allows; undefined if it may be. */
+export const whyNever = (kind: AddressKind | undefined): string | undefined => NEVER.get(kind)
+
 /** True if both lead to the same address, however they are written: an IPv4 address within an IPv6 address that leads to it is that address. */
 export function isSameAddress(one: string, other: string): boolean {
   const [first, second] = [readingsOf(one), readingsOf(other)]

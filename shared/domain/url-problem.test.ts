@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { holdsUser, isRegistryHost, parseHttpUrl, parseUrl, urlProblem } from './url-problem.ts'
+import { holdsUser, parseHttpUrl, parseUrl, registryHostProblem, urlProblem } from './url-problem.ts'
 
 test.each([
   'http://h/v1',
@@ -129,7 +129,30 @@ test.each([
   ['1.2.3.4.5', false],
   ['', false],
 ] as const)('%j is the host of a registry: %s', (text, isOne) => {
-  expect(isRegistryHost(text)).toBe(isOne)
+  if (isOne) expect(registryHostProblem(text)).toBeUndefined()
+  else expect(registryHostProblem(text)).toMatch(/^must be a host such as quay\.io/)
+})
+
+test.each([
+  ['169.254.169.254', "leads to 169.254.169.254, a cloud's metadata service, which no run may reach"],
+  ['http://169.254.169.254:80/latest', "leads to 169.254.169.254, a cloud's metadata service, which no run may reach"],
+  ['169.254.169.254.', /metadata/],
+  ['0xa9fea9fe', /leads to 169\.254\.169\.254/],
+  ['169.254.43518', /metadata/],
+  ['169.254.169%2E254', /metadata/],
+  ['１６９.254.169.254', /metadata/],
+  ['[::ffff:169.254.169.254]:443', /metadata/],
+  ['[64:ff9b::a9fe:a9fe]', /metadata/],
+  ['[fd00:ec2::254]', /metadata/],
+  ['100.100.100.200', /metadata/],
+  ['169.254.1.1', /an address of the link alone/],
+  ['[fe80::1]', /an address of the link alone/],
+  ['0.0.0.0:5000', /no particular address/],
+  ['0', /no particular address/],
+  ['[::]', /no particular address/],
+  ['224.0.0.1', /a multicast address/],
+])('no registry is at %j, where no connection is made to', (host, problem) => {
+  expect(registryHostProblem(host)).toMatch(problem)
 })
 
 // Guarantee: no URL takes long to read. Node takes a second and more for a host of ten thousand Chinese letters.
@@ -147,7 +170,7 @@ test.each([
     expect(parseHttpUrl(url)).toBeUndefined()
     expect(holdsUser(url)).toBe(false)
   }
-  expect(isRegistryHost('模'.repeat(263))).toBe(false)
+  expect(registryHostProblem('模'.repeat(263))).toMatch(/^must be a host/)
   for (const read of reads) expect(read).not.toHaveBeenCalled()
 })
 

@@ -1,3 +1,5 @@
+import { kindOfAddress, whyNever } from './address.ts'
+
 /** Characters of a URL: servers take no longer one. */
 export const URL_MAX = 8192
 
@@ -6,6 +8,9 @@ const HOST_MAX = 262
 
 /** Schemes of services that adapters may ask, and of places that people name. Others may be run by who shows them as a link, or read from its machine. */
 const OPEN = /^(https?|wss?|grpcs?|hf|s3|gs|oci):$/
+
+const NO_REGISTRY =
+  'must be a host such as quay.io or registry.example:5000, with http:// before it for plain HTTP; credentials come from the Secret that exports.oci.k8s.connection names'
 
 /** The URL that text is, read as browsers and Node read it. Undefined if it is none, or longer than is read: 8,192 characters, 262 for host and port. */
 export const parseUrl = (text: string): URL | undefined => (isLong(text) ? undefined : (URL.parse(text) ?? undefined))
@@ -49,9 +54,17 @@ export function holdsUser(text: string): boolean {
   return url !== undefined && hasUser(text, url)
 }
 
-/** True for the host of a registry: a name or an address, with or without a port; before it may stand `http://` or `https://`, behind it a path. */
-export function isRegistryHost(text: string): boolean {
+/**
+ * What is wrong with the host of a registry: it must be a name or an address, with or without a port; before it may stand `http://` or `https://`,
+ * behind it a path. An address must be one that a run may reach. Undefined if nothing is; no name is resolved here.
+ */
+export function registryHostProblem(text: string): string | undefined {
   const [, host = ''] =
     /^\s*(?:https?:\/\/)?([^\s\\/?#@:[\]]+(?::\d{1,5})?|\[[\da-f:.]+\](?::\d{1,5})?)(?:\/[^\s\\?#@]*)?\s*$/i.exec(text) ?? []
-  return host !== '' && parseUrl(`https://${host}`) !== undefined
+  const url = host === '' ? undefined : parseUrl(`https://${host}`)
+  if (!url) return NO_REGISTRY
+  const address = url.hostname.replace(/^\[|\]$/g, '')
+  const kind = kindOfAddress(address)
+  const never = kind && whyNever(kind)
+  return never === undefined ? undefined : `leads to ${address}, ${never}, which no run may reach`
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { OCI_PLACE } from '../domain/oci-place.ts'
-import { isRegistryHost, parseHttpUrl } from '../domain/url-problem.ts'
+import { parseHttpUrl, registryHostProblem } from '../domain/url-problem.ts'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
 import { BENCHMARKS_MAX, Float32, keptUrl, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
 import { HardwareConfig, QueueConfig } from './hardware.ts'
@@ -77,11 +77,10 @@ export const OciCoordinates = z.object({
   oci_host: z
     .string()
     .min(1)
-    .refine(isRegistryHost, {
-      params: {
-        tag: 'hostname',
-        text: 'exports.oci.coordinates.oci_host must be a host such as quay.io or registry.example:5000, with http:// before it for plain HTTP; credentials come from the Secret that exports.oci.k8s.connection names',
-      },
+    .superRefine((host, context) => {
+      const problem = registryHostProblem(host)
+      if (problem === undefined) return
+      context.addIssue({ code: 'custom', params: { tag: 'hostname', text: `exports.oci.coordinates.oci_host ${problem}` } })
     }),
   oci_repository: ociPlace('oci_repository').min(1),
   oci_tag: ociPlace('oci_tag').optional(),

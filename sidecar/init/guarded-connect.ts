@@ -2,8 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { isIP, Socket } from 'node:net'
 import { callbackify } from 'node:util'
-import { isInRange, kindOfAddress, type AddressKind } from '#shared/domain/address.ts'
-import { NEVER } from '../guard.ts'
+import { isInRange, kindOfAddress, whyNever, type AddressKind } from '#shared/domain/address.ts'
 import { guardedLookup, type Judge } from '../guarded-lookup.ts'
 import { InitError } from './init-error.ts'
 import { createInside, type Inside, type Target } from '../inside.ts'
@@ -31,7 +30,7 @@ export function createReach(
   const kinds: readonly (AddressKind | undefined)[] = KINDS[breadth]
   return async (target) => {
     const kind = kindOfAddress(target.address)
-    if (NEVER.has(kind) || (await whatIsInside(target))) return false
+    if (whyNever(kind) !== undefined || (await whatIsInside(target))) return false
     return kinds.includes(kind) || allowedRanges.some((range) => isInRange(target.address, range))
   }
 }
