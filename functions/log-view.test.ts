@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { visible } from '#shared/domain/visible-text.ts'
 import { createLogView } from './log-view.ts'
 
 /** Shown whole, or in pieces. */
@@ -37,6 +38,8 @@ describe('createLogView', () => {
     ['the same at the beginning', '=== pod=x', '⟨U+003D⟩== pod=x'],
     ['a line like a note', '[EvalHub: all is well]\n[EvalHub keeps', '⟨U+005B⟩EvalHub: all is well]\n⟨U+005B⟩EvalHub keeps'],
     ['the same after a byte that is none', Buffer.from('\xff=== pod=\n=== pod=\xff', 'latin1'), '⟨0xFF⟩=== pod=\n⟨U+003D⟩== pod=⟨0xFF⟩'],
+    ['selectors where they select nothing', '=\ufe0f== pod=\n1\ufe0f', '=⟨U+FE0F⟩== pod=\n1⟨U+FE0F⟩'],
+    ['emoji and keys as they are', '⚠\ufe0f 1\ufe0f\u20e3 ❤\ufe0e', '⚠\ufe0f 1\ufe0f\u20e3 ❤\ufe0e'],
     ['what only begins so', '=== po\n[Eval\n === pod=\n==== pod=\na [EvalHub', '=== po\n[Eval\n === pod=\n==== pod=\na [EvalHub'],
   ])('shows %s', (_, text, expected) => {
     expect(shown(text)).toBe(expected)
@@ -46,10 +49,28 @@ describe('createLogView', () => {
     expect(shownOf([Buffer.from('[EvalHub: \u001bx]\n')], true)).toBe('[EvalHub: ␛x]\n')
   })
 
+  // Source: the Unicode of this Node. Guarantee: what has no sign of its own makes no line look like ours, wherever it stands in it.
+  test.each(['=== pod=', '[EvalHub'])('no character that is ignored hides that a line is not %s', (mark) => {
+    const ignored = Array.from({ length: 0x110000 }, (_, code) => code)
+      .filter((code) => code < 0xd800 || code > 0xdfff)
+      .map((code) => String.fromCodePoint(code))
+      .filter((character) => /[\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\p{Bidi_Control}]/u.test(character))
+    expect(ignored.length).toBeGreaterThan(4000)
+    for (let at = 0; at <= mark.length; at++) {
+      const lines = ignored.map((character) => mark.slice(0, at) + character + mark.slice(at))
+      const looks = shown(lines.join('\n'))
+        .replaceAll(/[\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\p{Bidi_Control}]/gu, '')
+        .split('\n')
+      expect(looks.length).toBe(lines.length)
+      expect(looks.filter((line) => line.startsWith(mark))).toEqual([])
+    }
+  })
+
   const text = fc
     .array(
       fc.oneof(
         fc.constantFrom('\n', '\r', '\r\n', '=', '=== pod=', '=== p', '[', '[EvalHub', '\u001b[31m', '\u202e', '␛', '⟨U+202E⟩', 'ü', '🙂'),
+        fc.constantFrom('\ufe0e', '\ufe0f', '\ufe00', '1', '#', '\u20e3', '⚠', '🙂\ufe0f', '0\ufe0f\u20e3'),
         fc.string({ unit: 'binary', maxLength: 3 }),
         fc.uint8Array({ maxLength: 4 }),
       ),
@@ -72,6 +93,24 @@ describe('createLogView', () => {
         expect(whole).not.toMatch(/(?!\n|\t|\r\n)[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u)
         expect(whole).not.toMatch(/^(?:=== pod=|\[EvalHub)/m)
         expect(whole.split('\n').length).toBe(bytes.toString('latin1').split('\n').length)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  // Guarantee: logs, messages and lines of the terminal are made visible by one rule.
+  test('text without lines like ours is shown as everywhere else, however it comes', () => {
+    const words = fc.array(
+      fc.oneof(
+        fc.constantFrom('\r\n', '\r', '\n', '\ufe0e', '\ufe0f', '\ufe00', '1', '#', '\u20e3', '⚠', '🙂', '\u{e0100}', 'ü', '\u2028'),
+        fc.string({ unit: 'binary' }),
+      ),
+    )
+    fc.assert(
+      fc.property(words, fc.nat(60), (parts, cut) => {
+        const whole = parts.join('').toWellFormed()
+        const bytes = Buffer.from(whole)
+        expect(shownOf([bytes.subarray(0, cut), bytes.subarray(cut)])).toBe(visible(whole))
       }),
       { numRuns: 2000 },
     )

@@ -1,8 +1,8 @@
 /**
  * What text from elsewhere can hold that is not seen, or makes something else seen: control characters, with which terminals are steered,
- * line and paragraph separators, and all that Unicode calls ignorable (signs of no width, of direction, tags), but for the selectors of
- * emoji. Tab, newline and the carriage return before a newline are as harmless as they look. The signs that stand for all these are among
- * them, so that nothing else looks like one.
+ * line and paragraph separators, and all that Unicode calls ignorable (signs of no width, of direction, tags, selectors of variants) or a
+ * format, but for the formats that have a sign. Tab, newline and the carriage return before a newline are as harmless as they look. The signs
+ * that stand for all these are among them, so that nothing else looks like one.
  */
 const UNSEEN: readonly (readonly [from: number, to: number])[] = [
   [0x0, 0x1f],
@@ -20,24 +20,46 @@ const UNSEEN: readonly (readonly [from: number, to: number])[] = [
   [0x27e8, 0x27e8], // ⟨
   [0x3164, 0x3164],
   [0xd800, 0xdfff],
+  [0xfe00, 0xfe0f],
   [0xfeff, 0xfeff],
   [0xffa0, 0xffa0],
   [0xfff0, 0xfffb],
+  [0x13430, 0x1343f],
   [0x1bca0, 0x1bca3],
   [0x1d173, 0x1d17a],
   [0xe0000, 0xe0fff],
 ]
 
-/** Most characters are in pages without any. */
-const PAGES: ReadonlySet<number> = new Set(UNSEEN.flatMap(([from, to]) => [...Array(0x1100).keys()].slice(from >> 8, (to >> 8) + 1)))
+const BEYOND_BMP = UNSEEN.filter(([from]) => from > 0xffff)
+const IN_BMP = new Uint8Array(0x10000)
+for (const [from, to] of UNSEEN) IN_BMP.fill(1, from, to + 1)
 
-/** True for a character that has no sign of its own; the three harmless ones are among them. */
-export const isUnseen = (code: number): boolean => PAGES.has(code >> 8) && UNSEEN.some(([from, to]) => code >= from && code <= to)
+/** True for a character that has no sign of its own. Among them are the three harmless ones, and selectors that `isStyle` judges. */
+export const isUnseen = (code: number): boolean =>
+  code < IN_BMP.length ? IN_BMP[code] === 1 : BEYOND_BMP.some(([from, to]) => code >= from && code <= to)
+
+const [TEXT_STYLE, EMOJI_STYLE, KEYCAP] = [0xfe0e, 0xfe0f, 0x20e3]
+
+/** True for the selectors that are seen beside some neighbours. */
+export const isStyleSelector = (code: number | undefined): boolean => code === TEXT_STYLE || code === EMOJI_STYLE
+
+/** Beyond ASCII, where every digit is one. */
+const EMOJI = String.raw`(?!\p{ASCII})\p{Emoji}`
+const ONE_EMOJI = new RegExp(`^${EMOJI}$`, 'u')
+const KEYS = '0123456789#*'
+
+/** Whether such a selector is seen: in how the emoji before it looks, or in the cap after it of the key before it. */
+export function isStyle(code: number, before: number | undefined, after: number | undefined): boolean {
+  if (before === undefined) return false
+  const character = String.fromCodePoint(before)
+  return ONE_EMOJI.test(character) || (code === EMOJI_STYLE && after === KEYCAP && KEYS.includes(character))
+}
 
 const escaped = (code: number) => `\\u{${code.toString(16)}}`
 const CLASS = `[${UNSEEN.map(([from, to]) => `${escaped(from)}-${escaped(to)}`).join('')}]`
-const IN_TEXT = new RegExp(String.raw`\r(?!\n)|(?![\t\r\n])${CLASS}`, 'gu')
-const IN_LINE = new RegExp(CLASS, 'gu')
+const STYLE = String.raw`${EMOJI}[\ufe0e\ufe0f]|[${KEYS}]\ufe0f(?=\u20e3)`
+const IN_LINE = new RegExp(`${CLASS}(?<!${STYLE})`, 'gu')
+const IN_TEXT = new RegExp(String.raw`\r(?!\n)|(?![\t\r\n])${CLASS}(?<!${STYLE})`, 'gu')
 
 /** The text with all that is not seen in signs that are: `␛` for escape and the like, else `⟨U+202E⟩`. No two texts become the same. */
 export const visible = (text: string): string => text.replaceAll(IN_TEXT, signOfFirst)
