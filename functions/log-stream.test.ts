@@ -2,6 +2,9 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { logStream, type LogWish, type ReadPieces } from './log-stream.ts'
+import { WORST_LOGS } from './test-worst-logs.ts'
+
+const MIB = 1024 * 1024
 
 /** A log of these pieces, read `atOnce` at a time; piece n was read at second n. */
 const readerOf =
@@ -93,6 +96,40 @@ describe('logStream', () => {
       const read: ReadPieces = ({ after }) => Promise.resolve(after < 0 ? [piece] : [])
       for await (const part of logStream(read, { tail: -1, timestamps })) expect(part.length).toBeLessThan(1024 * 1024)
     }
+  })
+
+  // Guarantee: while one reads a log, whatever is in it, others are served.
+  test.each(WORST_LOGS.map((log) => [log.name, log] as const))(
+    'others have a turn after 1.25 MiB of %s at most',
+    async (_, { text, times, timestamps }) => {
+      const piece = { chunk: gzipSync(text), times, last_at: '2026-11-23T12:00:00Z', since: null }
+      const read: ReadPieces = ({ after }) => Promise.resolve(after < 2 ? [{ seq: after + 1, ...piece }] : [])
+      let [bytes, most, isOver] = [0, 0, false]
+      const others = () => {
+        bytes = 0
+        if (!isOver) setImmediate(others)
+      }
+      setImmediate(others)
+      for await (const part of logStream(read, { tail: -1, timestamps })) {
+        expect(part.length).toBeLessThanOrEqual(MIB)
+        bytes += part.length
+        most = Math.max(most, bytes)
+      }
+      isOver = true
+      expect(most).toBeLessThanOrEqual(1.25 * MIB)
+    },
+  )
+
+  // A line of a mebibyte lies in several pieces.
+  test('takes a piece in which no line begins for the middle of one, whose writer is not EvalHub', async () => {
+    const pieces = [
+      ['a', '10Z\n'],
+      ['\u001bb', ''],
+      ['c\n[EvalHub: x]\n', '20Z\n'],
+    ].map(([text = '', times = ''], seq) => ({ seq, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z', since: null }))
+    const read: ReadPieces = ({ after }) => Promise.resolve(pieces.filter(({ seq }) => seq > after))
+    expect(await textOf(read, { tail: -1, timestamps: true })).toBe('10Z a␛bc\n20Z ⟨U+005B⟩EvalHub: x]\n')
+    expect(await textOf(read, { tail: -1 })).toBe('a␛bc\n⟨U+005B⟩EvalHub: x]\n')
   })
 
   test.each([

@@ -1,5 +1,6 @@
 import type { LogPiece } from '#db/queries/run-logs.ts'
 import { createLogView, type LogView } from './log-view.ts'
+import { nextTurn } from './turns.ts'
 
 /** What is wanted of a log. */
 export type LogWish = {
@@ -16,9 +17,12 @@ const NEWLINE = 10
 const BEFORE_ALL = -1
 const AFTER_ALL = 2 ** 31 - 1
 
+/** Shown bytes after which others have a turn of the event loop; with the part before they are five times as many at most. */
+const TURN_BYTES = 256 * 1024
+
 /**
- * The wanted part of a log as it is shown (`createLogView`), in pieces that are never empty: however long it is, no more than some pieces of it are
- * held at once.
+ * The wanted part of a log as it is shown (`createLogView`), in parts that are never empty: however long it is, no more than some pieces of it are
+ * held at once, and whatever is in it, others have a turn of the event loop after 1.25 MiB at most, of which no part has more than 1 MiB.
  */
 export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish): AsyncGenerator<Uint8Array> {
   const start = tail < 0 ? { after: BEFORE_ALL, skip: 0 } : await findTail(read, tail)
@@ -28,8 +32,14 @@ export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish
 /** The parts that are not empty, without the newline at their very end if that `isSeparator`. */
 async function* nonEmpty(parts: AsyncIterable<Uint8Array>, isSeparator: boolean): AsyncGenerator<Uint8Array> {
   let isHeld = false
+  let bytes = 0
   for await (const part of parts) {
     if (part.length === 0) continue
+    if (bytes >= TURN_BYTES) {
+      await nextTurn()
+      bytes = 0
+    }
+    bytes += part.length
     if (isHeld) yield Uint8Array.of(NEWLINE)
     isHeld = isSeparator && part.at(-1) === NEWLINE
     const rest = isHeld ? part.subarray(0, -1) : part
@@ -66,6 +76,8 @@ async function* pieces(read: ReadPieces, from: number, backwards: boolean): Asyn
     if (batch.length === 0) return
     for (const { seq, chunk, last_at: lastAt, times, since } of batch) {
       const [text, lineTimes] = await Promise.all([gunzip(chunk), times && timesOf(times)])
+      // There may be very many.
+      if (lineTimes) await nextTurn()
       yield recentPart({ seq, text, lastAt, times: lineTimes }, since)
       after = seq
     }
@@ -92,21 +104,33 @@ async function findTail(read: ReadPieces, count: number): Promise<{ after: numbe
 
 /** What is not older than `since` of a piece whose last line is not. Where the times of its lines are not known that is all of it. */
 function recentPart(piece: Piece, since: string | null): Piece {
-  const { text, times } = piece
+  const { times } = piece
   if (since === null || times === null) return piece
-  const isOld = (time: string) => time !== '' && Date.parse(time) < Date.parse(since)
-  const count = times.findLastIndex(isOld) + 1
-  const start = count === 0 ? 0 : startsOf(text, times.length)[count]
-  return { ...piece, text: start === undefined ? new Uint8Array() : text.subarray(start), times: times.slice(count) }
+  // All are in UTC, and have more digits than this: they are in the order of their text.
+  const sinceMs = new Date(since).toISOString().slice(0, -1)
+  const count = times.findLastIndex((time) => time !== '' && time < sinceMs) + 1
+  return count === 0 ? piece : { ...piece, text: fromLine(count, piece), times: times.slice(count) }
+}
+
+/** What begins with the line of that index. */
+function fromLine(index: number, { text, times }: Piece): Uint8Array {
+  let at = 0
+  for (const start of startsOf(text, times?.length)) if (at++ === index) return text.subarray(start)
+  return new Uint8Array()
 }
 
 /** Where lines begin in a piece: `count` of them, if that is known, else `isLineStart` tells whether one begins with the piece. */
-function startsOf(text: Uint8Array, count: number | undefined, isLineStart = false): number[] {
-  if (text.length === 0) return []
-  const starts: number[] = []
-  for (let at = text.indexOf(NEWLINE); at >= 0 && at < text.length - 1; at = text.indexOf(NEWLINE, at + 1)) starts.push(at + 1)
-  if (count === undefined ? isLineStart : count > starts.length) starts.unshift(0)
-  return starts
+function* startsOf(text: Uint8Array, count: number | undefined, isLineStart = false): Generator<number> {
+  if (text.length === 0) return
+  const last = text.length - 1
+  if (count === undefined ? isLineStart : count > newlinesIn(text.subarray(0, last))) yield 0
+  for (let at = text.indexOf(NEWLINE); at >= 0 && at < last; at = text.indexOf(NEWLINE, at + 1)) yield at + 1
+}
+
+function newlinesIn(text: Uint8Array): number {
+  let count = 0
+  for (const byte of text) if (byte === NEWLINE) count++
+  return count
 }
 
 type Place = { skip: number; isLineStart: boolean; timestamps: boolean }
@@ -119,45 +143,60 @@ function* shownLines(view: LogView, piece: Piece, { skip, isLineStart, timestamp
   const isPlain = view.passes(piece.text.subarray(skip))
   let parts: Uint8Array[] = []
   let bytes = 0
-  for (const { text, time, isOwn } of linesOf(piece, skip, isLineStart)) {
-    if (timestamps && time !== undefined) parts.push(new TextEncoder().encode(`${time} `))
+  // Many lines have the same.
+  let stamp = { time: '', bytes: new Uint8Array() }
+  const add = (part: Uint8Array) => {
+    parts.push(part)
+    bytes += part.length
+  }
+  for (const { text, time, isOwn } of linesOf(piece, { skip, isLineStart, timestamps })) {
+    if (timestamps && time !== undefined) {
+      if (time !== stamp.time) stamp = { time, bytes: encoder.encode(`${time} `) }
+      add(stamp.bytes)
+    }
     for (const part of isPlain ? [text] : view.show(text, isOwn)) {
-      parts.push(part)
-      bytes += part.length
+      add(part)
       if (bytes < PART_BYTES) continue
-      yield concatenated(parts)
+      yield concatenated(parts, bytes)
       parts = []
       bytes = 0
     }
   }
-  yield concatenated(parts)
+  yield concatenated(parts, bytes)
 }
+
+const encoder = new TextEncoder()
 
 /** `time`: of a line that begins there. */
 type Line = { text: Uint8Array; time?: string; isOwn: boolean }
 
-function* linesOf(piece: Piece, skip: number, isLineStart: boolean): Generator<Line> {
+/** Lines; where no times are wanted, as many together as are by the same writer. */
+function* linesOf({ text, times, lastAt }: Piece, { skip, isLineStart, timestamps }: Place): Generator<Line> {
   let from = skip
   let line: Omit<Line, 'text'> = { isOwn: false }
-  for (const [index, at] of startsOf(piece.text, piece.times?.length, isLineStart).entries()) {
+  let index = 0
+  for (const at of startsOf(text, times?.length, isLineStart)) {
+    // A line of the bridge's own has no time but that of its neighbour.
+    const time = times?.[index++]
+    const isOwn = time === ''
+    if (!timestamps && isOwn === line.isOwn) continue
     if (at > from) {
-      yield { ...line, text: piece.text.subarray(from, at) }
+      yield { ...line, text: text.subarray(from, at) }
       from = at
     }
-    // A line of the bridge's own has no time but that of its neighbour.
-    line = { time: piece.times?.[index] || (line.time ?? piece.lastAt), isOwn: piece.times?.[index] === '' }
+    line = { time: time || (line.time ?? lastAt), isOwn }
   }
-  yield { ...line, text: piece.text.subarray(from) }
+  yield { ...line, text: text.subarray(from) }
 }
 
-const timesOf = async (times: Uint8Array): Promise<string[]> =>
-  new TextDecoder()
-    .decode(await gunzip(times))
-    .replace(/\n$/, '')
-    .split('\n')
+async function timesOf(times: Uint8Array): Promise<string[]> {
+  const lines = new TextDecoder().decode(await gunzip(times)).split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines
+}
 
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+function concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)

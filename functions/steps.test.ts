@@ -1,10 +1,13 @@
 // First, so that it sees everything.
 import { stepsOf } from './test-steps.ts'
+import { gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { test as base } from '#db/test-db.ts'
 import { createApp } from './app.ts'
 import { callOn, optionsOn } from './test-app.ts'
+import { logStream, type ReadPieces } from './log-stream.ts'
 import { WORST_BODIES, type Call, type Worst } from './test-worst-bodies.ts'
+import { WORST_LOGS, type WorstLog } from './test-worst-logs.ts'
 
 const test = base.extend('call', async ({ db, tenant }) => {
   const options = await optionsOn(db, { mode: 'none' })
@@ -34,5 +37,24 @@ describe('the work of a request is in proportion to what was sent, whatever was 
     expect(whole.steps).toBeLessThan(STEPS_AT_LEAST + STEPS_PER_CHARACTER * whole.characters)
     expect(whole.steps).toBeLessThan(STEPS_AT_LEAST + GROWTH * half.steps)
     if (whole.status >= 400) expect(whole.answer.text.length).toBeLessThan(REFUSAL_CHARACTERS)
+  })
+})
+
+/** A byte is looked at, shown, and counted where it ends a line, which may be a line of its own. */
+const STEPS_PER_SHOWN_BYTE = 16
+
+async function show({ text, times, timestamps }: WorstLog): Promise<number> {
+  const piece = { seq: 0, chunk: gzipSync(text), times, last_at: '2026-11-23T12:00:00Z', since: null }
+  const read: ReadPieces = ({ after }) => Promise.resolve(after < 0 ? [piece] : [])
+  let bytes = 0
+  for await (const part of logStream(read, { tail: -1, timestamps })) bytes += part.length
+  return bytes
+}
+
+// How much is shown in a turn of the event loop is counted in `log-stream.test.ts`.
+describe('the work of showing a log is in proportion to what is shown, whatever is in it', () => {
+  test.for(WORST_LOGS.map((log) => [log.name, log] as const))('%s', async ([, log]) => {
+    const { steps, value: bytes } = await stepsOf(() => show(log))
+    expect(steps).toBeLessThan(STEPS_PER_SHOWN_BYTE * bytes)
   })
 })

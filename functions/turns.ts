@@ -1,7 +1,8 @@
 /** What one request may do before others have a turn of the event loop, in milliseconds. */
 const TURN_MS = 8
 
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+/** The next turn of the event loop: others are served before. */
+export const nextTurn = (): Promise<void> => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** Turns of the event loop for the long work of one request, so that nobody else's waits for all of it. */
 export type Turns = {
