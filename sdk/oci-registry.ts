@@ -1,3 +1,4 @@
+import { parseUrl } from '#shared/domain/url-problem.ts'
 import { AdapterFailure } from './adapter.ts'
 import { exchange, Unanswered, type Answer, type Content } from './exchange.ts'
 import { pause } from './pause.ts'
@@ -84,7 +85,7 @@ export function createRegistry(settings: Settings): Registry {
 
 /** Where an upload goes on, which is the sidecar again: any other host would get the files, and be asked from inside the cluster. */
 function uploadUrl({ headers: { location = '' } }: Answer, settings: Settings, base: URL): URL {
-  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined
+  const url = parseUrl(location, base)
   if (url?.origin === base.origin) return url
   const place = url?.host ? shortened(`${url.protocol}//${url.host}`) : 'what is no address of a host'
   const error = new RegistryError(`it sends its uploads to ${place}, elsewhere than it is asked, which is not followed`)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
+import { parseUrl } from '#shared/domain/url-problem.ts'
 import { HubError } from '#shared/errors.ts'
 import { gatherBytes } from '#shared/gather-bytes.ts'
 import { SIDECAR_VIA } from '#shared/sidecar-via.ts'
@@ -94,9 +95,8 @@ function writeHead(answer: IncomingMessage, response: ServerResponse, changes: E
 /** Where an answer leads the caller, if that is the service which was asked: the same place by way of the sidecar. */
 export function ownLocation(answer: IncomingMessage, asked: URL, request: IncomingMessage): string | undefined {
   const { location } = answer.headers
-  if (location === undefined || !URL.canParse(location)) return location
-  const target = new URL(location)
+  const target = parseUrl(location ?? '')
   // A registry behind a proxy may name the scheme that it is asked with there.
-  if (target.host !== asked.host) return location
+  if (target?.host !== asked.host) return location
   return `http://${request.headers.host ?? 'localhost'}${target.pathname}${target.search}`
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { isConfidential } from '#shared/domain/confidential-url.ts'
+import { parseUrl } from '#shared/domain/url-problem.ts'
 import { credentialsFor } from './docker-config.ts'
 import { RefusedTarget } from './guard.ts'
 import { parseChallenges, type Challenge } from './oci-challenge.ts'
@@ -113,7 +114,7 @@ async function askForToken(
 
 /** A registry names its token service, which then gets the credentials: over no connection that others can read, nor one less safe than its own. */
 function tokenService(realm: string, registry: URL, hasCredentials: boolean): URL {
-  const url = URL.canParse(realm) ? new URL(realm) : undefined
+  const url = parseUrl(realm)
   const mayBePlain = url?.protocol === 'http:' && registry.protocol === 'http:'
   if (!url || !(url.protocol === 'https:' || mayBePlain)) {
     throw new UpstreamError('connection', `${registry.host} names a token service that is no https URL`)

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { describe, expect } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
 import { createOciAuth } from './oci-auth.ts'
 import { registryUrl } from './oci-proxy.ts'
 import { exchangeRaw } from './test-raw.ts'
@@ -254,15 +254,22 @@ describe('a registry that wants tokens', () => {
     expect(await auth.authorization()).toBeUndefined()
   })
 
+  afterEach(() => void vi.restoreAllMocks())
+
   // Guarantee: a registry cannot make the sidecar ask inner services, and credentials are for where the operator meant them to go.
   test.for([
-    ['http://169.254.169.254/token', 403],
-    ['file:///etc/passwd', 502],
-    ['nowhere', 502],
-  ] as const)('cannot name %s as its token service', async ([realm, status], { start, upstream, docker }) => {
+    ['a metadata service', 'http://169.254.169.254/token', 403],
+    ['a file', 'file:///etc/passwd', 502],
+    ['what is no URL', 'nowhere', 502],
+    ['a host of 800 letters', `https://${'%E6%A8%A1'.repeat(800)}/token`, 502],
+  ] as const)('cannot name %s as its token service', async ([, realm, status], { start, upstream, docker }) => {
+    const reads = [vi.spyOn(URL, 'parse'), vi.spyOn(URL, 'canParse')]
     const { url } = await upstream((_, response) => void response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}"` }).end())
     const { url: sidecar } = await start({ oci: { host: url.origin, repository: REPOSITORY, authPath: await docker(url.host, 'ann:pw') } })
     expect((await requestOf(sidecar, PATH)).status).toBe(status)
+    // Time for letters of other alphabets grows with the square of their number.
+    const lengths = reads.flatMap((read) => read.mock.calls.map(([text]) => String(text).length))
+    expect(Math.max(0, ...lengths)).toBeLessThan(1000)
   })
 
   test('a redirect to a storage elsewhere is left to the adapter', async ({ start, upstream, docker }) => {

@@ -1,5 +1,7 @@
-import { expect, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { holdsUser, parseHttpUrl, parseUrl, registryHostProblem, urlProblem } from './url-problem.ts'
+
+afterEach(() => void vi.restoreAllMocks())
 
 test.each([
   'http://h/v1',
@@ -172,6 +174,25 @@ test.each([
   }
   expect(registryHostProblem('模'.repeat(263))).toMatch(/^must be a host/)
   for (const read of reads) expect(read).not.toHaveBeenCalled()
+})
+
+test.each([
+  ['//', '?x'],
+  ['\u0001 /\t\\', '/v1'],
+  ['http:', ''],
+  ['http:/', '#x'],
+] as const)('nor is one that leads on from another: %j', (before, after) => {
+  const base = new URL('http://base/a/')
+  const read = vi.spyOn(URL, 'parse')
+  expect(parseUrl(`${before}${'模'.repeat(263)}${after}`, base)).toBeUndefined()
+  expect(read).not.toHaveBeenCalled()
+  expect(parseUrl(`${before}h${after}`, base)?.protocol).toBe('http:')
+})
+
+test('a long path may lead on from another URL', () => {
+  const path = `blobs/uploads/${'模'.repeat(1000)}?_state=//${'s'.repeat(1000)}`
+  expect(parseUrl(path, new URL('http://base/v2/a/'))?.host).toBe('base')
+  expect(parseUrl(`/${path}`, new URL('http://base/v2/a/'))?.pathname).toMatch(/^\/blobs/)
 })
 
 test.each([`https://${'h'.repeat(63)}.example/${'p'.repeat(8000)}`, 'https://模型.example/v1', `https://h/?${'@模'.repeat(1000)}`])(

@@ -12,8 +12,12 @@ const OPEN = /^(https?|wss?|grpcs?|hf|s3|gs|oci):$/
 const NO_REGISTRY =
   'must be a host such as quay.io or registry.example:5000, with http:// before it for plain HTTP; credentials come from the Secret that exports.oci.k8s.connection names'
 
-/** The URL that text is, read as browsers and Node read it. Undefined if it is none, or longer than is read: 8,192 characters, 262 for host and port. */
-export const parseUrl = (text: string): URL | undefined => (isLong(text) ? undefined : (URL.parse(text) ?? undefined))
+/**
+ * The URL that text is, or names from `base` on, read as browsers and Node read it. Undefined if it is none, or longer than is read: 8,192 characters,
+ * 262 for host and port.
+ */
+export const parseUrl = (text: string, base?: URL): URL | undefined =>
+  isLong(text) ? undefined : (URL.parse(text, base?.href) ?? undefined)
 
 /** As `parseUrl`, of http and https URLs that every reader takes for the same: two slashes and a host behind the scheme, and nothing to be passed over. */
 export const parseHttpUrl = (text: string): URL | undefined =>
@@ -26,9 +30,12 @@ function hostIn(text: string): string {
   return authority.slice(authority.lastIndexOf('@') + 1)
 }
 
-/** What a URL has for its user, host and port. Readers pass over what stands before it and over line ends in it, and take any number of `/` and `\` for two. */
+/**
+ * What a URL has for its user, host and port, one without a scheme too. Readers pass over what stands before it and over line ends in it, and take any
+ * number of `/` and `\` for two.
+ */
 function authorityIn(text: string): string {
-  return /^[^a-z]*[a-z][a-z\d+.-]*:[\\/]*([^\\/?#]*)/i.exec(text.replaceAll(/[\t\n\r]/g, ''))?.[1] ?? ''
+  return /^(?:[^!-~]*[\\/]{2,}|[^a-z]*[a-z][a-z\d+.-]*:[\\/]*)([^\\/?#]*)/i.exec(text.replaceAll(/[\t\n\r]/g, ''))?.[1] ?? ''
 }
 
 /**

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
+import { parseUrl } from '#shared/domain/url-problem.ts'
 import { readCredential } from '../credentials.ts'
 import { asAnswer, forEachOf, withRetries, type Download } from './download.ts'
 import { request, type Answer } from './guarded-request.ts'
@@ -86,9 +87,15 @@ async function readJson<Shape>(answer: Answer, shape: z.ZodType<Shape>): Promise
 }
 
 function nextPage({ headers, url }: Answer): string | undefined {
-  const link = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec([headers.link].flat().join(', '))?.[1]
-  return link === undefined ? undefined : new URL(link, url).href
+  const link = nextLink([headers.link].flat().join(', '))
+  if (link === undefined) return undefined
+  const next = parseUrl(link, url)
+  if (!next) throw new InitError(`${url.host} leads on to what is no URL, or a longer one than is read`)
+  return next.href
 }
+
+/** Where a `Link` header says that a list goes on. Takes time in proportion to its length. */
+export const nextLink = (header: string): string | undefined => /<([^<>]+)>\s*;[^,<]*\brel="?next"?/.exec(header)?.[1]
 
 function parsed(body: string): unknown {
   try {

@@ -1,5 +1,6 @@
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { parseUrl } from '#shared/domain/url-problem.ts'
 import type { Agents } from './guarded-connect.ts'
 import { InitError } from './init-error.ts'
 
@@ -36,8 +37,8 @@ export async function request(url: URL, options: Options): Promise<Answer> {
 }
 
 function redirected(from: URL, location: string, status: number, method = 'GET'): URL {
-  if (!URL.canParse(location, from.href)) throw new InitError(`${from.origin} redirects to what is no URL`)
-  const to = new URL(location, from)
+  const to = parseUrl(location, from)
+  if (!to) throw new InitError(`${from.origin} redirects to what is no URL, or a longer one than is read`)
   const isDowngrade = from.protocol === 'https:' && to.protocol !== 'https:'
   if (isDowngrade || !/^https?:$/.test(to.protocol))
     throw new InitError(`${from.origin} redirects to ${to.protocol}//${to.host}, which is not secure`)
