@@ -1,49 +1,17 @@
 import { describe, expect } from 'vitest'
-import type { Quotas } from '#shared/domain/quota.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
-import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { connect, type Pool } from './client.ts'
 import { appendLog } from './commands/append-log.ts'
 import { clearLog } from './commands/clear-log.ts'
 import { concludeAttempt } from './commands/conclude-attempt.ts'
-import { createEvaluations, type Creation, type NewEvaluation } from './commands/create-evaluation.ts'
+import { createEvaluations, type NewEvaluation } from './commands/create-evaluation.ts'
 import { expireLogs } from './commands/expire.ts'
 import { UNBOUNDED } from './reserve.ts'
 import { forTenant, openStore } from './store.ts'
-import { specFor } from './test-evaluation.ts'
 import { test } from './test-db.ts'
+import { LARGE, newId, newJob, NO_QUOTAS, outcomeOf, stopClock, usageOf } from './test-quotas.ts'
 
 const NOW = '2026-11-23T12:00:00Z'
-const newId = uuidV7Source({ now: Date.now, random: (bytes) => void crypto.getRandomValues(bytes) })
-const NONE: Quotas = { openRuns: Infinity, jobsPerMinute: Infinity, storedBytes: Infinity, catalogueEntries: Infinity }
-
-type Of = { runs?: number; bytes?: number; key?: string }
-
-const job = (tenant: string, { runs = 1, bytes = 0, key }: Of = {}): NewEvaluation => ({
-  id: newId(),
-  scope: { tenant, user: 'ann', everyTenant: false },
-  request: { name: 'n', model: { url: 'http://h', name: 'm' } },
-  specs: Array.from({ length: runs }, () => specFor('true')),
-  snapshots: bytes,
-  footprint: 0,
-  aggregateThreshold: 0.5,
-  collectionUpdatedAt: null,
-  idempotency: key === undefined ? undefined : { key, bodyHash: 'h' },
-})
-
-const outcomeOf = (created: Creation) => (created === undefined ? 'known' : 'job' in created ? 'stored' : created.excess.quota)
-
-/** What a tenant's quotas are judged by. */
-async function usageOf(db: Pool, tenant: string) {
-  const [row] = await db<{ runs: number; bytes: number }[]>`
-    select coalesce(sum(open_runs), 0)::float8 as runs, coalesce(sum(stored_bytes), 0)::float8 as bytes
-    from evalhub.evaluation_counts where tenant = ${tenant}`
-  return row
-}
-
-/** No other minute begins during a test: this one has not begun yet. */
-const stopClock = (db: Pool, tenant: string) => db`
-  insert into evalhub.submit_rates (tenant, minute, jobs) values (${tenant}, now() + interval '1 hour', 0)`
 
 const nextMinute = (db: Pool, tenant: string) => db`update evalhub.submit_rates set minute = '-infinity' where tenant = ${tenant}`
 
@@ -52,20 +20,20 @@ describe('quotas', () => {
   test('refuse in one statement each job that does not fit, and store every other, in their order', async ({ db, tenant }) => {
     const other = `${tenant}-other`
     const inputs = [
-      job(tenant, { runs: 2 }),
-      job(tenant, { runs: 9 }),
-      job(other, { runs: 9 }),
-      job(tenant, { runs: 2 }),
-      job(tenant, { runs: 2 }),
-      job(tenant, { runs: 1 }),
-      job(tenant, { runs: 1 }),
+      newJob(tenant, { runs: 2 }),
+      newJob(tenant, { runs: 9 }),
+      newJob(other, { runs: 9 }),
+      newJob(tenant, { runs: 2 }),
+      newJob(tenant, { runs: 2 }),
+      newJob(tenant, { runs: 1 }),
+      newJob(tenant, { runs: 1 }),
     ]
-    const created = await createEvaluations(db, inputs, { quotas: { ...NONE, openRuns: 5 } })
+    const created = await createEvaluations(db, inputs, { quotas: { ...NO_QUOTAS, openRuns: 5 } })
     expect(created.map(outcomeOf)).toEqual(['stored', 'open_runs', 'open_runs', 'stored', 'open_runs', 'stored', 'open_runs'])
     expect(created[4]).toEqual({ excess: { quota: 'open_runs', used: 4, asked: 2, allowed: 5, waitSeconds: expect.any(Number) } })
     expect(await usageOf(db, tenant)).toEqual({ runs: 5, bytes: 0 })
     expect(await db`select from evalhub.runs join evalhub.evaluations on id = evaluation_id where tenant = ${tenant}`).toHaveLength(5)
-    expect((await createEvaluations(db, [job(other)], { quotas: { ...NONE, openRuns: 5 } })).map(outcomeOf)).toEqual(['stored'])
+    expect((await createEvaluations(db, [newJob(other)], { quotas: { ...NO_QUOTAS, openRuns: 5 } })).map(outcomeOf)).toEqual(['stored'])
   })
 
   // Guarantee: neither many requests nor many processes get in together what they would not get in one after the other.
@@ -77,12 +45,12 @@ describe('quotas', () => {
     '%s is taken up exactly by submits that come at once to several processes',
     async ([quota, bound], { databaseUrl, db, tenant }) => {
       const pools = Array.from({ length: 3 }, () => connect(databaseUrl, { max: 4 }))
-      const stores = pools.map((pool) => openStore(pool, { ...NONE, ...bound }))
+      const stores = pools.map((pool) => openStore(pool, { ...NO_QUOTAS, ...bound }))
       await stopClock(db, tenant)
-      const submits = Array.from({ length: 60 }, (_, at) => stores[at % 3]!.create(job(tenant, { bytes: 1000 })))
+      const submits = Array.from({ length: 60 }, (_, at) => stores[at % 3]!.create(newJob(tenant, { bytes: 1000 })))
       // Beside them, statements that nothing gathers.
       const alone = Array.from({ length: 20 }, (_, at) =>
-        createEvaluations(pools[at % 3]!, [job(tenant, { bytes: 1000 })], { quotas: { ...NONE, ...bound } }),
+        createEvaluations(pools[at % 3]!, [newJob(tenant, { bytes: 1000 })], { quotas: { ...NO_QUOTAS, ...bound } }),
       )
       const outcomes = [...(await Promise.all(submits)), ...(await Promise.all(alone)).flat()].map(outcomeOf)
       await Promise.all(pools.map((pool) => pool.end()))
@@ -99,10 +67,10 @@ describe('quotas', () => {
     tenant,
   }) => {
     const pools = Array.from({ length: 3 }, () => connect(databaseUrl, { max: 4 }))
-    const stores = pools.map((pool) => openStore(pool, { ...NONE, openRuns: 20 }))
-    const sizeOf = (at: number) => ({ runs: 2, bytes: at % 2 ? 2 * 1024 * 1024 : 1000, ...(at % 4 === 3 && { key: `k${at}` }) })
+    const stores = pools.map((pool) => openStore(pool, { ...NO_QUOTAS, openRuns: 20 }))
+    const sizeOf = (at: number) => ({ runs: 2, bytes: at % 2 ? LARGE : 1000, ...(at % 4 === 3 && { key: `k${at}` }) })
     const outcomes = await Promise.all(
-      Array.from({ length: 40 }, async (_, at) => outcomeOf(await stores[at % 3]!.create(job(tenant, sizeOf(at))))),
+      Array.from({ length: 40 }, async (_, at) => outcomeOf(await stores[at % 3]!.create(newJob(tenant, sizeOf(at))))),
     )
     await Promise.all(pools.map((pool) => pool.end()))
     expect(outcomes.filter((outcome) => outcome === 'stored')).toHaveLength(10)
@@ -116,30 +84,34 @@ describe('quotas', () => {
   })
 
   test('of jobs a minute count large ones as others', async ({ db, tenant }) => {
-    const { create } = openStore(db, { ...NONE, jobsPerMinute: 2 })
+    const { create } = openStore(db, { ...NO_QUOTAS, jobsPerMinute: 2 })
     await stopClock(db, tenant)
-    const large = () => job(tenant, { bytes: 2 * 1024 * 1024 })
-    expect([await create(large()), await create(job(tenant)), await create(large())].map(outcomeOf)).toEqual([
+    const large = () => newJob(tenant, { bytes: LARGE })
+    expect([await create(large()), await create(newJob(tenant)), await create(large())].map(outcomeOf)).toEqual([
       'stored',
       'stored',
       'jobs_per_minute',
     ])
-    expect(await usageOf(db, tenant)).toEqual({ runs: 2, bytes: 2 * 1024 * 1024 })
+    expect(await usageOf(db, tenant)).toEqual({ runs: 2, bytes: LARGE })
   })
 
   test('count no job twice that is asked for again with its key, and answer it also when they are used up', async ({ db, tenant }) => {
-    const quotas = { ...NONE, jobsPerMinute: 2 }
+    const quotas = { ...NO_QUOTAS, jobsPerMinute: 2 }
     await stopClock(db, tenant)
     const create = async (...jobs: NewEvaluation[]) => (await createEvaluations(db, jobs, { quotas })).map(outcomeOf)
-    expect(await create(job(tenant, { key: 'a' }), job(tenant, { key: 'b' }), job(tenant, { key: 'c' }))).toEqual([
+    expect(await create(newJob(tenant, { key: 'a' }), newJob(tenant, { key: 'b' }), newJob(tenant, { key: 'c' }))).toEqual([
       'stored',
       'stored',
       'jobs_per_minute',
     ])
-    expect(await create(job(tenant, { key: 'a' }), job(tenant, { key: 'b' }), job(tenant))).toEqual(['known', 'known', 'jobs_per_minute'])
+    expect(await create(newJob(tenant, { key: 'a' }), newJob(tenant, { key: 'b' }), newJob(tenant))).toEqual([
+      'known',
+      'known',
+      'jobs_per_minute',
+    ])
     await nextMinute(db, tenant)
     // What was refused left no key behind.
-    expect(await create(job(tenant, { key: 'a' }), job(tenant, { key: 'c' }), job(tenant), job(tenant))).toEqual([
+    expect(await create(newJob(tenant, { key: 'a' }), newJob(tenant, { key: 'c' }), newJob(tenant), newJob(tenant))).toEqual([
       'known',
       'stored',
       'stored',
@@ -148,14 +120,17 @@ describe('quotas', () => {
   })
 
   test('of jobs a minute begin anew with the next minute, and say when that is', async ({ db, tenant }) => {
-    const quotas = { ...NONE, jobsPerMinute: 1 }
-    const [, refused] = await createEvaluations(db, [job(tenant), job(tenant)], { quotas })
+    const quotas = { ...NO_QUOTAS, jobsPerMinute: 1 }
+    const [, refused] = await createEvaluations(db, [newJob(tenant), newJob(tenant)], { quotas })
     expect(refused).toMatchObject({ excess: { used: 1, allowed: 1 } })
     const { waitSeconds } = (refused as { excess: { waitSeconds: number } }).excess
     expect(waitSeconds).toBeGreaterThan(0)
     expect(waitSeconds).toBeLessThanOrEqual(60)
     await nextMinute(db, tenant)
-    expect((await createEvaluations(db, [job(tenant), job(tenant)], { quotas })).map(outcomeOf)).toEqual(['stored', 'jobs_per_minute'])
+    expect((await createEvaluations(db, [newJob(tenant), newJob(tenant)], { quotas })).map(outcomeOf)).toEqual([
+      'stored',
+      'jobs_per_minute',
+    ])
   })
 })
 
@@ -178,7 +153,7 @@ describe('what a tenant has of its quotas', () => {
   test('are the runs that have not ended, however they end, and those that are tried again', async ({ db, tenant }) => {
     const store = openStore(db)
     const own = forTenant(store, { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
-    const jobs = [job(tenant, { runs: 3 }), job(tenant, { runs: 2 }), job(tenant, { runs: 2 })]
+    const jobs = [newJob(tenant, { runs: 3 }), newJob(tenant, { runs: 2 }), newJob(tenant, { runs: 2 })]
     await createEvaluations(db, jobs)
     const [first = '', second = '', third = ''] = jobs.map(({ id }) => id)
     const runs = async () => (await usageOf(db, tenant))?.runs
@@ -200,8 +175,8 @@ describe('what a tenant has of its quotas', () => {
 
   test('are the bytes of requests, snapshots, results and logs, until they are deleted or expire', async ({ db, tenant }) => {
     const store = openStore(db)
-    const one = { ...job(tenant, { bytes: 1000 }), footprint: 5000 }
-    const two = job(tenant, { bytes: 70 })
+    const one = { ...newJob(tenant, { bytes: 1000 }), footprint: 5000 }
+    const two = newJob(tenant, { bytes: 70 })
     await createEvaluations(db, [one, two])
     const bytes = async () => (await usageOf(db, tenant))?.bytes
     expect(await bytes()).toBe(6070)
@@ -219,7 +194,7 @@ describe('what a tenant has of its quotas', () => {
     expect(stored?.footprint).toBeGreaterThan(8000)
     expect(await bytes()).toBe(1000 + 70 + 700 + (stored?.footprint ?? 0))
 
-    const old = { ...job(tenant), id: `00000001${newId().slice(8)}` }
+    const old = { ...newJob(tenant), id: `00000001${newId().slice(8)}` }
     await createEvaluations(db, [old])
     await appendLog(db, piece(old.id, 0, 40))
     expect(await bytes()).toBe(1110 + 700 + (stored?.footprint ?? 0))
@@ -231,10 +206,10 @@ describe('what a tenant has of its quotas', () => {
 
   // Guarantee: nothing that was begun is lost because its tenant has no room left.
   test('refuse no result and no log of a job that was submitted', async ({ db, tenant }) => {
-    const quotas = { ...NONE, storedBytes: 2000 }
+    const quotas = { ...NO_QUOTAS, storedBytes: 2000 }
     const store = openStore(db, quotas)
     const own = forTenant(store, { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
-    const first = job(tenant, { bytes: 1999 })
+    const first = newJob(tenant, { bytes: 1999 })
     await own.createEvaluation(first)
     await appendLog(db, piece(first.id, 0, 5000))
     await store.recordEvent({ evaluationId: first.id, event: event('completed', 0, { artifacts: { a: 'x'.repeat(5000) } }) }, NOW)
@@ -247,9 +222,9 @@ describe('what a tenant has of its quotas', () => {
       retryAfterSeconds: 3600,
       message: expect.stringMatching(/stored_bytes .*its quota is 0\.0 MiB\. Delete/),
     }
-    await expect(own.createEvaluation(job(tenant))).rejects.toMatchObject(refused)
+    await expect(own.createEvaluation(newJob(tenant))).rejects.toMatchObject(refused)
     await own.deleteEvaluation(first.id, NOW)
-    expect(await own.createEvaluation(job(tenant))).toMatchObject({ status: { state: 'pending' } })
+    expect(await own.createEvaluation(newJob(tenant))).toMatchObject({ status: { state: 'pending' } })
   })
 })
 
@@ -261,7 +236,7 @@ describe('providers and collections of a tenant', () => {
     db,
     tenant,
   }) => {
-    const own = forTenant(openStore(db, { ...NONE, catalogueEntries: 5 }), { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
+    const own = forTenant(openStore(db, { ...NO_QUOTAS, catalogueEntries: 5 }), { tenant, user: 'ann', everyTenant: false }, UNBOUNDED)
     const key = { key: 'k', bodyHash: 'h' }
     await own.createProvider('quota-first', provider, key)
     const made = await Promise.allSettled(

@@ -125,7 +125,7 @@ export const forTenant = (store: Store, scope: Scope, reserve: Reserve, signal?:
     resolve: (request: Question['request']) => resolve({ tenant: scope.tenant, request }),
     /** With a key that was used before: what was created then, as it is now. */
     createEvaluation: async (input: Omit<NewEvaluation, 'scope'>): Promise<EvaluationJob> => {
-      const job = (await createOrRefuse(store, { ...input, scope })) ?? (await findCreated(db, store, { ...input, scope }, reserve))
+      const job = await createOrFind(db, store, { ...input, scope }, reserve)
       notifyBridge()
       return job
     },
@@ -178,13 +178,29 @@ const atOnce =
   (footprint) =>
     reserve(footprint, { atOnce: true })
 
-/** The job that an idempotency key stands for. One that has expired since is given up, and the job created. */
-async function findCreated(db: Pool, store: Store, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
+/** The new job, or the one that its idempotency key stands for. A key that has expired is given up for whichever repeat is the first to create. */
+async function createOrFind(db: Pool, store: Store, input: NewEvaluation, reserve: Reserve): Promise<EvaluationJob> {
   const { scope, idempotency } = input
+  const tried = async () => (await createOrRefuse(store, input)) ?? findKeyedJob(db, scope, idempotency, reserve)
+  const job = await tried()
+  if (job) return job
+  await removeExpiredKeys(db, scope, idempotency?.key)
+  const again = await tried()
+  if (!again) throw notFound('evaluation job', input.id)
+  return again
+}
+
+/** The job that a key stands for; undefined if it stands for none any more. */
+async function findKeyedJob(
+  db: Pool,
+  scope: Scope,
+  idempotency: Idempotency | undefined,
+  reserve: Reserve,
+): Promise<EvaluationJob | undefined> {
   const id = idempotency && (await findKeyed(db, scope, 'jobs', idempotency))
-  if (id === undefined) await removeExpiredKeys(db, scope, idempotency?.key)
-  const job = id === undefined ? await createOrRefuse(store, input) : await findEvaluation(db, scope, id, reserve)
-  if (!job) throw notFound('evaluation job', id ?? input.id)
+  if (id === undefined) return undefined
+  const job = await findEvaluation(db, scope, id, reserve)
+  if (!job) throw notFound('evaluation job', id)
   return job
 }
 

@@ -177,7 +177,7 @@ async function useJobs(db: Pool, store: TenantStore) {
   await expect(store.cancelEvaluation(id, NOW, ['another version'])).rejects.toThrow('changed')
   await store.cancelEvaluation(id, NOW)
   await store.deleteEvaluation(id, NOW)
-  const large = await store.createEvaluation({ ...newJob(), snapshots: 2_000_000 })
+  const large = await store.createEvaluation({ ...newJob({ key: newId(), bodyHash: 'h' }), snapshots: 2_000_000 })
   await store.deleteEvaluation(large.resource.id, NOW)
   return resource.id
 }

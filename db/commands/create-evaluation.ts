@@ -1,4 +1,4 @@
-import type { Excess, QuotaName, Quotas } from '#shared/domain/quota.ts'
+import type { Excess, Quotas } from '#shared/domain/quota.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { Message } from '#shared/models/message.ts'
@@ -6,6 +6,7 @@ import type { Db } from '../client.ts'
 import { json } from '../json.ts'
 import { toJob, type JobRow } from '../rows.ts'
 import type { Scope } from '../scope.ts'
+import { accepting, refusalToExcess, type Refusal } from './accept-jobs.ts'
 import type { Idempotency } from './claim-key.ts'
 
 export type NewEvaluation = {
@@ -49,7 +50,6 @@ export async function createEvaluations(
   inputs: readonly NewEvaluation[],
   { quotas, isHidden = false }: How = {},
 ): Promise<Creation[]> {
-  const isAdmitted = quotas ? db`and id not in (select job_id from refused)` : db``
   const rows = await db<CreatedRow[]>`
     with input as (
       select * from jsonb_to_recordset(${json(db, inputs.map(toInput))}) as job (
@@ -57,15 +57,7 @@ export async function createEvaluations(
         aggregate_threshold float8, collection_updated_at text, footprint int, open_runs int, stored_bytes bigint, runs jsonb,
         idempotency_key text, body_hash text
       )
-    ) ${quotas ? judged(db, quotas) : db``}, claimed as (
-      insert into evalhub.idempotency_keys (tenant, route, key, body_hash, resource_id)
-      select tenant, 'jobs', idempotency_key, body_hash, id from input where idempotency_key is not null ${isAdmitted}
-      order by tenant, idempotency_key
-      on conflict do nothing
-      returning resource_id
-    ), accepted as (
-      select * from input where (idempotency_key is null or id::text in (select resource_id from claimed)) ${isAdmitted}
-    ), input_runs as (
+    ) ${accepting(db, quotas)}, input_runs as (
       select accepted.id, accepted.tenant, run.*
       from accepted, jsonb_to_recordset(accepted.runs) as run (benchmark_index int, provider_id text, benchmark_id text, spec jsonb)
     ), new_runs as (
@@ -86,53 +78,26 @@ export async function createEvaluations(
       returning id, to_json(created_at) as created_at
     )
     select id, created_at, null as quota, null::bigint as used, null::int as wait_seconds from created
-    ${quotas ? db`union all select job_id, null, quota, used, wait_seconds from refused` : db``}`
+    ${quotas ? db`union all select job_id, null, quota, used, wait_seconds from rejected where quota is not null` : db``}`
 
   const byId = new Map(rows.map((row) => [row.id, row]))
   return inputs.map((input) => {
     const row = byId.get(input.id)
     if (!row) return undefined
-    return row.quota === null ? { job: answer(input, row.created_at) } : { excess: excessOf(input, row, quotas) }
+    if (row.quota === null) return { job: answer(input, row.created_at) }
+    // Without quotas nothing is refused.
+    return quotas && { excess: refusalToExcess(takenBy(input), row, quotas) }
   })
 }
 
-type CreatedRow = { id: string } & (
-  { quota: null; created_at: string } | { quota: Exclude<QuotaName, 'catalogue_entries'>; used: number; wait_seconds: number }
-)
+type CreatedRow = { id: string } & ({ quota: null; created_at: string } | Refusal)
 
-/** Judges the jobs whose keys were not used before, so that what is asked for again is answered whatever is used up. Tenants are locked in their order. */
-const judged = (db: Db, { openRuns, jobsPerMinute, storedBytes }: Quotas) => db`
-  , asked as materialized (
-    select tenant, array_agg(id order by at) as ids, array_agg(open_runs order by at) as runs, array_agg(stored_bytes order by at) as bytes,
-      sum(open_runs) as all_runs, sum(stored_bytes)::bigint as all_bytes
-    from input where idempotency_key is null or not exists (
-      select from evalhub.idempotency_keys as used
-      where used.tenant = input.tenant and used.route = 'jobs' and used.key = input.idempotency_key
-    )
-    group by tenant order by tenant
-  ), refused as materialized (
-    select refused.* from asked cross join lateral evalhub.admit(
-      tenant, ids, runs, bytes, all_runs, all_bytes, ${bound(openRuns)}::bigint, ${bound(jobsPerMinute)}::bigint, ${bound(storedBytes)}::bigint
-    ) as refused
-  )`
-
-const bound = (quota: number) => (Number.isFinite(quota) ? quota : null)
-
-function excessOf(input: NewEvaluation, row: Extract<CreatedRow, { used: number }>, quotas: Quotas | undefined): Excess {
-  const { quota, used, wait_seconds: waitSeconds } = row
-  const [asked, allowed] = {
-    open_runs: [input.specs.length, quotas?.openRuns],
-    jobs_per_minute: [1, quotas?.jobsPerMinute],
-    stored_bytes: [storedBytesOf(input), quotas?.storedBytes],
-  }[quota]
-  return { quota, used, asked: asked ?? 0, allowed: allowed ?? 0, waitSeconds }
-}
-
-/** What a job takes of its tenant's quota. */
-export const storedBytesOf = ({ footprint, snapshots }: NewEvaluation) => footprint + snapshots
+/** What a job takes of its tenant's quotas. */
+export const takenBy = ({ specs, footprint, snapshots }: NewEvaluation) => ({ runs: specs.length, bytes: footprint + snapshots })
 
 function toInput(input: NewEvaluation, at: number) {
   const { id, scope, request, specs, aggregateThreshold, collectionUpdatedAt, footprint, idempotency } = input
+  const { runs, bytes } = takenBy(input)
   return {
     at,
     id,
@@ -146,8 +111,8 @@ function toInput(input: NewEvaluation, at: number) {
     aggregate_threshold: aggregateThreshold,
     collection_updated_at: collectionUpdatedAt,
     footprint,
-    open_runs: specs.length,
-    stored_bytes: storedBytesOf(input),
+    open_runs: runs,
+    stored_bytes: bytes,
     idempotency_key: idempotency?.key ?? null,
     body_hash: idempotency?.bodyHash ?? null,
     runs: specs.map((spec, index) => ({ ...identity(spec), benchmark_index: index, spec })),

@@ -58,6 +58,27 @@ describe('a tenant that has used up a quota', () => {
     expect((await call('POST', '/jobs', JOB, key('b'))).status).toBe(202)
   })
 
+  // Guarantee: who repeats what was not answered yet, one job or a batch, hears of no quota that the first try did not hear of.
+  test.for([{ openRuns: 40 }, { jobsPerMinute: 20 }, { storedBytes: 400_000 }])(
+    'is answered what it asks for many times at once with its key, and that counts once: %j',
+    async (bound, { callers, db, tenant }) => {
+      const [call] = await callers(bound)
+      await db`insert into evalhub.submit_rates (tenant, minute, jobs) values (${tenant}, now() + interval '1 hour', 0)`
+      const repeat = (path: string, body: unknown, key: string) =>
+        Promise.all(Array.from({ length: 60 }, () => call('POST', path, body, { 'Idempotency-Key': key })))
+      const description = 'x'.repeat(2000)
+      const one = await repeat('/jobs', { ...PAIR, description }, 'a')
+      expect(new Set(one.map(({ status }) => status))).toEqual(new Set([202]))
+      const batches = await repeat('/batch/jobs', { jobs: Array.from({ length: 19 }, () => ({ ...PAIR, description })) }, 'b')
+      const items = batches.flatMap(({ body }) => body.items as { status: number; job: { resource: { id: string } } }[])
+      expect(new Set(items.map(({ status }) => status))).toEqual(new Set([202]))
+      const ids = [...one.map(({ body }) => body.resource.id), ...items.map(({ job }) => job.resource.id)]
+      expect(new Set(ids).size).toBe(20)
+      expect(await db`select jobs from evalhub.submit_rates where tenant = ${tenant}`).toEqual([{ jobs: 20 }])
+      expect((await call('GET', '/jobs')).body.total_count).toBe(20)
+    },
+  )
+
   test('has of a batch each job judged by itself', async ({ callers }) => {
     const [call] = await callers({ openRuns: 4 })
     const { body } = await call('POST', '/batch/jobs', { jobs: [PAIR, JOB, PAIR, JOB, JOB] })
@@ -81,6 +102,17 @@ describe('a tenant that has used up a quota', () => {
     expect(await call('POST', '/jobs', JOB)).toMatchObject(refused)
     expect((await call('POST', '/jobs', JOB, { 'Idempotency-Key': 'k' })).status).toBe(202)
   })
+
+  test.for([['/providers', { name: 'p' }] as const, ['/collections', COLLECTION] as const])(
+    'creates what it asks for many times at once with its key once, below %s',
+    async ([path, body], { callers }) => {
+      const [call] = await callers({ catalogueEntries: 1 })
+      const answers = await Promise.all(Array.from({ length: 30 }, () => call('POST', path, body, { 'Idempotency-Key': 'a' })))
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]))
+      expect(new Set(answers.map((answer) => answer.body.resource.id)).size).toBe(1)
+      expect(await call('POST', path, body)).toMatchObject(refused)
+    },
+  )
 
   test('creates no more providers and collections, and changes those that it has', async ({ callers }) => {
     const [call, other] = await callers({ catalogueEntries: 2 })
