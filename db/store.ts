@@ -115,6 +115,7 @@ export function openStore(source: Pick<FairPool, 'of'> | Pool, quotas?: Quotas):
 export const forTenant = (store: Store, scope: Scope, reserve: Reserve, signal?: AbortSignal) => {
   const { quotas, resolve, notifyBridge } = store
   const db = store.poolOf(scope.tenant, signal)
+  const creating = createOnce({ db, quotas, scope, reserve })
   return {
     reserve,
     /** Refuses, before anything is done for it, what the tenant is known to have no quota left for; not what was asked for before, which is answered all the same. */
@@ -143,21 +144,13 @@ export const forTenant = (store: Store, scope: Scope, reserve: Reserve, signal?:
     findProvider: (id: string) => findProvider(db, scope, id, reserve),
     listProviders: (filters: CatalogueFilters, slice: Slice, withBenchmarks: boolean) =>
       listProviders(db, scope, filters, slice, { withBenchmarks, reserve }),
-    createProvider: (id: string, config: ProviderConfig, idempotency: Idempotency | undefined) =>
-      createOnce({ db, quotas }, scope, 'providers', id, idempotency, {
-        create: (tx) => createProvider(tx, scope, id, config),
-        find: (tx, existing) => findProvider(tx, scope, existing, atOnce(reserve)),
-      }),
+    createProvider: creating('providers', createProvider, findProvider),
     changeProvider: (id: string, change: (config: ProviderConfig) => ProviderConfig, expected?: ExpectedVersions) =>
       changeProvider(db, scope, id, { change, expected, reserve }),
     deleteProvider: (...args: Rest<typeof deleteProvider>) => deleteProvider(db, scope, ...args),
     findCollection: (id: string) => findCollection(db, scope, id, reserve),
     listCollections: (filters: CatalogueFilters, slice: Slice) => listCollections(db, scope, filters, slice, reserve),
-    createCollection: (id: string, config: CollectionConfig, idempotency: Idempotency | undefined) =>
-      createOnce({ db, quotas }, scope, 'collections', id, idempotency, {
-        create: (tx) => createCollection(tx, scope, id, config),
-        find: (tx, existing) => findCollection(tx, scope, existing, atOnce(reserve)),
-      }),
+    createCollection: creating('collections', createCollection, findCollection),
     changeCollection: (id: string, change: (config: CollectionConfig) => CollectionConfig, expected?: ExpectedVersions) =>
       changeCollection(db, scope, id, { change, expected, reserve }),
     deleteCollection: (...args: Rest<typeof deleteCollection>) => deleteCollection(db, scope, ...args),
@@ -204,26 +197,26 @@ async function findKeyedJob(
   return job
 }
 
-type Making<Item> = { create: (tx: Db) => Promise<Item>; find: (tx: Db, id: string) => Promise<Item | undefined> }
+type Creating = { db: Pool; quotas: Quotas | undefined; scope: Scope; reserve: Reserve }
 
 /** Creates in one transaction with its key; a key that was used before stands for what was created then, as it is now. */
-async function createOnce<Item>(
-  { db, quotas }: { db: Pool; quotas: Quotas | undefined },
-  scope: Scope,
-  route: 'providers' | 'collections',
-  id: string,
-  idempotency: Idempotency | undefined,
-  { create, find }: Making<Item>,
-): Promise<Item> {
-  const item = await db.begin(async (tx) => {
-    const keyed = idempotency ? await claimKey(tx, scope, route, idempotency, id) : id
-    if (keyed === id) return { item: await makeEntry(tx, scope, quotas, () => create(tx)) }
-    const existing = await find(tx, keyed)
-    if (!existing) throw notFound(route === 'providers' ? 'provider' : 'collection', keyed)
-    return { item: existing }
-  })
-  return item.item
-}
+const createOnce =
+  ({ db, quotas, scope, reserve }: Creating) =>
+  <Config, Item>(
+    route: 'providers' | 'collections',
+    create: (tx: Db, scope: Scope, id: string, config: Config) => Promise<Item>,
+    find: (tx: Db, scope: Scope, id: string, reserve: Reserve) => Promise<Item | undefined>,
+  ) =>
+  async (id: string, config: Config, idempotency: Idempotency | undefined): Promise<Item> => {
+    const { item } = await db.begin(async (tx) => {
+      const keyed = idempotency ? await claimKey(tx, scope, route, idempotency, id) : id
+      if (keyed === id) return { item: await makeEntry(tx, scope, quotas, () => create(tx, scope, id, config)) }
+      const existing = await find(tx, scope, keyed, atOnce(reserve))
+      if (!existing) throw notFound(route === 'providers' ? 'provider' : 'collection', keyed)
+      return { item: existing }
+    })
+    return item
+  }
 
 export type TenantStore = ReturnType<typeof forTenant>
 
