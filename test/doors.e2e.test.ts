@@ -5,13 +5,13 @@ import { METHODS, request as httpRequest, type IncomingMessage } from 'node:http
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Postgres } from '#local/postgres.ts'
 import { makeRunToken } from '#shared/run-token.ts'
-import { runEntry, startEntry, type EntryProcess } from './entry-process.ts'
+import { runEntry, type EntryProcess } from './entry-process.ts'
 import { parseMetrics } from './metrics-text.ts'
+import { ownEntries } from './own-entries.ts'
 import { startTemporary } from './start-postgres.ts'
-import { makeFolder, removeFolder } from './temporary-folder.ts'
 
 const JOBS = '/api/v1/evaluations/jobs'
 const KEY = 'the key of run tokens in these tests'
@@ -20,8 +20,7 @@ const ANN = { 'X-Tenant': 'red', 'X-User': 'ann' }
 const ANYWHERE = { API_HOST: '0.0.0.0' }
 
 let server: Postgres
-let folder: string
-let started: EntryProcess[] = []
+const entries = ownEntries()
 
 beforeAll(async () => {
   server = await startTemporary()
@@ -30,14 +29,6 @@ beforeAll(async () => {
   ).toBe(0)
 })
 afterAll(() => server.stop())
-beforeEach(async () => {
-  folder = await makeFolder()
-})
-afterEach(async () => {
-  await Promise.all(started.map((entry) => entry.stop()))
-  started = []
-  await removeFolder(folder)
-})
 
 const environment = (more: Record<string, string>) => ({
   DATABASE_URL: server.url,
@@ -47,11 +38,7 @@ const environment = (more: Record<string, string>) => ({
   ...more,
 })
 
-async function start(more: Record<string, string> = {}): Promise<EntryProcess> {
-  const functions = await startEntry('functions/server.ts', environment(more))
-  started.push(functions)
-  return functions
-}
+const start = (more: Record<string, string> = {}) => entries.start('functions/server.ts', environment(more))
 
 /** An address of the process as this machine reaches it. */
 const urlOf = ({ ready }: EntryProcess, name: string) => String(ready[name]).replace('0.0.0.0', '127.0.0.1')
@@ -144,7 +131,7 @@ describe('functions that believe headers', () => {
 
 type Pair = { cert: string; key: string }
 
-const openssl = (...args: string[]) => promisify(execFile)('openssl', args, { cwd: folder })
+const openssl = (...args: string[]) => promisify(execFile)('openssl', args, { cwd: entries.inFolder() })
 
 /** A key, and a certificate of that authority for it; of its own without one. */
 async function certify(name: string, authority?: string): Promise<Pair> {
@@ -153,7 +140,7 @@ async function certify(name: string, authority?: string): Promise<Pair> {
     authority === undefined ? [] : ['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-addext', 'basicConstraints=CA:FALSE']
   const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
   await openssl('req', '-x509', '-days', '1', ...newKey, '-out', `${name}.pem`, ...subject, ...by)
-  return { cert: await readFile(join(folder, `${name}.pem`), 'utf8'), key: await readFile(join(folder, `${name}.key`), 'utf8') }
+  return { cert: await readFile(entries.inFolder(`${name}.pem`), 'utf8'), key: await readFile(entries.inFolder(`${name}.key`), 'utf8') }
 }
 
 /** The status, or why there is none. */
@@ -174,7 +161,7 @@ describe('functions whose proxy has a certificate', () => {
     const own = await certify('server')
     await certify('authority')
     const [TLS_CERT_FILE, TLS_KEY_FILE, PROXY_CA_FILE] = ['server.pem', 'server.key', 'authority.pem'].map((name) =>
-      join(folder, name),
+      entries.inFolder(name),
     ) as [string, string, string]
     return { own, settings: { ...ANYWHERE, TLS_CERT_FILE, TLS_KEY_FILE, PROXY_CA_FILE } }
   }
@@ -213,7 +200,7 @@ describe('functions whose proxy has a certificate', () => {
   test('do not start with an authority that is none', async () => {
     const { settings } = await withAuthority()
     for (const text of ['', 'nonsense', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n']) {
-      await writeFile(join(folder, 'authority.pem'), text)
+      await writeFile(entries.inFolder('authority.pem'), text)
       const { code, stderr } = await runEntry('functions/server.ts', environment(settings))
       expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('PROXY_CA_FILE must name certificates in PEM') })
     }

@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
 import { startPostgres, type Postgres } from '#local/postgres.ts'
 import { makeRunToken } from '#shared/run-token.ts'
-import { startEntry, runEntry, type EntryProcess } from './entry-process.ts'
+import { runEntry, type EntryProcess } from './entry-process.ts'
 import { parseMetrics, valueOf } from './metrics-text.ts'
+import { ownEntries } from './own-entries.ts'
 import { forwardPort } from './port-forward.ts'
 import { startTemporary } from './start-postgres.ts'
 import { makeFolder, removeFolder } from './temporary-folder.ts'
@@ -20,8 +21,7 @@ const KEY = 'the key of run tokens in these tests'
 
 let server: Postgres
 let db: Pool
-let folder: string
-let started: EntryProcess[] = []
+const entries = ownEntries()
 
 beforeAll(async () => {
   server = await startTemporary()
@@ -33,20 +33,8 @@ afterAll(async () => {
   await db.end()
   await server.stop()
 })
-beforeEach(async () => {
-  folder = await makeFolder()
-})
-afterEach(async () => {
-  await Promise.all(started.map((entry) => entry.stop()))
-  started = []
-  await removeFolder(folder)
-})
 
-async function start(entry: string, env: Record<string, string>): Promise<EntryProcess> {
-  const running = await startEntry(entry, { DATABASE_URL: server.url, ...env })
-  started.push(running)
-  return running
-}
+const start = (entry: string, env: Record<string, string>) => entries.start(entry, { DATABASE_URL: server.url, ...env })
 
 const startFunctions = (env: Record<string, string> = {}) =>
   start('functions/server.ts', { IDENTITY_MODE: 'headers', RUN_TOKEN_KEY: KEY, ...env })
@@ -109,7 +97,7 @@ describe('the functions', () => {
   })
 
   test('say 503 while the database is away, do not end, go on by themselves, and have lost nothing that was acknowledged', async () => {
-    const options = { dataDir: join(folder, 'data'), log: () => undefined }
+    const options = { dataDir: entries.inFolder('data'), log: () => undefined }
     let own = await startPostgres(options)
     const portOf = ({ url }: Postgres) => Number(new URL(url).port)
     const forward = await forwardPort(portOf(own))
@@ -314,9 +302,9 @@ describe('functions and bridge as processes of their own', () => {
   const env = () => ({
     IDENTITY_MODE: 'none',
     RUNTIME: 'local',
-    DATA_DIR: join(folder, 'data'),
+    DATA_DIR: entries.inFolder('data'),
     CATALOGUE_DIRS: CATALOGUE,
-    TEST_RECORD: join(folder, 'record'),
+    TEST_RECORD: entries.inFolder('record'),
   })
   const startBridge = (callbackUrl: string) => start('k8s-bridge/main.ts', { ...env(), CALLBACK_URL: callbackUrl })
 
