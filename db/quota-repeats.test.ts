@@ -1,12 +1,10 @@
 import { describe, expect, onTestFinished } from 'vitest'
-import { connect, type Db } from './client.ts'
+import { connect } from './client.ts'
 import { createEvaluations } from './commands/create-evaluation.ts'
 import { UNBOUNDED } from './reserve.ts'
 import { forTenant, openStore } from './store.ts'
 import { test } from './test-db.ts'
-import { holdIds, holdUp, LARGE, newId, newJob, NO_QUOTAS, outcomeOf, stopClock, untilWaiting, usageOf } from './test-quotas.ts'
-
-const holdTenant = (tx: Db, tenant: string) => tx`update evalhub.submit_rates set jobs = jobs where tenant = ${tenant}`
+import { holdIds, holdTenant, holdUp, LARGE, newId, newJob, NO_QUOTAS, outcomeOf, stopClock, untilWaiting, usageOf } from './test-quotas.ts'
 
 describe('a request that is repeated with its key at the same moment', () => {
   // Guarantee: whoever repeats is never told of a quota what the first one was not told, wherever the repeats arrive.

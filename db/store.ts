@@ -82,6 +82,8 @@ export function openStore(source: Pick<FairPool, 'of'> | Pool, quotas?: Quotas):
   })
   const createSmall = gather((inputs: readonly NewEvaluation[]) => createEvaluations(db, inputs, { quotas }), {
     footprint: { of: ({ footprint, snapshots }) => footprint + snapshots, max: GATHERED_FOOTPRINT },
+    // By quotas one after the other is judged of a tenant: a second statement with it would wait for the first, and strangers' jobs in that with it.
+    ...(quotas && { keyOf: ({ scope }) => scope.tenant }),
   })
   // On the account of its tenant: nobody else waits for the seconds that it may take.
   const createAlone = (input: NewEvaluation) => createLarge(poolOf(input.scope.tenant), input, quotas)

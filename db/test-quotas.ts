@@ -63,6 +63,9 @@ export const holdIds = (tx: Db, tenant: string, ids: readonly string[]) => tx`
   insert into evalhub.evaluations (id, tenant, owner, name, tags, message, request, aggregate_threshold, footprint, deleted_at)
   select id::uuid, ${tenant}, '', 'n', '[]', '{}', '{}', 0.5, 0, now() from string_to_table(${ids.join()}, ',') as id`
 
+/** To be taken by `holdUp`: whoever is judged by the tenant's quotas is held up, as if another one of the tenant were being judged. */
+export const holdTenant = (tx: Db, tenant: string) => tx`update evalhub.submit_rates set jobs = jobs where tenant = ${tenant}`
+
 /** Resolves when so many statements wait for somebody's lock. */
 export async function untilWaiting(db: Pool, count: number): Promise<void> {
   const waiting = () => db`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
