@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CollectionConfig } from '#shared/models/collection.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
-import { submit, together } from './submit.ts'
+import { requestBudget, submit } from './submit.ts'
 
 const MIB = 1024 * 1024
 
@@ -41,8 +41,8 @@ describe('jobs that come in one request', () => {
     ],
   ])('are refused from where they would have more than %s, each by itself', async (_, shape, taken, refusal) => {
     const { store, stored } = storeOf(shape)
-    const others = together()
-    const jobs = Array.from({ length: 30 }, (_, at) => submit(store, { id: String(at), request, idempotency: undefined }, others))
+    const budget = requestBudget()
+    const jobs = Array.from({ length: 30 }, (_, at) => submit(store, { id: String(at), request, idempotency: undefined }, budget))
     const outcomes = await Promise.allSettled(jobs)
     expect(stored).toEqual(Array.from({ length: taken }, () => shape.benchmarks))
     for (const [at, outcome] of outcomes.entries()) {

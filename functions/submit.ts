@@ -17,8 +17,8 @@ type Submits = Pick<TenantStore, 'requireRoom' | 'resolve' | 'reserve' | 'create
 
 const MIB = 1024 * 1024
 
-/** What the jobs of one HTTP request share. */
-export type Together = {
+/** What the jobs of one HTTP request may take together. */
+export type RequestBudget = {
   turns: Turns
   /** Runs that they may still ask for. */
   runs: number
@@ -30,19 +30,19 @@ export type Together = {
 const RUNS_MAX = 20_000
 const CHARACTERS_MAX = 32 * MIB
 
-export const together = (): Together => ({ turns: createTurns(), runs: RUNS_MAX, characters: CHARACTERS_MAX })
+export const requestBudget = (): RequestBudget => ({ turns: createTurns(), runs: RUNS_MAX, characters: CHARACTERS_MAX })
 
 /** Judges a request by the catalogue as it is now, and stores it as job `id`, unless its key stands for another. Returns after the commit. */
-export async function submit(store: Submits, { id, request, idempotency }: Submission, others = together()): Promise<EvaluationJob> {
+export async function submit(store: Submits, { id, request, idempotency }: Submission, budget = requestBudget()): Promise<EvaluationJob> {
   store.requireRoom(idempotency)
   const collectionId = request.collection?.id
   const { collection, found } = await store.resolve(request)
   if (collectionId !== undefined && !collection) throw notFound('collection', collectionId)
 
   const named = collection && collectionId !== undefined ? { id: collectionId, config: collection.config } : undefined
-  const { specs, footprint, snapshots } = await others.turns.inOrder(() => {
+  const { specs, footprint, snapshots } = await budget.turns.inOrder(() => {
     const runs = resolveBenchmarks(request, named, found)
-    return makeRuns(request, runs, others)
+    return makeRuns(request, runs, budget)
   })
   // A short request can ask for much.
   if (snapshots > SMALL_FOOTPRINT) await store.reserve(snapshots)
@@ -59,19 +59,19 @@ export async function submit(store: Submits, { id, request, idempotency }: Submi
 }
 
 /** The snapshots of a job, made in turns. */
-async function makeRuns(request: EvaluationJobConfig, runs: readonly (() => RunSpec)[], others: Together) {
-  if (runs.length > others.runs) throw tooMany(`more than ${RUNS_MAX} benchmarks`)
-  others.runs -= runs.length
+async function makeRuns(request: EvaluationJobConfig, runs: readonly (() => RunSpec)[], budget: RequestBudget) {
+  if (runs.length > budget.runs) throw tooMany(`more than ${RUNS_MAX} benchmarks`)
+  budget.runs -= runs.length
   const footprint = newJobFootprint(request, runs.length)
   const specs: RunSpec[] = []
   let snapshots = 0
   for (const { spec, characters } of snapshotsOf(runs, footprint)) {
     specs.push(spec)
     snapshots = characters
-    await others.turns.pause()
+    await budget.turns.pause()
   }
-  if (snapshots > others.characters) throw tooMany(`benchmarks of more than ${CHARACTERS_MAX / MIB} MiB`)
-  others.characters -= snapshots
+  if (snapshots > budget.characters) throw tooMany(`benchmarks of more than ${CHARACTERS_MAX / MIB} MiB`)
+  budget.characters -= snapshots
   return { specs, footprint, snapshots }
 }
 

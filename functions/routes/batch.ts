@@ -8,7 +8,7 @@ import type { AppEnv, AppOptions } from '../env.ts'
 import { errorAnswer } from '../error-response.ts'
 import { idempotencyFor, idempotencyKeyOf } from '../idempotency.ts'
 import { readBody } from '../read-body.ts'
-import { submit, together, type Together } from '../submit.ts'
+import { requestBudget, submit, type RequestBudget } from '../submit.ts'
 
 type One = { id: string; job: unknown; key: string | undefined }
 
@@ -17,11 +17,11 @@ const Batch = JobBatch.extend({ jobs: z.array(z.unknown()).min(1).max(MAX_BATCH_
 
 /** Many jobs in one request. Why the paths are these: docs/decisions/0003-batches.md. */
 export const batch = ({ log, maxBodyBytes, newId }: AppOptions) => {
-  async function submitOne(c: Context<AppEnv>, { id, job, key }: One, others: Together): Promise<JobOutcome> {
+  async function submitOne(c: Context<AppEnv>, { id, job, key }: One, budget: RequestBudget): Promise<JobOutcome> {
     try {
-      const request = await others.turns.inOrder(() => decodeValue(EvaluationJobConfig, 'EvaluationJobConfig', job))
+      const request = await budget.turns.inOrder(() => decodeValue(EvaluationJobConfig, 'EvaluationJobConfig', job))
       const idempotency = key === undefined ? undefined : await idempotencyFor(key, job)
-      return { status: 202, job: await submit(c.var.tenantStore, { id, request, idempotency }, others) }
+      return { status: 202, job: await submit(c.var.tenantStore, { id, request, idempotency }, budget) }
     } catch (thrown) {
       const { status, body } = errorAnswer(log, thrown, c)
       return { status, error: body }
@@ -33,9 +33,9 @@ export const batch = ({ log, maxBodyBytes, newId }: AppOptions) => {
       const { jobs } = decode(Batch, 'JobBatch', await readBody(c, maxBodyBytes, { isStored: true }))
       const key = idempotencyKeyOf(c)
       const keyAt = (at: number) => (key === undefined ? undefined : `${key}/${at}`)
-      const others = together()
+      const budget = requestBudget()
       // Ids in the order of the jobs; their writes are gathered, so that most of them are one statement.
-      const items = await Promise.all(jobs.map((job, at) => submitOne(c, { id: newId(), job, key: keyAt(at) }, others)))
+      const items = await Promise.all(jobs.map((job, at) => submitOne(c, { id: newId(), job, key: keyAt(at) }, budget)))
       return answer(c, 200, { items } satisfies JobOutcomes)
     })
     .post('/states', async (c) => {
