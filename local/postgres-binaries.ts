@@ -24,7 +24,8 @@ export async function postgresBinaries(home: string, account: Account | undefine
 
   const { version } = Package.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')))
   const copy = join(home, `server-${version}`)
-  if ((await runs(join(copy, 'native'))) !== undefined) await copyPackage(root, copy, account)
+  const isUsable = async () => (await runs(join(copy, 'native'))) === undefined
+  if (!(await isUsable())) await copyPackage(root, copy, account, isUsable)
   const complaint = await runs(join(copy, 'native'))
   if (complaint !== undefined) throw new Error(`its programs do not run on this machine (${complaint})`)
   return join(copy, 'native', 'bin')
@@ -50,15 +51,23 @@ async function completeLinks(root: string): Promise<void> {
   }
 }
 
-/** Under a name of its own until it is whole, so that a copy that was interrupted is never used. */
-async function copyPackage(root: string, copy: string, account: Account | undefined): Promise<void> {
+/** Under a name of its own until it is whole, so that a copy that was interrupted is never used. Of two that race one uses the other's. */
+async function copyPackage(root: string, copy: string, account: Account | undefined, isUsable: () => Promise<boolean>): Promise<void> {
   const unfinished = await mkdtemp(`${copy}.new-`)
-  await cp(join(root, 'native'), join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true })
-  await openFolders(unfinished)
-  await completeLinks(unfinished)
-  if (account) await giveAway(unfinished, account)
-  await rm(copy, { recursive: true, force: true })
-  await rename(unfinished, copy)
+  try {
+    await cp(join(root, 'native'), join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true })
+    await openFolders(unfinished)
+    await completeLinks(unfinished)
+    if (account) await giveAway(unfinished, account)
+    await rename(unfinished, copy).catch(async (error: NodeJS.ErrnoException) => {
+      if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(error.code ?? '')) throw error
+      if (await isUsable()) return
+      await rm(copy, { recursive: true, force: true })
+      await rename(unfinished, copy)
+    })
+  } finally {
+    await rm(unfinished, { recursive: true, force: true })
+  }
 }
 
 /** A copy of a read-only package is read-only too, and could be neither completed nor removed. */

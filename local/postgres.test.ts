@@ -170,7 +170,7 @@ describe.runIf(isRoot)('startPostgres as root', () => {
 })
 
 // For root, closed to the account of the server; for anyone else, without the links that npm cannot pack, and read-only.
-test('a clone whose programs cannot be used where they are runs on a copy', async ({ newDir }) => {
+test('a clone whose programs cannot be used where they are runs on one copy, however many hubs start at once', async ({ newDir }) => {
   const clone = join(newDir, 'clone')
   const libraries = await copyOfCheckout(clone)
   await (isRoot ? chmod(clone, 0o700) : chmod(libraries, 0o500))
@@ -178,9 +178,17 @@ test('a clone whose programs cannot be used where they are runs on a copy', asyn
   const hub = hubIn(clone, newDir)
   const url = await firstLine(hub)
   hub.kill('SIGKILL')
+  const home = await realpath(join(newDir, 'postgres'))
+  const [copy = ''] = (await readdir(home)).filter((name) => name.startsWith('server-'))
+  await rm(join(home, copy), { recursive: true })
+  // As after an upgrade: all three find the server of the first, and no copy.
+  const hubs = Array.from({ length: 3 }, () => hubIn(clone, newDir))
+  const lines = await Promise.all(hubs.map(firstLine))
+  for (const other of hubs) other.kill('SIGKILL')
   await chmod(libraries, 0o700)
+  expect(lines).toEqual([url, url, url])
   expect(await run({ url }, 'select 1 as one')).toEqual([{ one: 1 }])
-  expect(await readdir(await realpath(join(newDir, 'postgres')))).toContainEqual(expect.stringMatching(/^server-[\d.]+/))
+  expect((await readdir(home)).filter((name) => name.startsWith('server-'))).toEqual([copy])
 })
 
 /** Open to the account of the server, and with a name that no careless shell command survives. */

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeRunDirectory, openLog, placeBelow, removeFiles } from './directory.ts'
 
@@ -58,6 +60,20 @@ describe('makeRunDirectory', () => {
     expect((await stat(join(directory(), 'jobrun.log'))).size).toBe(0)
   })
 
+  // Guarantee: no benchmark of a job fails because another one starts, or is taken back, at the same moment.
+  test.each([2, 8, 32])('%i runs of a job that start at once, while others are taken back, all have their files', async (count) => {
+    const indices = Array.from({ length: count }, (_, index) => String(index))
+    for (let round = 0; round < 256 / count; round++) {
+      const job = `job-${round}`
+      const made = indices.map((index) => makeRunDirectory(base, [job, index, 'provider', 'benchmark'], index))
+      const removed = indices.map((index) => removeFiles(base, job, `gone-${index}`))
+      const runs = await Promise.all(made)
+      await Promise.all(removed)
+      await Promise.all(runs.map(({ log }) => log.close()))
+      expect(await Promise.all(runs.map(({ jobSpecPath }) => readFile(jobSpecPath, 'utf8')))).toEqual(indices)
+    }
+  })
+
   test.each([['job'], ['job', '2'], ['job', '2', 'provider']])('writes nothing through a link planted at %s/%s', async (...at) => {
     const outside = join(root, 'outside')
     await mkdir(outside)
@@ -81,6 +97,15 @@ describe('openLog', () => {
 
     await rm(join(directory(), 'jobrun.log'))
     await symlink('/etc/hostname', join(directory(), 'jobrun.log'))
+
+    expect(await openLog(base, segments)).toBeUndefined()
+  })
+
+  // Guarantee: an adapter that puts something else in its log's place holds up nothing but its own log.
+  test.each(['mkfifo', 'mkdir'])('is undefined, and waits for nobody, where an adapter made another thing of it (%s)', async (command) => {
+    await make()
+    await rm(join(directory(), 'jobrun.log'))
+    await promisify(execFile)(command, [join(directory(), 'jobrun.log')])
 
     expect(await openLog(base, segments)).toBeUndefined()
   })

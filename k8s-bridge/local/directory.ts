@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, realpath, rm, rmdir, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, open, realpath, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** What a run's directory is named after. */
@@ -27,10 +27,11 @@ export function placeBelow({ evaluationId, benchmarkIndex, providerId, benchmark
   return isSafe && isShort && Buffer.byteLength(segments.join('/')) <= pathBytesMax ? segments : undefined
 }
 
-const triesMax = 5
+/** More than a job has benchmarks: each lost try means that the last run of the job with files was taken back at that very moment. */
+const triesMax = 1000
 
 /**
- * An empty directory for a new attempt, with its job.json; what an earlier attempt left is removed.
+ * An empty directory for a new attempt, with its job.json; what an earlier attempt left is removed. Other runs' files are not touched.
  *
  * Adapters can write here, so no symbolic link on the way is followed. The job's folder may go just then with the last of its other runs:
  * then it is made again.
@@ -48,7 +49,7 @@ export async function makeRunDirectory(base: string, segments: readonly string[]
 async function makeOnce(base: string, segments: readonly string[], jobSpec: string): Promise<RunDirectory> {
   await mkdir(base, { recursive: true, mode: 0o700 })
   const [evaluationId = '', index = ''] = segments
-  await removeFiles(base, evaluationId, index)
+  await removeRun(join(base, evaluationId), index)
   const directory = await makeNested(await realpath(base), segments)
   const jobSpecPath = join(await makeNested(directory, ['meta']), 'job.json')
   const file = await open(jobSpecPath, 'wx', fileMode)
@@ -78,16 +79,30 @@ export async function openLog(base: string, segments: readonly string[]): Promis
     path = join(path, segment)
     if (!(await isDirectory(path))) return undefined
   }
-  return open(join(path, 'jobrun.log'), constants.O_RDONLY | constants.O_NOFOLLOW).catch(unless('ENOENT', 'ELOOP'))
+  // What an adapter put in its place is not waited for, as a pipe would be, and not taken for a log.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const log = await open(join(path, 'jobrun.log'), flags).catch(unless('ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'))
+  if (!log || (await log.stat()).isFile()) return log
+  await log.close()
+  return undefined
 }
 
 /** Removes the files of a job, or of one run of it. Links are removed, never followed; what is not there is no error. */
 export async function removeFiles(base: string, evaluationId: string, index?: string): Promise<void> {
   const job = join(base, evaluationId)
-  const isWhole = index === undefined || !(await isDirectory(job))
-  await rm(isWhole ? job : join(job, index), { recursive: true, force: true, maxRetries: 3 })
-  if (!isWhole) await rmdir(job).catch(unless('ENOTEMPTY', 'EEXIST', 'ENOENT'))
+  if (index === undefined) return remove(job)
+  await removeRun(job, index)
+  await rmdir(job).catch(unless('ENOTEMPTY', 'EEXIST', 'ENOENT'))
 }
+
+/** Only the run's own folder: others of the job may start meanwhile. What stands in the place of the job's folder, a link say, goes too. */
+async function removeRun(job: string, index: string): Promise<void> {
+  // The removal itself says that it is a folder, in these codes; an answer that came before could be true no more.
+  await unlink(job).catch(unless('EISDIR', 'EPERM', 'ENOENT'))
+  await remove(join(job, index))
+}
+
+const remove = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3 })
 
 /** True for a directory, false for a link to one and for nothing at all. */
 const isDirectory = async (path: string): Promise<boolean> => (await lstat(path).catch(unless('ENOENT')))?.isDirectory() ?? false

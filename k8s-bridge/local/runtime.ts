@@ -79,6 +79,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     onChange()
   }
 
+  const launch = createLaunch(options, live, watchEnd)
   const find = ({ attempt, ...run }: AttemptKey) => {
     const entry = live.get(keyOf(run))
     return entry?.key.attempt === attempt ? entry : undefined
@@ -96,17 +97,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     },
     freeSlots: () => maxParallel - [...live.values()].filter((entry) => !entry.end).length,
     refusal: (spec) => refusalOf(spec, allowProviderCommands),
-    async launch(claim) {
-      const present = live.get(keyOf(claim))
-      // Launched before, and not recorded: the row's lease had run out.
-      if (present?.key.attempt === claim.attempt && !present.end) return { objectUid: uidOf(present) }
-      if (present) throw new Error('an earlier attempt of the run is still ending')
-      const started = await startAdapter(options, claim)
-      if ('refused' in started) return started
-      live.set(keyOf(claim), started)
-      void watchEnd(started, claim.spec.benchmark_id)
-      return { objectUid: uidOf(started) }
-    },
+    launch,
     observe: () => [...live.values()].map((entry) => shownAs(entry, options.node)),
     absence: (run) => absenceOf(run, options.holder, performance.now() - startedAtMs),
     mark: () => Promise.resolve(),
@@ -132,6 +123,36 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
       stopShipping()
       live.clear()
     },
+  }
+}
+
+type Launching = { attempt: number; outcome: ReturnType<Runtime['launch']> }
+
+/** Launches a claim once, however often it is asked to: a lease may run out while a busy machine starts a process, and then it is asked again. */
+function createLaunch(
+  options: LocalRuntimeOptions,
+  live: Map<string, Live>,
+  watchEnd: (entry: Live, benchmarkId: string) => Promise<void>,
+): (claim: Claim) => ReturnType<Runtime['launch']> {
+  const launching = new Map<string, Launching>()
+  const launch = async (claim: Claim) => {
+    const started = await startAdapter(options, claim)
+    if ('refused' in started) return started
+    live.set(keyOf(claim), started)
+    void watchEnd(started, claim.spec.benchmark_id)
+    return { objectUid: uidOf(started) }
+  }
+  return async (claim) => {
+    const key = keyOf(claim)
+    const present = live.get(key)
+    // Launched before, and not recorded: the row's lease had run out.
+    if (present?.key.attempt === claim.attempt && !present.end) return { objectUid: uidOf(present) }
+    const underWay = launching.get(key)
+    if (underWay?.attempt === claim.attempt) return underWay.outcome
+    if (present || underWay) throw new Error('an earlier attempt of the run is still ending')
+    const outcome = launch(claim).finally(() => launching.delete(key))
+    launching.set(key, { attempt: claim.attempt, outcome })
+    return outcome
   }
 }
 
