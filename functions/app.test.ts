@@ -92,6 +92,7 @@ describe('every route', () => {
 
   const LINK = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
   test.for([
+    ['GET', '//', LINK, 200],
     ['GET', '//docs', LINK, 200],
     ['GET', '//openapi.json', LINK, 200],
     ['GET', '//openapi.yaml', { ...LINK, 'Sec-Fetch-Site': 'same-site' }, 200],

@@ -17,6 +17,7 @@ import { health, readiness } from './routes/health.ts'
 import { logs } from './routes/logs.ts'
 import { metrics } from './routes/metrics.ts'
 import { providers } from './routes/providers.ts'
+import { welcome } from './routes/welcome.ts'
 
 const JOBS = '/api/v1/evaluations/jobs'
 const PROVIDERS = '/api/v1/evaluations/providers'
@@ -56,6 +57,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.use(BATCH_STATES, identity(options.storeOf, identify, 'read'))
   app.use(EVENTS, reporter(options.identity, identify))
   boundRequests(app, options, [...TENANT_PATHS, BATCH_STATES, EVENTS])
+  // Before HEAD is refused, which a page answers. Other hubs are for programs, and answer 404 there as the published server does.
+  if (options.identity.mode === 'none') app.route('/', welcome(options))
   refuseOdd(app)
   app.route('/api/v1/health', health(options))
   app.route('/healthz', health(options))

@@ -30,6 +30,8 @@ export type AppOptions = {
   openMemory?: OpenMemory
   /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
+  /** Of EvalHub, as the page at the root of a hub without identities names it. */
+  release?: string
   /** What `/metrics` answers; without it there is no such path. */
   readMetrics?: () => Promise<{ type: string; text: string }>
   /** What is behind the sidecar, as messages shall name it; absent: only its usual base is known. */

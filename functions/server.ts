@@ -6,6 +6,7 @@ import { openFairPool } from '#db/fair-pool.ts'
 import { checkMigrated, checkServed } from '#db/queries/readiness.ts'
 import { openStore } from '#db/store.ts'
 import { createLog, type Log } from '#shared/log.ts'
+import { RELEASE } from '#shared/release.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
 import { readFunctionsConfig, type FunctionsConfig } from './config.ts'
@@ -72,6 +73,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     onAnswered: watch.onAnswered,
     upstreams: config.upstreams,
     findDocsFile,
+    release: RELEASE,
   }
   const urls = await listen({ config, log, registry, stack }, options, watch)
   log.info('ready', urls)

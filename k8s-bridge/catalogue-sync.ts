@@ -3,9 +3,9 @@ import type { Pool } from '#db/client.ts'
 import { syncCatalogue } from '#db/commands/sync-catalogue.ts'
 import { catalogueWarnings } from '#shared/domain/catalogue-warnings.ts'
 import type { Log } from '#shared/log.ts'
+import { RELEASE } from '#shared/release.ts'
 import { startLoop, type Loop } from './loop.ts'
 import { CatalogueError, catalogueFiles, missingCatalogues, readCatalogue } from './read-catalogue.ts'
-import { RELEASE } from './release.ts'
 
 /**
  * Makes the system's providers and collections those of the directories, the shipped one first. What is served although it is most likely

@@ -19,6 +19,7 @@ import { checkFolders, namedFolders } from '#k8s-bridge/local/named-folders.ts'
 import { createLocalRuntime, endLeftovers } from '#k8s-bridge/local/runtime.ts'
 import { DEFAULT_RETENTION } from '#k8s-bridge/retention.ts'
 import type { Log } from '#shared/log.ts'
+import { RELEASE } from '#shared/release.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { HUB_VARIABLES, type HubConfig } from './config.ts'
 import { openHubDatabase } from './hub-database.ts'
@@ -112,6 +113,7 @@ function appOptions(store: Store, log: Log): AppOptions {
     newRequestId: randomUUID,
     maxBodyBytes: MAX_BODY_BYTES,
     findDocsFile,
+    release: RELEASE,
   }
 }
 

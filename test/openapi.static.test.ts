@@ -17,8 +17,8 @@ const app = createApp({
   findDocsFile: async () => new Uint8Array(),
 })
 
-/** Not described: the description itself, and the page that shows it. */
-const UNDESCRIBED = ['/openapi.yaml', '/openapi.json', '/docs', '/docs/:file']
+/** Not described: the description itself, the page that shows it, and the one that leads there. */
+const UNDESCRIBED = ['/', '/welcome.css', '/openapi.yaml', '/openapi.json', '/docs', '/docs/:file']
 
 const registered = new Set(
   app.routes.filter(({ method, path }) => method !== 'ALL' && !UNDESCRIBED.includes(path)).map(({ method, path }) => `${method} ${path}`),

@@ -43,6 +43,8 @@ const ask = (call: Call, { method, path, body }: ReturnType<typeof requestOf>) =
 test('the table has every route of the app, and the others are open on purpose', ({ app }) => {
   const registered = app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`)
   const open = [
+    'GET /',
+    'GET /welcome.css',
     'GET /api/v1/health',
     'GET /healthz',
     'GET /readyz',

@@ -6,7 +6,7 @@ import type { AppEnv } from '../env.ts'
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 
 /** What a person may follow a link to. Only a tab of its own is shown it, and no other page reads it there. */
-const LINKED = new Set(['/docs', '/openapi.yaml', '/openapi.json'])
+const LINKED = new Set(['/', '/docs', '/openapi.yaml', '/openapi.json'])
 
 /**
  * Keeps a hub without identities to its own machine, and there to its own pages and to what is no page. Refused with `foreign_request` is a request
