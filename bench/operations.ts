@@ -80,6 +80,17 @@ const list = (filters: Filters, offset = 0): Operation => {
   }
 }
 
+/** Every fourth page is longer, so that it is read in two groups where its jobs have results of a usual size. */
+const limitAt = (turn: number) => (turn % 4 === 0 ? 50 : 35)
+
+const pagesOfTwoSizes: Operation = {
+  request: (_, turn) => ({ method: 'GET', path: `${JOBS}?limit=${limitAt(turn)}` }),
+  reference: async ({ tenantStore }, _, turn) => {
+    const { more } = await tenantStore.listEvaluations({}, { limit: limitAt(turn), offset: 0 })
+    if (more) for await (const { release } of more) release()
+  },
+}
+
 export const OPERATIONS = {
   submit: { request: () => ({ method: 'POST', path: JOBS, body: REQUEST }), reference: submitOne },
   get: {
@@ -98,6 +109,7 @@ export const OPERATIONS = {
   },
   'first page': list({}),
   'page 1000': list({}, 999 * 50),
+  'pages of two sizes': pagesOfTwoSizes,
   'status=completed': list({ status: 'completed' }),
   'status=running': list({ status: 'running' }),
   'a rare tag': list({ tags: MARKS.rareTag }),

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, vi } from 'vitest'
 import { forwardPort } from '../test/port-forward.ts'
 import type { Db, Pool } from './client.ts'
-import { openFairPool, type FairPoolOptions } from './fair-pool.ts'
+import { openFairPool, type FairPool, type FairPoolOptions } from './fair-pool.ts'
 import { test } from './test-db.ts'
 import { startPooler } from './test-pooler.ts'
 import { isTooSlow, isUnavailable } from './unavailable.ts'
@@ -25,6 +25,19 @@ async function underWay(db: Pool, word: string): Promise<number> {
 
 const waitFor = (db: Pool, word: string, total: number) =>
   vi.waitFor(async () => expect(await underWay(db, word)).toBe(total), { timeout: 8000, interval: 20 })
+
+/** The order in which a request of so many statements, each after the answer to the one before, and 400 short ones that came after it are answered. */
+async function inTurns({ of }: FairPool, statements: number): Promise<{ answered: string[] }> {
+  const answered: string[] = []
+  const request = () => of({ party: 'a', signal: new AbortController().signal })
+  const ask = (on: Pool, name: string) => on`select ${name}`.then(() => answered.push(name))
+  const first = request()
+  const long = async () => {
+    for (let at = 0; at < statements; at++) await ask(first, `first ${at}`)
+  }
+  await Promise.all([long(), ...Array.from({ length: 400 }, (_, at) => ask(request(), `later ${at}`))])
+  return { answered }
+}
 
 /** As it came to its end, so that no rejection is left alone. */
 const outcome = (work: PromiseLike<unknown>) =>
@@ -197,6 +210,17 @@ describe('connections', () => {
     const statement = (at: number) => pool.of({ party: 'a' })`select ${at}::int`.then(() => order.push(at))
     await Promise.all(Array.from({ length: 100 }, (_, at) => statement(at)))
     expect(order).toEqual(Array.from({ length: 100 }, (_, at) => at))
+  })
+
+  // Guarantee: who needs several statements, one after the other, is not overtaken again and again by those who came later.
+  test('are had by the next statements of a request before those of requests that came after it', async ({ databaseUrl }) => {
+    const { answered } = await inTurns(open(databaseUrl, { max: 1 }), 3)
+    expect(answered.indexOf('first 2')).toBeLessThan(60)
+  })
+
+  test('are had by a request of many statements after what came meanwhile, but for its first few', async ({ databaseUrl }) => {
+    const { answered } = await inTurns(open(databaseUrl, { max: 1 }), 9)
+    expect(answered.indexOf('first 8')).toBeGreaterThan(400)
   })
 
   test('are waited for by no more than 10,000', async ({ databaseUrl }) => {

@@ -1,6 +1,6 @@
 import { CONNECTIONS, connect, type ConnectionLimits, type Pool } from './client.ts'
 import { poolOf } from './lazy-pool.ts'
-import { carryOut, createTurns, leaveAll, stuckMs } from './turns.ts'
+import { carryOut, createTurns, leaveAll, placesOf, stuckMs } from './turns.ts'
 
 /** For whom statements are. */
 export type Caller = {
@@ -54,7 +54,10 @@ export function openFairPool(url: string, options: FairPoolOptions): FairPool {
   // Makes statements, and never connects: what they are carried out on is known later.
   const template = connect(url, { max: 1 })
   return {
-    of: (caller) => poolOf(template, (work, isStatement) => carryOut(turns, caller, work, isStatement)),
+    of(caller) {
+      const place = placesOf(turns, caller)
+      return poolOf(template, (work, isStatement) => carryOut(turns, { ...caller, work, isStatement, ticket: place() }))
+    },
     stuckMs: () => stuckMs(turns),
     async end({ timeout = 0 } = {}) {
       await leaveAll(turns, 1000 * timeout)

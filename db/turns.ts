@@ -25,6 +25,9 @@ const DEPTH = 16
 /** Statements of a turn that others wait for. */
 const TURN = 4
 
+/** Statements of a request that need not wait for those who came after it. */
+const OWN_PLACE = 4
+
 /** Nothing is sent after a statement that takes longer: another connection may be free sooner. */
 const SLOW_MS = 25
 
@@ -42,13 +45,16 @@ const tooMany = () => HubError.of('unavailable', { Error: 'too many wait for its
 type Job = {
   work: Work<unknown>
   isStatement: boolean
-  /** When it came: larger is later. */
+  /** Its place in its party: larger is later. */
   ticket: number
   resolve: (answer: unknown) => void
   reject: (error: unknown) => void
   why: Why | undefined
   run: Run<unknown> | undefined
 }
+
+/** What is to be carried out, for whom, and at which place. */
+type Asked<Answer> = Caller & { work: Work<Answer>; isStatement: boolean; ticket: number }
 
 /** A connection in the hands of a party. */
 type Turn = {
@@ -100,7 +106,21 @@ export const createTurns = (options: Options): Turns => ({
 /** For how long all connections have been held while nothing was carried out on any of them. */
 export const stuckMs = ({ answeredAt, fullSince }: Turns): number => Math.max(0, performance.now() - Math.max(answeredAt, fullSince))
 
-export function carryOut<Answer>(turns: Turns, { party: name, signal }: Caller, work: Work<Answer>, isStatement: boolean): Promise<Answer> {
+/**
+ * The places of a caller's statements among those of its party. The first few of a request have the place of the request, so that one that needs
+ * several waits for those before it once and not again and again; what a longer one asks for is sent after what was asked for meanwhile.
+ */
+export function placesOf(turns: Turns, { signal }: Caller): () => number {
+  const next = () => turns.tickets++
+  // Who cannot be given up is no request.
+  if (!signal) return next
+  const own = next()
+  let left = OWN_PLACE
+  return () => (left-- > 0 ? own : next())
+}
+
+export function carryOut<Answer>(turns: Turns, asked: Asked<Answer>): Promise<Answer> {
+  const { party: name, signal, ticket, work, isStatement } = asked
   if (signal?.aborted) return Promise.reject(signal.reason)
   if (turns.onEmpty) return Promise.reject(unavailable('end'))
   if (turns.waitingCount >= MAX_WAITING) return Promise.reject(tooMany())
@@ -112,7 +132,7 @@ export function carryOut<Answer>(turns: Turns, { party: name, signal }: Caller, 
     const job: Job = {
       work,
       isStatement,
-      ticket: turns.tickets++,
+      ticket,
       resolve(answer) {
         settled()
         // It is what the work has answered.

@@ -1,5 +1,8 @@
-import { describe, expect } from 'vitest'
-import { JOB, test, type Answer } from '../test-app.ts'
+import { describe, expect, onTestFinished } from 'vitest'
+import { openFairPool } from '#db/fair-pool.ts'
+import { openStore } from '#db/store.ts'
+import { createApp } from '../app.ts'
+import { callOn, JOB, optionsOn, test, type Answer } from '../test-app.ts'
 
 type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>
 
@@ -191,4 +194,23 @@ test('a page that is read piece by piece is the page that is read at once, and s
   const large = await call('GET', `/jobs/${id}`)
   expect(large.body).toEqual(one.body)
   expect(large.headers.get('etag')).toBe(one.headers.get('etag'))
+})
+
+// Guarantee: who asks for jobs with many results is not overtaken by all who ask for others.
+test('a page that is read piece by piece is answered before most of those that were asked for after it', async ({
+  db,
+  databaseUrl,
+  tenant,
+}) => {
+  const pool = openFairPool(databaseUrl, { max: 1, statementMs: 20_000 })
+  onTestFinished(() => pool.end())
+  const store = openStore(pool)
+  const app = createApp({ ...(await optionsOn(db, { mode: 'none' })), storeOf: () => store, answerLimitMs: 60_000 })
+  const call = callOn(app, { 'X-Tenant': tenant, 'X-User': 'ann' })
+  for (const name of ['a', 'b', 'c']) await create(call, 'jobs', name)
+  await db`update evalhub.evaluations set footprint = 700_000 where tenant = ${tenant}`
+  const answered: string[] = []
+  const ask = (path: string) => call('GET', path).then(() => answered.push(path))
+  await Promise.all([ask('/jobs?limit=2'), ...Array.from({ length: 300 }, () => ask('/jobs?limit=1'))])
+  expect(answered.indexOf('/jobs?limit=2')).toBeLessThan(150)
 })
