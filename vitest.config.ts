@@ -6,6 +6,9 @@ const architecture = ['test/architecture.test.ts', 'test/*.static.test.ts']
 const endToEnd = ['test/**/*.e2e.test.ts']
 const cluster = ['**/*.cluster.test.ts']
 
+/** A test that ends without having asserted anything fails: lint sees only whether one is written, not whether it is reached. */
+const expectations = { requireAssertions: true }
+
 export default defineConfig({
   test: {
     reporters: ['default', closingLine],
@@ -13,10 +16,11 @@ export default defineConfig({
     maxWorkers: '100%', // tests wait for the database more than they compute
     projects: [
       /** What needs no database: part of `npm run check`. */
-      { test: { name: 'architecture', include: architecture, exclude } },
+      { test: { name: 'architecture', include: architecture, exclude, expect: expectations } },
       {
         test: {
           name: 'unit',
+          expect: expectations,
           include: ['**/*.test.ts'],
           exclude: [...exclude, ...architecture, ...endToEnd, ...cluster],
           globalSetup: 'test/start-postgres.ts',
@@ -28,6 +32,7 @@ export default defineConfig({
       {
         test: {
           name: 'cluster',
+          expect: expectations,
           include: cluster,
           exclude,
           globalSetup: ['test/start-postgres.ts', 'test/start-cluster.ts'],
@@ -36,7 +41,7 @@ export default defineConfig({
         },
       },
       /** Whole hubs, each with a database of its own. */
-      { test: { name: 'e2e', include: endToEnd, exclude, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { name: 'e2e', include: endToEnd, exclude, expect: expectations, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })

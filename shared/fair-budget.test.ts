@@ -153,7 +153,7 @@ describe('a fair budget', () => {
       },
     })
     await budget.take({ party: 'a', amount: 1, giveBack: () => false })
-    await budget.take({ party: 'b', amount: 1 })
+    expect(await budget.take({ party: 'b', amount: 1 })).toMatchObject({ amount: 1 })
   })
 
   test('is given whole to what is more than all of it, also while others wait', async () => {

@@ -13,5 +13,6 @@ describe('the API on Node with the embedded PostgreSQL', () => {
 describe('the API on Node with an external PostgreSQL', () => {
   // oxlint-disable-next-line vitest/no-conditional-tests -- one reason is printed rather than every test as skipped
   if (process.env.TEST_DATABASE_URL !== undefined) describeApi(external)
+  // oxlint-disable-next-line vitest/expect-expect -- it only says that it was skipped
   else test('is asked', ({ skip }) => skip('TEST_DATABASE_URL names no server on which databases may be created'))
 })
