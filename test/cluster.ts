@@ -3,7 +3,7 @@ import { KubeConfig, type V1Namespace } from '@kubernetes/client-node'
 import { inject } from 'vitest'
 import { test as base } from '#db/test-db.ts'
 import { connectKubernetes, readKubeConfig, type KubernetesApi } from '#k8s-bridge/kubernetes/api.ts'
-import { findBinaries, startControlPlane, type ControlPlane } from './control-plane.ts'
+import { findBinaries, startControlPlane, type ApiServer } from './control-plane.ts'
 
 declare module 'vitest' {
   // oxlint-disable-next-line typescript/consistent-type-definitions -- vitest's own is merged with this one
@@ -16,40 +16,55 @@ declare module 'vitest' {
 export const NO_CLUSTER =
   'there is no Kubernetes: set KUBECONFIG (a cluster) or KUBEBUILDER_ASSETS (a directory with etcd and kube-apiserver) to run this'
 
+type Skip = (note?: string) => never
+
+/** Where tests find API servers: the file of the administrator of one for all, and how to start one for a test alone. */
+type Clusters = { kubeconfig(skip: Skip): Promise<string>; startOwn(skip: Skip): Promise<ApiServer> }
+
 /**
- * `test` with a real API server, and the database of `db/test-db.ts`. Skipped, with the reason, where there is none.
+ * `test` with an API server, and the database of `db/test-db.ts`.
  *
  * `kubeconfig` is the file of an administrator, `api` has its typed clients, `makeNamespace` makes namespaces that go at the test's end, and
- * `connectAs` speaks as a service account, with no rights but those that the test gives it. `startOwn` starts a control plane for
- * this test alone, which it may kill.
+ * `connectAs` speaks as a service account, with no rights but those that the test gives it. `startOwn` starts an API server for this test
+ * alone, which it may kill.
  */
-export const test = base
-  .extend('kubeconfig', async ({ skip }) => inject('cluster')?.kubeconfig ?? skip(NO_CLUSTER))
-  .extend('api', async ({ kubeconfig }) => connectKubernetes(readKubeConfig(kubeconfig)))
-  .extend('makeNamespace', async ({ api }, { onCleanup }) => {
-    const made: string[] = []
-    onCleanup(async () => void (await Promise.all(made.map((name) => removeNamespace(api, name)))))
-    return async (labels: Record<string, string> = {}): Promise<string> => {
-      const name = await makeNamespace(api, labels)
-      made.push(name)
-      return name
-    }
-  })
-  .extend(
-    'connectAs',
-    async ({ api }) =>
-      (namespace: string, serviceAccount: string) =>
-        connectAs(api, namespace, serviceAccount),
-  )
-  .extend('startOwn', async ({ skip }, { onCleanup }) => {
-    const stops: (() => Promise<void>)[] = []
-    onCleanup(async () => void (await Promise.all(stops.map((stop) => stop()))))
-    return async (): Promise<ControlPlane> => {
-      const own = await startControlPlane(findBinaries() ?? skip(NO_CLUSTER))
-      stops.push(own.stop)
-      return own
-    }
-  })
+export const testOn = (clusters: Clusters) =>
+  base
+    .extend('kubeconfig', ({ skip }) => clusters.kubeconfig(skip))
+    .extend('api', async ({ kubeconfig }) => connectKubernetes(readKubeConfig(kubeconfig)))
+    .extend('makeNamespace', async ({ api }, { onCleanup }) => {
+      const made: string[] = []
+      onCleanup(async () => void (await Promise.all(made.map((name) => removeNamespace(api, name)))))
+      return async (labels: Record<string, string> = {}): Promise<string> => {
+        const name = await makeNamespace(api, labels)
+        made.push(name)
+        return name
+      }
+    })
+    .extend(
+      'connectAs',
+      async ({ api }) =>
+        (namespace: string, serviceAccount: string) =>
+          connectAs(api, namespace, serviceAccount),
+    )
+    .extend('startOwn', async ({ skip }, { onCleanup }) => {
+      const stops: (() => Promise<void>)[] = []
+      onCleanup(async () => void (await Promise.all(stops.map((stop) => stop()))))
+      return async (): Promise<ApiServer> => {
+        const own = await clusters.startOwn(skip)
+        stops.push(own.stop)
+        return own
+      }
+    })
+
+/** For suites that run on API servers of more than one kind. */
+export type TestOnCluster = ReturnType<typeof testOn>
+
+/** On a real API server. Skipped, with the reason, where there is none. */
+export const test = testOn({
+  kubeconfig: async (skip) => inject('cluster')?.kubeconfig ?? skip(NO_CLUSTER),
+  startOwn: (skip) => startControlPlane(findBinaries() ?? skip(NO_CLUSTER)),
+})
 
 /** With the service account that the controller manager, where there is one, makes as well. */
 export async function makeNamespace({ core }: KubernetesApi, labels: Record<string, string> = {}): Promise<string> {

@@ -9,21 +9,24 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { stringify } from 'yaml'
 
-/** etcd and the API server: objects, admission and RBAC are real, but no controller acts and no pod starts. */
-export type ControlPlane = {
+/** An API server that a test may be rough with: no controller acts, and no pod starts. */
+export type ApiServer = {
   /** File of a client that may do all. */
   kubeconfig: string
-  /** For other servers at 127.0.0.1 that the API server is to trust. PEM. */
-  certificate: { cert: string; key: string }
-  /** Where etcd listens, for what only its owner may do. */
-  etcdUrl: string
+  /** For other servers at 127.0.0.1 that the API server is to trust, PEM; absent if it speaks plain HTTP. */
+  certificate?: { cert: string; key: string }
   /** Ends the API server with SIGKILL. Its objects stay. */
   killApiServer(): Promise<void>
   /** Starts it again at the same address, and waits until it is ready. */
   startApiServer(): Promise<void>
-  /** Ends both and removes their files. */
+  /** Makes it forget all versions but the present ones, once it has been started again: as happens every few minutes. */
+  forgetVersions(): Promise<void>
+  /** Ends it and removes its files. */
   stop(): Promise<void>
 }
+
+/** etcd and the real API server, with its admission and RBAC. */
+export type ControlPlane = ApiServer & { certificate: { cert: string; key: string } }
 
 /** The directory with etcd and kube-apiserver: `KUBEBUILDER_ASSETS`, else where the cluster tools put them. Undefined if they are not there. */
 export function findBinaries(): string | undefined {
@@ -55,9 +58,9 @@ export async function startControlPlane(binaries: string): Promise<ControlPlane>
   return {
     kubeconfig: await writeKubeconfig(directory, apiPort!, token),
     certificate: { cert: await servingCertificate(directory), key: await readFile(join(directory, 'serving', 'apiserver.key'), 'utf8') },
-    etcdUrl: `http://127.0.0.1:${etcdPort}`,
     killApiServer: () => apiServer.end(),
     startApiServer: async () => void (apiServer = await startApiServer()),
+    forgetVersions: () => compact(`http://127.0.0.1:${etcdPort}`),
     stop: () => stopAll(apiServer, etcd),
   }
 }
@@ -89,6 +92,14 @@ const apiServerFlags = (directory: string, etcdPort: number, port: number) => [
   `--service-account-key-file=${join(directory, 'accounts.pub')}`,
   `--service-account-signing-key-file=${join(directory, 'accounts.key')}`,
 ]
+
+/** As an API server has etcd do every few minutes. */
+async function compact(etcdUrl: string): Promise<void> {
+  const ask = async (path: string, body: unknown) =>
+    (await fetch(`${etcdUrl}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) })).json()
+  const { header } = (await ask('range', { key: 'AA==' })) as { header: { revision: string } }
+  await ask('compaction', { revision: header.revision, physical: true })
+}
 
 async function writeAccounts(directory: string, token: string): Promise<void> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })

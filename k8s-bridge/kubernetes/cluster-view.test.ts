@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { attemptsIn } from './cluster-view.ts'
+import { describeClusterView } from './test-cluster-view-suite.ts'
 import type { SeenEvent, SeenJob, SeenPod, SeenWorkload } from './seen-objects.ts'
+import { startApiServer } from './test-api-server.ts'
 
 const identity = (uid: string) => ({ namespace: 'team-a', name: uid, uid, version: '1', createdAtMs: 0 })
 const key = (attempt = 1) => ({ evaluationId: 'e', benchmarkIndex: 0, attempt })
@@ -79,3 +81,5 @@ describe('attemptsIn', () => {
     expect([...attemptsIn({ ...nothing, jobs })]).toMatchObject([{ shown: { job: { uid: 'own' } } }])
   })
 })
+
+describeClusterView(startApiServer)

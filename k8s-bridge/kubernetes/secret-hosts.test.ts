@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { test as testInProcess } from '../../test/in-process-cluster.ts'
+import { describeSecretHosts } from './test-secret-hosts-suite.ts'
 import { destinationsOf, judgeHosts, type Destination } from './secret-hosts.ts'
 import { attemptFor, inBase64, settings, type Changes } from './test-attempt.ts'
 
@@ -210,3 +212,5 @@ describe('what a run would send, and where', () => {
     expect(data({ s3: { bucket: 'b', key: 'k', secret_ref: 'keys' } })).toBeUndefined()
   })
 })
+
+describeSecretHosts(testInProcess)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { Agent, createServer, request } from 'node:https'
+import { Agent as PlainAgent, createServer as createPlainServer, request as requestPlain } from 'node:http'
+import { Agent as TlsAgent, createServer as createTlsServer, request as requestTls } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
@@ -31,10 +32,11 @@ export type Handicap = {
   unansweredShare?: number
 }
 
-/** `tls` is what the API server itself shows, so that who trusts it trusts the proxy. */
-export async function startApiProxy(target: string, tls: { cert: string; key: string }): Promise<TestApiProxy> {
+/** `tls` is what the API server itself shows, so that who trusts it trusts the proxy; without it both speak plain HTTP. */
+export async function startApiProxy(target: string, tls?: { cert: string; key: string }): Promise<TestApiProxy> {
   const sockets = new Set<Socket>()
-  const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
+  const agent = tls ? new TlsAgent({ keepAlive: true, rejectUnauthorized: false }) : new PlainAgent({ keepAlive: true })
+  const request = tls ? requestTls : requestPlain
   const asked: string[] = []
   let isRefusing = false
   let silent: RegExp | undefined
@@ -62,13 +64,14 @@ export async function startApiProxy(target: string, tls: { cert: string; key: st
     const { refusedShare = 0, statuses = [500] } = handicap
     return Math.random() < refusedShare ? statuses[Math.floor(Math.random() * statuses.length)] : undefined
   }
-  const server = createServer({ ...tls }, (incoming, outgoing) => {
+  const take = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     asked.push(incoming.url ?? '')
     const status = answers.shift() ?? handicappedStatus()
     if (status !== undefined) return void outgoing.writeHead(status, headers).end('the server is busy')
     if (handicap.delayMs) setTimeout(forward, handicap.delayMs, incoming, outgoing)
     else forward(incoming, outgoing)
-  })
+  }
+  const server = tls ? createTlsServer(tls, take) : createPlainServer(take)
   server.on('connection', (socket: Socket) => {
     if (isRefusing) return void socket.destroy()
     sockets.add(socket)
@@ -82,7 +85,7 @@ export async function startApiProxy(target: string, tls: { cert: string; key: st
     for (const socket of sockets) socket.destroy()
   }
   return {
-    url: `https://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
     asked,
     cut,
     setRefusing: (refusing) => void (isRefusing = refusing),

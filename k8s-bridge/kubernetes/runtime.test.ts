@@ -1,0 +1,4 @@
+import { test } from '../../test/in-process-cluster.ts'
+import { describeRuntime } from './test-runtime-suite.ts'
+
+describeRuntime(test)
