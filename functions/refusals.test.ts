@@ -131,7 +131,7 @@ describe('what the database cannot hold is the caller’s mistake', () => {
   test('a patch into what is no list and no object is refused', async ({ call }) => {
     const { id } = (await call('POST', '/providers', { tags: ['a'] })).body.resource
     for (const path of ['/tags/0/x', '/agent/summary/x', '/benchmarks/0/id/x']) {
-      expect(await call('PATCH', `/providers/${id}`, [{ op: 'add', path, value: 1 }])).toMatchObject({
+      expect(await call('PATCH', `/providers/${id}`, [{ op: 'replace', path, value: 1 }])).toMatchObject({
         status: 400,
         body: { message_code: 'invalid_json_request' },
       })

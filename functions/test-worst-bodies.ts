@@ -167,11 +167,11 @@ const PROVIDERS: Worst[] = [
     benchmarks: times(10_000 * share, () => ({ id: 1, name: 1, url: 1, category: 1 })),
   })),
   {
-    name: 'patch of a provider at the head of its benchmarks',
+    name: 'patch of a provider, of one benchmark again and again',
     async prepare(call, share) {
       const benchmarks = times(900 * share, (at) => ({ id: `b${at}`, name: 'b' }))
       const { id, text } = await created(call, '/providers', { name: 'p', benchmarks })
-      const operations = times(900 * share, (at) => ({ op: 'add', path: '/benchmarks/0', value: { id: `a${at}`, name: 'b' } }))
+      const operations = times(900 * share, (at) => ({ op: 'replace', path: '/benchmarks/0', value: { id: `a${at}`, name: 'b' } }))
       return asked('PATCH', `/providers/${id}`, operations, 200, text)
     },
   },

@@ -14,13 +14,18 @@ import { answerPage } from '../page.ts'
 import { filterReader, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
-const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'category', ...COLLECTION_WORDS, 'sort_by']
+const PARAMETERS = ['limit', 'offset', 'name', 'category', 'tags', 'owner', 'scope', ...COLLECTION_WORDS, 'sort_by']
 
 /** Without pages, which are the hub's to write. */
 const withoutPages = (config: CollectionConfig): CollectionConfig => ({
   ...config,
   benchmarks: config.benchmarks.map(({ url: _, ...benchmark }) => benchmark),
 })
+
+/** What has been curated may be deleted, and not changed. */
+function refuseCurated(id: string, { curation_order }: CollectionConfig) {
+  if (curation_order !== undefined) throw HubError.of('read_only_collection', { CollectionID: id })
+}
 
 /** Whether a patch gives whole benchmarks, and not only some of their fields. */
 const givesBenchmarks = (operations: readonly PatchOperation[]) =>
@@ -50,15 +55,20 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .put('/:id', async (c) => {
+      const id = c.req.param('id')
       const config = withoutPages(decode(CollectionConfig, 'CollectionConfig', await readBody(c, maxBodyBytes, { isStored: true })))
-      const collection = await c.var.tenantStore.changeCollection(c.req.param('id'), () => config, expectedVersions(c))
+      const replaced = (present: CollectionConfig) => {
+        refuseCurated(id, present)
+        return config
+      }
+      const collection = await c.var.tenantStore.changeCollection(id, replaced, expectedVersions(c))
       return answer(c, 200, collection, entityTag(collection.resource.updated_at))
     })
     .patch('/:id', async (c) => {
       const id = c.req.param('id')
       const operations = readPatch(parseJson(await readBody(c, maxBodyBytes)), COLLECTION_RULES)
       const patched = (config: CollectionConfig) => {
-        if (config.curation_order !== undefined) throw HubError.of('read_only_collection', { CollectionID: id })
+        refuseCurated(id, config)
         const changed = decodeValue(CollectionConfig, 'CollectionConfig', applyPatch(config, operations))
         return givesBenchmarks(operations) ? withoutPages(changed) : changed
       }

@@ -14,7 +14,7 @@ function codeOf(act: () => unknown): string | undefined {
 }
 
 describe('readPatch', () => {
-  // Source: sections 5.6 and 6.5 of the contract. Each path: what may be done to it, and to what lies below.
+  // Source: sections 5.6 and 6.5 of the contract, and what the published server was seen to take. Each path: what may be done to it, and to what lies below.
   const NOTHING: string[] = []
   const ALL = ['add', 'remove', 'replace']
   test.each<['providers' | 'collections', string, string[], string[]]>([
@@ -24,8 +24,8 @@ describe('readPatch', () => {
     ['providers', '/tags', ALL, ALL],
     ['providers', '/custom', ALL, ALL],
     ['providers', '/agent', ALL, ALL],
-    ['providers', '/runtime', ['replace'], ALL],
-    ['providers', '/benchmarks', ['replace'], ALL],
+    ['providers', '/runtime', ['replace'], ['replace']],
+    ['providers', '/benchmarks', ['replace'], ['replace']],
     ['providers', '/resource', NOTHING, NOTHING],
     ['providers', '/nam', NOTHING, NOTHING],
     ['providers', '/tagsX', NOTHING, NOTHING],
@@ -34,9 +34,9 @@ describe('readPatch', () => {
     ['collections', '/description', ALL, NOTHING],
     ['collections', '/tags', ALL, ALL],
     ['collections', '/custom', ALL, ALL],
-    ['collections', '/benchmarks', ['replace'], ALL],
+    ['collections', '/benchmarks', ['replace'], ['replace']],
     ['collections', '/pass_criteria', ALL, NOTHING],
-    ['collections', '/domains', ['replace'], NOTHING],
+    ['collections', '/domains', ALL, ALL],
     ['collections', '/agent', NOTHING, NOTHING],
     ['collections', '/curation_order', NOTHING, NOTHING],
   ])('take from patches of %s, at %s, %j, and below it %j', (noun, path, own, below) => {

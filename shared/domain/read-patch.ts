@@ -14,7 +14,7 @@ const LEVELS_MAX = 100
 /** Names that mean something to every object of the language, and nothing to us. */
 const POLLUTING = new Set(['__proto__', 'constructor', 'prototype'])
 
-/** What may be done to one path. `below`: what lies beneath it may be added, removed and replaced. */
+/** What may be done to one path. `below`: the same may be done to what lies beneath it. */
 type Rule = { path: string; ops: readonly PatchOperation['op'][]; below: boolean }
 export type PatchRules = readonly Rule[]
 
@@ -33,7 +33,7 @@ export const PROVIDER_RULES: PatchRules = [
   { path: '/benchmarks', ops: REPLACE, below: true },
 ]
 
-/** Source: sections 6.5 and 19 of the published contract. */
+/** Source: sections 6.5 and 19 of the published contract; of the lists of words, what its server was seen to take. */
 export const COLLECTION_RULES: PatchRules = [
   { path: '/name', ops: REPLACE, below: false },
   { path: '/category', ops: REPLACE, below: false },
@@ -42,7 +42,7 @@ export const COLLECTION_RULES: PatchRules = [
   { path: '/custom', ops: ALL, below: true },
   { path: '/benchmarks', ops: REPLACE, below: true },
   { path: '/pass_criteria', ops: ALL, below: false },
-  ...COLLECTION_WORDS.map((name) => ({ path: `/${name}`, ops: REPLACE, below: false })),
+  ...COLLECTION_WORDS.map((name) => ({ path: `/${name}`, ops: ALL, below: true })),
 ]
 
 /**
@@ -78,7 +78,7 @@ function readOperation(item: unknown, rules: PatchRules): PatchOperation {
       Error: `a path of the patch leads ${parts.length - 1} levels down; at most ${LEVELS_MAX} are taken`,
     })
   }
-  const isAllowed = rules.some((rule) => (path === rule.path && rule.ops.includes(op)) || (rule.below && path.startsWith(`${rule.path}/`)))
+  const isAllowed = rules.some((rule) => rule.ops.includes(op) && (path === rule.path || (rule.below && path.startsWith(`${rule.path}/`))))
   if (!isAllowed || parts.some((part) => POLLUTING.has(part))) throw HubError.of('unallowed_patch', { Operation: op, Path: path })
   return { op, path, ...(op !== 'remove' && { value }) }
 }
