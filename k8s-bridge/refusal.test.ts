@@ -14,7 +14,12 @@ describe('a run that cannot be launched here', () => {
     const id = await submitSpecs(db, [spec])
 
     const run = await runBecomes(db, id, { state: 'failed', is_settled: true })
-    expect(run.message).toMatch(/^(Provider provider cannot run.*runtime\.local\.command|The command of provider provider is not run)/)
+    expect(run.message).toMatch(
+      /^(Local runtime is not enabled for provider 'provider'\. Please configure a local runtime command for this provider and try again\.|The command of provider provider is not run)/,
+    )
+    // Contract 8.1: what the server could not launch is the server's word.
+    const [row] = await db`select error_message from evalhub.runs where evaluation_id = ${id}`
+    expect(row?.error_message).toMatchObject({ message_code: 'evaluation_job_failed', message_origin: 'server' })
   })
 
   // Adapters can be driven by hand, and tests of the API report for runs of any provider.
@@ -23,7 +28,9 @@ describe('a run that cannot be launched here', () => {
     const id = await submitSpecs(db, [specFor('')])
     const pending = await submitSpecs(db, [specFor('')])
     await signal(db)
-    await vi.waitFor(async () => expect(await db`select from evalhub.launch_queue where last_error like '%cannot run%'`).toHaveLength(2))
+    await vi.waitFor(async () =>
+      expect(await db`select from evalhub.launch_queue where last_error like '%is not enabled%'`).toHaveLength(2),
+    )
 
     await report(db, id, { status: 'running' })
     await report(db, id, { status: 'completed', metrics: { acc: 1 } })

@@ -141,7 +141,7 @@ describe('endRun', () => {
         message: 'Some of the benchmarks failed. \nBenchmark benchmark failed with message: The adapter ended with exit code 7.\n',
       },
     })
-    expect(job?.status.benchmarks[0]?.error_message).toMatchObject({ message_code: 'evaluation_job_failed', message_origin: 'runtime' })
+    expect(job?.status.benchmarks[0]?.error_message).toMatchObject({ message_code: 'evaluation_job_failed', message_origin: 'server' })
   })
 
   // Guarantee: what the adapter reported first is never overwritten by what the bridge concludes.

@@ -31,7 +31,7 @@ export async function concludeAttempt(db: Pool, end: EndOfAttempt, now: string):
     const decision = retryAfter([...failures, end.failureClass])
     if (decision.again) return again(run, end, decision.afterSeconds)
     const message = decision.note ? `${end.message} ${decision.note}` : end.message
-    return { runs: [failed(run, { ...end, message }, now)], endedAttempts: [endedAttempt(end)] }
+    return { runs: [failed(run, { ...end, message }, now, 'runtime')], endedAttempts: [endedAttempt(end)] }
   })
   return typeof result === 'object'
 }

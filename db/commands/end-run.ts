@@ -24,18 +24,18 @@ export async function endRun(db: Pool, failure: Failure, now: string): Promise<b
   const result = await changeRuns(db, EVERY_TENANT, evaluationId, (_, runs) => {
     const run = runs.find((candidate) => candidate.benchmark_index === benchmarkIndex)
     if (!run || isTerminal(run.state) || run.attempt !== attempt) return undefined
-    return { runs: [failed(run, failure, now)], endedAttempts: [endedAttempt(failure)] }
+    return { runs: [failed(run, failure, now, 'server')], endedAttempts: [endedAttempt(failure)] }
   })
   return typeof result === 'object'
 }
 
-/** The run as one that has ended without its adapter's words. */
-export function failed(run: LockedRun, { message }: Failure, now: string): LockedRun {
+/** The run as one that has ended without its adapter's words. `origin`: `server` of what could not be launched, `runtime` of what was seen to end. */
+export function failed(run: LockedRun, { message }: Failure, now: string, origin: 'server' | 'runtime'): LockedRun {
   return {
     ...run,
     state: 'failed',
     completed_at: now,
-    error_message: { message, message_code: 'evaluation_job_failed', message_origin: 'runtime' },
+    error_message: { message, message_code: 'evaluation_job_failed', message_origin: origin },
   }
 }
 

@@ -13,8 +13,9 @@ export function refusalOf(
     return {
       failureClass: 'local_runtime_not_enabled',
       message:
-        `Provider ${provider} cannot run on this machine: it has no runtime.local.command, the command line of an adapter for it. ` +
-        `Add one to a copy of its file in a directory of yours (--catalogue DIR), use the provider builtin, or run the job on a cluster.`,
+        `Local runtime is not enabled for provider '${provider}'. Please configure a local runtime command for this provider and try again. ` +
+        `It is runtime.local.command, the command line of an adapter: add it to a copy of the provider's file in a directory of yours ` +
+        `(--catalogue DIR), use the provider builtin, or run the job on a cluster.`,
     }
   }
   if (isShipped || allowProviderCommands) return undefined
