@@ -25,7 +25,7 @@ describe('every route', () => {
   test('says in a 405 what was asked for', async ({ call }) => {
     expect((await call('PUT', '/jobs?a=1')).body).toMatchObject({
       message_code: 'method_not_allowed',
-      message: 'The method PUT is not allowed for /api/v1/evaluations/jobs?a=1.',
+      message: 'The HTTP method PUT is not allowed for the API /api/v1/evaluations/jobs?a=1.',
     })
   })
 

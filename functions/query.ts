@@ -13,7 +13,7 @@ export function integer(req: Request, name: string, { fallback, isValid, type }:
   const text = first(req, name)
   if (text === undefined) return fallback
   const value = /^[+-]?\d{1,15}$/.test(text) ? Number(text) : undefined
-  if (value === undefined) throw invalid(name, type.includes(' ') && !type.startsWith('positive') ? type : 'integer', text)
+  if (value === undefined) throw invalid(name, 'integer', text)
   if (!isValid(value)) throw invalid(name, type, text)
   return value
 }

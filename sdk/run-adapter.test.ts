@@ -33,7 +33,7 @@ type Hub = {
   close: () => Promise<void>
 }
 
-const REFUSAL = JSON.stringify({ message_code: 'request_validation_failed', message: 'The request is not valid: too much.' })
+const REFUSAL = JSON.stringify({ message_code: 'request_validation_failed', message: 'The request validation failed: too much.' })
 
 /** A hub that answers each event with what `statusOf` says; undefined means that it does not answer. */
 async function startHub(statusOf: (event: BenchmarkStatusEvent, count: number) => number | undefined = () => 204, port = 0): Promise<Hub> {
@@ -182,7 +182,7 @@ describe('runAdapter', () => {
     const hub = await startHub((event) => (event.status === 'completed' ? 400 : 204))
     const told = vi.spyOn(console, 'error')
     await runAdapter(good, await settingsFor(hub.url))
-    const sentence = 'The end of the run (completed) was not delivered: the hub answered 400: The request is not valid: too much.'
+    const sentence = 'The end of the run (completed) was not delivered: the hub answered 400: The request validation failed: too much.'
     expect(told).toHaveBeenCalledWith(expect.stringContaining(sentence))
     told.mockRestore()
   })

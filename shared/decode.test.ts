@@ -107,9 +107,9 @@ describe('decode', () => {
     [
       'a list',
       { list: Array.from({ length: 4 }, () => ({ id: 'a' })) },
-      /'Short\.list' .*'max' tag: it has 4 items, and at most 3 are taken$/,
+      /'Short\.list' .*'max' tag: it has 4 items, and at most 3 are taken'\. /,
     ],
-    ['parameters', { parameters: { a: 1, b: 2, c: 3 } }, /'Short\.parameters' .*'max' tag: it has 3 items, and at most 2 are taken$/],
+    ['parameters', { parameters: { a: 1, b: 2, c: 3 } }, /'Short\.parameters' .*'max' tag: it has 3 items, and at most 2 are taken'\. /],
   ])('tells of %s that is too long how many items it has, and how many it may have', (_, body, message) => {
     const parameters = Opaque.refine((all) => Object.keys(all).length <= 2, { params: { tag: 'max', maximum: 2 } })
     const Short = z.object({
@@ -127,7 +127,7 @@ describe('decode', () => {
       '\n',
     )
     expect(lines).toHaveLength(21)
-    expect(lines.at(-1)).toBe('and 4980 more')
+    expect(lines.at(-1)).toBe("and 4980 more'. Please check the request and try again.")
   })
 
   test('of very many values of a wrong type tells the first, which stands for all', () => {
@@ -146,7 +146,8 @@ describe('decode', () => {
   test('null is an empty object, which then lacks what is required', () => {
     expect(refusal(() => decode(Thing, 'Thing', 'null'))).toEqual({
       code: 'request_validation_failed',
-      message: "The request is not valid: Key: 'Thing.name' Error:Field validation for 'name' failed on the 'required' tag",
+      message:
+        "The request validation failed: 'Key: 'Thing.name' Error:Field validation for 'name' failed on the 'required' tag'. Please check the request and try again.",
     })
     expect(decode(ProviderConfig, 'ProviderConfig', 'null')).toMatchObject({ name: '', title: '' })
   })
@@ -171,28 +172,28 @@ describe('a job', () => {
     [job({ model: { ...model, url: '  ' } }), /'url' tag/],
     [
       job({ model: { ...model, url: 'javascript:alert(1)' } }),
-      /not valid: model\.url must name a place on a network, .* begins with javascript:$/,
+      /failed: 'model\.url must name a place on a network, .* begins with javascript:'\. /,
     ],
-    [job({ model: { ...model, url: 'file:///etc/passwd' } }), /not valid: model\.url must name a place .* file:$/],
+    [job({ model: { ...model, url: 'file:///etc/passwd' } }), /failed: 'model\.url must name a place .* file:'\. /],
     [
       job({ model: { ...model, url: 'http://ann:pw@h/v1' } }),
-      /not valid: model\.url must hold no user name and no password, .*; name a Secret with its api-key in model\.auth\.secret_ref$/,
+      /failed: 'model\.url must hold no user name and no password, .*; name a Secret with its api-key in model\.auth\.secret_ref'\. /,
     ],
-    [job({ model: { ...model, card_url: 'java\nscript:alert(1)' } }), /not valid: model\.card_url must name a place/],
+    [job({ model: { ...model, card_url: 'java\nscript:alert(1)' } }), /failed: 'model\.card_url must name a place/],
     [
       job({ exports: { oci: { coordinates: { oci_host: 'https://ann:pw@quay.io', oci_repository: 'r' } } } }),
       /oci_host must be a host such as/,
     ],
     [
       job({ exports: { oci: { coordinates: { oci_host: 'HTTP://quay.io', oci_repository: 'r' }, k8s: { connection: 'c' } } } }),
-      /not valid: exports\.oci: a registry with a connection gets its credentials over https only/,
+      /failed: 'exports\.oci: a registry with a connection gets its credentials over https only/,
     ],
     [
       job({ model: { ...model, url: `https://${'模'.repeat(263)}` } }),
-      /not valid: model\.url must have at most 8192 characters, and 262 for its host and port$/,
+      /failed: 'model\.url must have at most 8192 characters, and 262 for its host and port'\. /,
     ],
-    [job({ model: { ...model, url: `https://h/${'p'.repeat(8192)}` } }), /\.model\.url' .*'max' tag$/],
-    [job({ model: { ...model, url: 'localhost:8080/v1' } }), /model\.url must name a place .* begins with localhost:$/],
+    [job({ model: { ...model, url: `https://h/${'p'.repeat(8192)}` } }), /\.model\.url' .*'max' tag'\. /],
+    [job({ model: { ...model, url: 'localhost:8080/v1' } }), /model\.url must name a place .* begins with localhost:'\. /],
     [job({ model: { ...model, card_url: `https://${'模'.repeat(263)}` } }), /model\.card_url must have at most 8192/],
     [job({ exports: { oci: { coordinates: { oci_host: '模'.repeat(263), oci_repository: 'r' } } } }), /oci_host must be a host such as/],
     [
@@ -203,8 +204,8 @@ describe('a job', () => {
       job({ exports: { oci: { coordinates: { oci_host: 'h', oci_repository: 'r', oci_tag: '../x' } } } }),
       /oci_tag must be 1 to 128 letters/,
     ],
-    [withData({ git: { ...git, url: `https://${'模'.repeat(263)}` } }), /'git_clone_url' tag$/],
-    [withData({ git: { ...git, url: `https://github.com/${'p'.repeat(8192)}` } }), /'max' tag$/],
+    [withData({ git: { ...git, url: `https://${'模'.repeat(263)}` } }), /'http_url' tag'\. /],
+    [withData({ git: { ...git, url: `https://github.com/${'p'.repeat(8192)}` } }), /'max' tag'\. /],
     [withData({ git: { ...git, url: 'https://token@github.com/a/b' } }), /git url must hold no user name and no password/],
     [job({ model: { ...model, auth: {} } }), /auth\.secret_ref' .*'required'/],
     [job({ benchmarks: [{ provider_id: 'p' }] }), /benchmarks\[0\]\.id' .*'required'/],
@@ -239,29 +240,29 @@ describe('a job', () => {
     [job({ experiment: { name: 'e', tags: [{ key: 'k', value: long(5001) }] } }), /value' .*'max' tag/],
     [job({ exports: { oci: {} } }), /exports\.oci\.coordinates' .*'required'/],
     [job({ exports: { oci: { coordinates: { oci_repository: 'r' } } } }), /oci_host' .*'required'/],
-    [job({ queue: { kind: 'slurm', name: 'q' } }), /not valid: kind must be one of: kueue$/],
+    [job({ queue: { kind: 'slurm', name: 'q' } }), /failed: 'kind must be one of: kueue'\. /],
     [job({ queue: { kind: 'kueue' } }), /queue\.name' .*'required'/],
     [job({ queue: { name: 'a b' } }), /queue\.name' .*'rfc1123_dns_label' tag/],
     [job({ hardware_config: { hardware_profile_name: 'A' } }), /'rfc1123_dns_label' tag/],
     [
       job({ hardware_config: { hardware_profile_name: 'a', cpu: { limit: '1' } } }),
-      /not valid: hardware_config: hardware_profile_name cannot be combined with queue, cpu, memory, or gpu$/,
+      /failed: 'hardware_config: hardware_profile_name cannot be combined with queue, cpu, memory, or gpu'\. /,
     ],
     [
       job({ hardware_config: { hardware_profile_name: 'a', ephemeral_storage: { limit: '1Gi' } } }),
-      /not valid: hardware_config: hardware_profile_name cannot be combined with ephemeral_storage$/,
+      /failed: 'hardware_config: hardware_profile_name cannot be combined with ephemeral_storage'\. /,
     ],
-    [withData({}), /test_data_ref: one of s3, pvc, git, or hf must be set$/],
-    [withData({ git, pvc: { claim_name: 'c' } }), /test_data_ref: exactly one of s3, pvc, git, or hf must be set$/],
-    [withData({ git, type: 'live' }), /type must be one of: data_set, pre_recorded_data$/],
+    [withData({}), /test_data_ref: one of s3, pvc, git, or hf must be set'\. /],
+    [withData({ git, pvc: { claim_name: 'c' } }), /test_data_ref: exactly one of s3, pvc, git, or hf must be set'\. /],
+    [withData({ git, type: 'live' }), /type must be one of: data_set, pre_recorded_data'\. /],
     [withData({ s3: { bucket: 'b', key: 'k' } }), /secret_ref' .*'required'/],
     [withData({ pvc: { claim_name: long(64) } }), /'rfc1123_dns_label' tag/],
     [withData({ git: { ref: 'main' } }), /git\.url' .*'required'/],
     [withData({ git: { url: git.url } }), /git\.ref' .*'required'/],
-    [withData({ git: { ...git, url: 'git@github.com:a/b' } }), /'git_clone_url' tag/],
+    [withData({ git: { ...git, url: 'git@github.com:a/b' } }), /'http_url' tag/],
     [withData({ git: { ...git, url: 'https://db.svc/a' } }), /'git_clone_url' tag/],
-    [withData({ git: { ...git, url: 'http://github.com/a/b', secret_ref: 's' } }), /git url with credentials must use https scheme$/],
-    [withData({ hf: { repo_id: ' ' } }), /repo_id' .*'required'/],
+    [withData({ git: { ...git, url: 'http://github.com/a/b', secret_ref: 's' } }), /git url with credentials must use https scheme'\. /],
+    [withData({ hf: { repo_id: ' ' } }), /repo_id' .*'notblank'/],
   ])('%# is refused', (body, message) => {
     expect(refusal(() => decodeValue(EvaluationJobConfig, 'EvaluationJobConfig', body))).toMatchObject({
       code: 'request_validation_failed',
@@ -278,7 +279,8 @@ describe('a job', () => {
     ['a threshold of 0', job({ pass_criteria: { threshold: 0 } }), { pass_criteria: { threshold: 0 } }],
     ['32-bit numbers', job({ pass_criteria: { threshold: 0.1 + 0.2 } }), { pass_criteria: { threshold: 0.3 } }],
     ['no model url', job({ model: { name: 'm' } }), { model: { name: 'm', url: '' } }],
-    ['a queue without a kind', job({ queue: { kind: ' ', name: ' q ' } }), { queue: { kind: 'kueue', name: 'q' } }],
+    ['a queue without a kind', job({ queue: { kind: '', name: 'q' } }), { queue: { kind: 'kueue', name: 'q' } }],
+    ['no kind of test data', withData({ git, type: '' }), { benchmarks: [{ test_data_ref: { git } }] }],
     [
       'a plain registry without a connection',
       job({ exports: { oci: { coordinates: { oci_host: 'http://r:5000', oci_repository: 'r' } } } }),
@@ -298,7 +300,7 @@ describe('an event', () => {
   test.each<[object, RegExp]>([
     [{}, /benchmark_status_event' .*'required'/],
     [event({ provider_id: undefined }), /provider_id' .*'required'/],
-    [event({ status: 'cancelled' }), /status must be one of: pending, running, completed, failed$/],
+    [event({ status: 'cancelled' }), /status must be one of: pending, running, completed, failed'\. /],
     [event({ phase: 'thinking' }), /phase must be one of: initializing, loading_data,/],
     [event({ error_message: { message: 'a' } }), /message_code' .*'required'/],
     [event({ metrics: { a: 1 }, metrics_schema: [{ name: 'a', type: 'odd' }] }), /type must be one of: numeric/],
@@ -321,6 +323,12 @@ describe('an event', () => {
       code: 'request_validation_failed',
       message: expect.stringMatching(message),
     })
+  })
+
+  test('takes an empty phase and time as none', () => {
+    const empty = { phase: '', started_at: '', completed_at: '' }
+    const { benchmark_status_event: read } = decodeValue(StatusEvent, 'StatusEvent', event(empty))
+    expect(read).toEqual({ provider_id: 'p', id: 'b', benchmark_index: 0, status: 'running' })
   })
 
   test('with kinds of more than 10,000 metrics is refused', () => {
@@ -352,9 +360,9 @@ describe('providers and collections', () => {
     [ProviderConfig, { runtime: { k8s: { Entrypoint: many(1001, 'a') } } }, /it has 1001 items, and at most 1000 are taken/],
     [ProviderConfig, { runtime: { local: { env: many(1001, { Name: 'A' }) } } }, /it has 1001 items, and at most 1000 are taken/],
     [ProviderConfig, { benchmarks: [{ id: long(513) }] }, /id' .*'max' tag/],
-    [ProviderConfig, { benchmarks: [{ url: ' JavaScript:x' }] }, /not valid: url of a benchmark must name a place on a network/],
-    [ProviderConfig, { benchmarks: [{ url: 'https://ann:pw@h/docs' }] }, /not valid: url of a benchmark must hold no user name/],
-    [ProviderConfig, { agent: { target_type: 'robot' } }, /target_type must be one of: model, agent, inference_server$/],
+    [ProviderConfig, { benchmarks: [{ url: ' JavaScript:x' }] }, /failed: 'url of a benchmark must name a place on a network/],
+    [ProviderConfig, { benchmarks: [{ url: 'https://ann:pw@h/docs' }] }, /failed: 'url of a benchmark must hold no user name/],
+    [ProviderConfig, { agent: { target_type: 'robot' } }, /target_type must be one of: model, agent, inference_server'\. /],
     [ProviderConfig, { agent: { summary: long(201) } }, /summary' .*'max' tag/],
     [ProviderConfig, { benchmarks: [{ agent: { score_ranges: [{ range: '0-1' }] } }] }, /meaning' .*'required'/],
     [ProviderConfig, { benchmarks: [{ agent: { score_ranges: [{ meaning: 'm' }] } }] }, /range' .*'required'/],

@@ -118,8 +118,13 @@ function refuseText(text: string): void {
   throw HubError.of('invalid_json_request', { Error: `${JSON.stringify(text.slice(0, 40))} holds U+0000 or half a surrogate pair` })
 }
 
-/** The names that a schema has for the members of its objects. `[names]`: of each item of a list. null: what lies there is left as it is. */
-export type Names = null | [Names] | { [name: string]: Names }
+/**
+ * The names that a schema has for the members of its objects. `[names]`: of each item of a list. null: what lies there is left as it is.
+ * `EMPTY_IS_ABSENT`: a word of a list, or a time, which an empty text says nothing about.
+ */
+export type Names = null | typeof EMPTY_IS_ABSENT | [Names] | { [name: string]: Names }
+
+export const EMPTY_IS_ABSENT = 'empty is absent'
 
 /** Characters of a key that may be a name: more than any has, with signs between its letters. What a key of megabytes would be costs nothing. */
 const KEY_MAX = 128
@@ -130,7 +135,7 @@ const KEY_MAX = 128
  */
 export function spelled(names: Names, value: unknown): unknown {
   if (Array.isArray(names)) return Array.isArray(value) ? value.map((item) => spelled(names[0], item)) : value
-  if (names === null || !isPlainObject(value)) return value
+  if (names === null || names === EMPTY_IS_ABSENT || !isPlainObject(value)) return value
   const spelling = spellings(names)
   const clean: Record<string, unknown> = {}
   // Entries of an object of many members take three times as long.
@@ -138,7 +143,7 @@ export function spelled(names: Names, value: unknown): unknown {
     if (key.length > KEY_MAX) continue
     const lower = key.toLowerCase()
     const name = spelling.get(key) ?? spelling.get(lower) ?? spelling.get(lower.replaceAll('_', ''))
-    if (name === undefined || value[key] === null) continue
+    if (name === undefined || value[key] === null || (value[key] === '' && names[name] === EMPTY_IS_ABSENT)) continue
     clean[name] = spelled(names[name] ?? null, value[key])
   }
   return clean
@@ -152,13 +157,16 @@ const namesBySchema = new WeakMap<z.ZodType, Names>()
 export function namesOf(schema: z.ZodType): Names {
   const known = namesBySchema.get(schema)
   if (known !== undefined) return known
-  const names = readNames(unwrap(schema))
+  const names = readNames(schema)
   namesBySchema.set(schema, names)
   return names
 }
 
 // zod's own element and shape are typed by its core, whose every schema is one of the classic API here.
-function readNames(schema: z.ZodType): Names {
+function readNames(whole: z.ZodType): Names {
+  const schema = unwrap(whole)
+  const isWord = schema instanceof z.ZodEnum || schema instanceof z.ZodISODateTime
+  if (isWord && whole instanceof z.ZodOptional) return EMPTY_IS_ABSENT
   if (schema instanceof z.ZodArray) return [namesOf(schema.element as z.ZodType)]
   if (!(schema instanceof z.ZodObject)) return null
   return Object.fromEntries(Object.entries(schema.shape).map(([name, field]) => [name, namesOf(field as z.ZodType)]))
@@ -177,10 +185,12 @@ function spellings(names: Record<string, Names>): Map<string, string> {
 /** The first failure in words of its own where the contract has such; else the failures, a line each, in its form. */
 function sentence(name: string, issues: readonly Issue[]): string {
   const [first] = issues
-  if (first?.code === 'invalid_value') return `${String(first.path.at(-1))} must be one of: ${first.values.filter(Boolean).join(', ')}`
+  if (first?.code === 'invalid_value' && first.input !== '')
+    return `${String(first.path.at(-1))} must be one of: ${first.values.filter(Boolean).join(', ')}`
   if (first?.code === 'custom' && typeof first.params?.text === 'string') return first.params.text
   const lines = issues.slice(0, LINES_MAX).map((issue) => {
-    const field = pathOf(issue.path.slice(typeof issue.path.at(-1) === 'number' ? -2 : -1))
+    if (issue.code === 'custom' && typeof issue.params?.text === 'string' && issue.params.tag === undefined) return issue.params.text
+    const field = fieldOf(issue)
     const rule = `Error:Field validation for '${field}' failed on the '${tagOf(issue)}' tag${detailOf(issue)}`
     return `Key: '${name}.${pathOf(issue.path)}' ${rule}`
   })
@@ -191,6 +201,12 @@ function sentence(name: string, issues: readonly Issue[]): string {
 /** Failures that are told: nobody reads thousands, and an answer should not be much longer than its request. */
 const LINES_MAX = 20
 
+/** The name of what failed; that of an item has its list's too. */
+function fieldOf(issue: Issue): string {
+  if (issue.code === 'custom' && typeof issue.params?.field === 'string') return issue.params.field
+  return pathOf(issue.path.slice(typeof issue.path.at(-1) === 'number' ? -2 : -1))
+}
+
 /** What is expected, where a field says so; of something that has too many items, how many, and how many it may have. */
 function detailOf({ input, ...issue }: Issue): string {
   if (issue.code === 'custom' && typeof issue.params?.rule === 'string') return `: ${issue.params.rule}`
@@ -199,10 +215,15 @@ function detailOf({ input, ...issue }: Issue): string {
   return `: it has ${Object.keys(input).length} items, and at most ${maximum} are taken`
 }
 
+/** The rule that text must be more than white space, which absent text breaks too. */
+export const NOT_BLANK = 'notblank'
+
 /** The contract's name of the rule that failed. */
 function tagOf(issue: Issue): string {
   if (issue.code === 'custom' && typeof issue.params?.tag === 'string') return issue.params.tag
-  if (issue.code === 'invalid_type') return 'required'
+  if (issue.code === 'invalid_type') return issue.message === NOT_BLANK ? NOT_BLANK : 'required'
+  // Only of words that must be there an empty one comes so far.
+  if (issue.code === 'invalid_value') return 'required'
   if (issue.code === 'too_small') return issue.origin === 'number' || issue.origin === 'array' ? 'min' : 'required'
   if (issue.code === 'too_big') return 'max'
   if (issue.code === 'invalid_format') return issue.format

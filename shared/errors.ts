@@ -1,33 +1,39 @@
 /**
  * How the hub says no: one table from code to status and sentence.
  *
- * Codes and sentences are the published contract's (section 2), parameters in braces. The beginning of text that a
+ * Codes and sentences are the published server's (section 2 of the contract, as `functions/messages.test.ts` has them), parameters in braces. The beginning of text that a
  * caller sends comes back in them, internals never do.
  */
 const ANSWERS = {
   resource_not_found: [404, "The {Type} resource '{ResourceId}' was not found."],
-  query_parameter_required: [400, "The query parameter '{ParameterName}' needs a value."],
-  query_parameter_value_invalid: [400, "The query parameter '{ParameterName}' must be one of: {AllowedValues}."],
+  query_parameter_required: [400, "The query parameter '{ParameterName}' is required."],
+  query_parameter_value_invalid: [400, "The query parameter '{ParameterName}' is not valid. Allowed values are: '{AllowedValues}'."],
   query_parameter_invalid: [400, "The query parameter '{ParameterName}' is not a valid {Type}: '{Value}'."],
-  query_bad_parameter: [400, "The query parameter '{ParameterName}' is not known here. Allowed parameters are: {AllowedParameters}."],
-  query_parameter_mismatch: [400, 'The query parameters {ParameterNames} cannot be used together.'],
+  query_bad_parameter: [
+    400,
+    "The parameter '{ParameterName}' is not a valid query parameter. Allowed parameters are: {AllowedParameters}.",
+  ],
+  query_parameter_mismatch: [400, "The query parameters '{ParameterNames}' are mutually exclusive."],
   job_can_not_be_updated: [409, "The job {Id} can not be {NewStatus} because it is '{Status}'."],
   uri_too_long: [414, 'The URL has {Length} bytes, and at most {Limit} are read: ask for less in one request.'],
   request_body_too_large: [413, 'The request body exceeds the maximum allowed size of {Limit} bytes.'],
-  invalid_json_request: [400, 'The request body is not what this route reads: {Error}'],
+  invalid_json_request: [400, "The request JSON is invalid: '{Error}'. Please check the request and try again."],
   invalid_patch_operation: [400, "The patch operation '{Operation}' is not valid. Allowed operations are: {AllowedOperations}."],
   unallowed_patch: [400, "The operation '{Operation}' is not allowed for the path '{Path}'."],
   read_only_provider: [400, "Provider '{ProviderID}' cannot be modified or deleted."],
   read_only_collection: [400, "Collection '{CollectionID}' cannot be modified or deleted."],
-  request_validation_failed: [400, 'The request is not valid: {Error}'],
-  resource_does_not_exist: [400, "The {Type} resource '{ResourceID}' does not exist."],
-  model_url_required: [400, 'The model needs a url: only benchmarks on pre-recorded data do without one.'],
-  mlflow_required_for_experiment: [400, 'The job names an experiment, but this hub has no MLflow.'],
-  collection_empty: [400, "The collection '{CollectionID}' has no benchmarks."],
-  resolved_sha_read_only: [400, 'resolved_sha is written by the hub and cannot be set in a request.'],
-  method_not_allowed: [405, 'The method {Method} is not allowed for {Api}.'],
-  missing_tenant_header: [400, "The request needs the header '{Header}'."],
-  missing_user_header: [400, "The request needs the header '{Header}'."],
+  request_validation_failed: [400, "The request validation failed: '{Error}'. Please check the request and try again."],
+  resource_does_not_exist: [400, "The {Type} with id '{ResourceID}' does not exist."],
+  model_url_required: [400, 'The model URL is required when not all benchmarks have pre-recorded data.'],
+  mlflow_required_for_experiment: [
+    400,
+    'MLflow is required for experiment tracking. Please configure MLflow in the service configuration and try again.',
+  ],
+  collection_empty: [400, 'The collection {CollectionID} does not have any benchmarks.'],
+  resolved_sha_read_only: [400, "The field 'resolved_sha' is read-only and must not be set on create."],
+  method_not_allowed: [405, 'The HTTP method {Method} is not allowed for the API {Api}.'],
+  missing_tenant_header: [400, 'The request is missing a required header {Header}.'],
+  missing_user_header: [400, 'The request is missing a required header {Header}.'],
   unauthorized: [401, '{Error}'],
   forbidden: [403, '{Error}'],
   idempotency_key_reused: [409, "The Idempotency-Key '{Key}' was used with another request."],

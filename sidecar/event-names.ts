@@ -1,4 +1,4 @@
-import type { Names } from '#shared/decode.ts'
+import { EMPTY_IS_ABSENT, type Names } from '#shared/decode.ts'
 
 const message = { message: null, message_code: null, message_origin: null }
 
@@ -9,7 +9,7 @@ export const EVENT_NAMES: Names = {
     id: null,
     benchmark_index: null,
     status: null,
-    phase: null,
+    phase: EMPTY_IS_ABSENT,
     progress: null,
     metrics: null,
     metrics_schema: [{ name: null, type: null }],
@@ -17,8 +17,8 @@ export const EVENT_NAMES: Names = {
     artifacts: null,
     error_message: message,
     warning_message: message,
-    started_at: null,
-    completed_at: null,
+    started_at: EMPTY_IS_ABSENT,
+    completed_at: EMPTY_IS_ABSENT,
     mlflow_run_id: null,
     logs_path: null,
     job_meta: { resolved_sha: null },

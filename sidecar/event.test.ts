@@ -36,7 +36,7 @@ describe('readEvent', () => {
   test.each(['', '5', '[]', 'null', '{}', '{"benchmark_status_event":[]}', '{"benchmark_status_event":{}}', body().replace('2', 'NaN')])(
     'refuses %j',
     (text) => {
-      expect(() => readEvent(text, run)).toThrow(/^The request body is not what this route reads: /)
+      expect(() => readEvent(text, run)).toThrow(/^The request JSON is invalid: /)
     },
   )
 

@@ -34,8 +34,8 @@ export const reporter = ({ mode, runTokenKey }: Identity, identify: Identify): M
     if (!permissions.has('report')) throw HubError.of('forbidden', { Error: 'Events need a run token.' })
     c.set('tenant', scope.tenant)
     c.set('party', `tenant ${scope.tenant}`)
-    // Without identities events are found by run, whatever tenant is named: local adapters name none.
-    c.set('reporter', mode === 'none' ? {} : { tenant: scope.tenant })
+    // Without identities a local adapter, which names no tenant, reports for every run.
+    c.set('reporter', scope.everyTenant ? {} : { tenant: scope.tenant })
     return next()
   }
 

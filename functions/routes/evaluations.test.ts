@@ -53,7 +53,7 @@ describe('POST /jobs', () => {
     ],
     ['an unknown benchmark', { ...JOB, benchmarks: [{ id: 'none', provider_id: 'frame' }] }, 400, 'resource_does_not_exist', /none/],
     ['an unknown collection', { ...JOB, benchmarks: undefined, collection: { id: 'none' } }, 404, 'resource_not_found', /collection/],
-    ['no model url', { ...JOB, model: { name: 'm' } }, 400, 'model_url_required', /url/],
+    ['no model url', { ...JOB, model: { name: 'm' } }, 400, 'model_url_required', /model URL/],
     [
       'a model url that is a script',
       { ...JOB, model: { name: 'm', url: 'javascript:alert(1)' } },

@@ -12,7 +12,7 @@ import { boolean, filterReader, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 import { submit } from '../submit.ts'
 
-const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'status', 'experiment_id']
+const PARAMETERS = ['limit', 'offset', 'status', 'name', 'tags', 'owner', 'experiment_id']
 
 export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
   new Hono<AppEnv>()

@@ -348,12 +348,12 @@ describe('logs', () => {
 
   test.for([
     ['/logs?tail_lines=0', 'integer between 1 and 10000, or -1 for all lines'],
-    ['/logs?tail_lines=x', 'integer between 1 and 10000'],
+    ['/logs?tail_lines=x', 'integer'],
     ['/logs?tail_lines=10001', 'integer between 1 and 10000'],
     ['/logs?tail_lines=-2', 'integer between 1 and 10000'],
     ['/logs?timestamps=perhaps', 'boolean'],
     ['/logs?since_seconds=0', 'positive integer'],
-    ['/logs?since_seconds=soon', 'positive integer'],
+    ['/logs?since_seconds=soon', 'integer'],
     ['/benchmarks/x/logs', 'non-negative integer'],
     ['/benchmarks/-1/logs', 'non-negative integer'],
     ['/benchmarks/0/logs?tail_lines=0', 'integer between 1 and 10000'],

@@ -26,7 +26,8 @@ function wishOf({ req }: Context<AppEnv>): Wish {
   const timestamps = boolean(req, 'timestamps', false)
   const since = req.query('since_seconds')
   if (since === '') throw HubError.of('query_parameter_required', { ParameterName: 'since_seconds' })
-  if (since !== undefined && !/^\+?0*[1-9]\d*$/.test(since)) throw invalid('since_seconds', 'positive integer', since)
+  if (since !== undefined && !/^\+?0*[1-9]\d*$/.test(since))
+    throw invalid('since_seconds', /^[+-]?\d+$/.test(since) ? 'positive integer' : 'integer', since)
   return { tail, timestamps, sinceSeconds: since === undefined ? undefined : Math.min(Number(since), MAX_SECONDS) }
 }
 

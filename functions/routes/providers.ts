@@ -14,7 +14,7 @@ import { answerPage } from '../page.ts'
 import { boolean, filterReader, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
-const PARAMETERS = ['limit', 'offset', 'name', 'tags', 'owner', 'scope', 'benchmarks']
+const PARAMETERS = ['limit', 'offset', 'benchmarks', 'name', 'tags', 'owner', 'scope']
 
 export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
   new Hono<AppEnv>()

@@ -35,7 +35,7 @@ describe('quirk', () => {
     const answers = await Promise.all(asked.map((more) => call('POST', '/jobs', { ...JOB, ...more })))
     expect(answers.map(({ status, body }) => [status, body.message_code, body.message])).toEqual([
       [404, 'resource_not_found', "The provider resource 'x' was not found."],
-      [400, 'resource_does_not_exist', "The benchmark resource 'x' does not exist."],
+      [400, 'resource_does_not_exist', "The benchmark with id 'x' does not exist."],
       [404, 'resource_not_found', "The collection resource 'x' was not found."],
     ])
   })
@@ -163,8 +163,8 @@ describe('quirk', () => {
   })
 
   test('21 and 22: one benchmark may stand twice in a job; a queue without a kind is kueue', async ({ call }) => {
-    const benchmarks = [JOB.benchmarks[0], { ...JOB.benchmarks[0], hardware_config: { queue: { name: ' q ' } } }]
-    const { body } = await call('POST', '/jobs', { ...JOB, benchmarks, queue: { kind: ' ', name: 'q' } })
+    const benchmarks = [JOB.benchmarks[0], { ...JOB.benchmarks[0], hardware_config: { queue: { name: 'q' } } }]
+    const { body } = await call('POST', '/jobs', { ...JOB, benchmarks, queue: { kind: '', name: 'q' } })
     expect(body.status.benchmarks.map((run: { benchmark_index: number }) => run.benchmark_index)).toEqual([0, 1])
     expect([body.queue, body.benchmarks[1].hardware_config.queue]).toEqual([
       { kind: 'kueue', name: 'q' },

@@ -70,7 +70,7 @@ describe('resolveBenchmarks of a job’s own list', () => {
   test.each([
     [[], /provider resource 'p' was not found/],
     [[found('a', {}, { provider_known: false })], /provider/],
-    [[found('a', {}, { definition: null })], /benchmark resource 'a' does not exist/],
+    [[found('a', {}, { definition: null })], /benchmark with id 'a' does not exist/],
   ])('refuses what the catalogue lacks: %j', (entries, message) => {
     expect(() => resolveBenchmarks(request({ id: 'a' }), undefined, entries)).toThrow(message)
   })
@@ -79,6 +79,8 @@ describe('resolveBenchmarks of a job’s own list', () => {
     const git = { url: 'https://github.com/a/b', ref: 'main' }
     const withCommit = request({ id: 'a', test_data_ref: { git, resolved_sha: 'abcdef1' } })
     expect(() => resolveBenchmarks(withCommit, undefined, [])).toThrow(/resolved_sha/) // said before the catalogue is asked
+    const withNone = request({ id: 'a', test_data_ref: { git, resolved_sha: '' } })
+    expect(() => resolveBenchmarks(withNone, undefined, [found('a')])).not.toThrow()
     const experiment = { ...request({ id: 'a' }), experiment: { name: 'e' } }
     expect(() => resolveBenchmarks(experiment, undefined, [found('a')])).toThrow(/MLflow/)
     expect(() => resolveBenchmarks(experiment, undefined, [])).toThrow(/provider/)
@@ -88,7 +90,7 @@ describe('resolveBenchmarks of a job’s own list', () => {
     const recorded = { id: 'a', test_data_ref: { hf: { repo_id: 'x' }, type: 'pre_recorded_data' } }
     const without = (...list: object[]) => ({ ...request(...list), model: { url: '', name: 'm' } })
     expect(resolveBenchmarks(without(recorded), undefined, [found('a')])).toHaveLength(1)
-    expect(() => resolveBenchmarks(without(recorded, { id: 'a' }), undefined, [found('a')])).toThrow(/url/)
+    expect(() => resolveBenchmarks(without(recorded, { id: 'a' }), undefined, [found('a')])).toThrow(/model URL/)
   })
 })
 
@@ -145,12 +147,12 @@ describe('resolveBenchmarks of a collection', () => {
   test('refuses one without benchmarks', () => {
     const empty = { id: 'c', config: { ...collection({ id: 'a' }).config, benchmarks: [] } }
     const { benchmarks: _, ...job } = request({ id: 'a' })
-    expect(() => resolveBenchmarks(job, empty, [])).toThrow("The collection 'c' has no benchmarks.")
+    expect(() => resolveBenchmarks(job, empty, [])).toThrow('The collection c does not have any benchmarks.')
   })
 
   test.each([
-    [{ id: 'z' }, /benchmark resource 'z'/],
-    [{ id: 'a', provider_id: 'q' }, /provider resource 'q'/],
+    [{ id: 'z' }, /benchmark with id 'z'/],
+    [{ id: 'a', provider_id: 'q' }, /provider with id 'q'/],
   ])('refuses the override %j of what it does not have', (override, message) => {
     expect(() => resolve([{ id: 'a' }], [override])).toThrow(message)
   })

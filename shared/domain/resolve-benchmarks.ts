@@ -45,7 +45,7 @@ export function resolveBenchmarks(
   const overrides = reference?.benchmarks ?? []
   const effective = collection ? mergeOverrides(collection.config.benchmarks, overrides) : benchmarks.map(asItIs)
   if (collection && effective.length === 0) throw HubError.of('collection_empty', { CollectionID: collection.id })
-  if ([...benchmarks, ...overrides].some((benchmark) => benchmark.test_data_ref?.resolved_sha !== undefined)) {
+  if ([...benchmarks, ...overrides].some((benchmark) => benchmark.test_data_ref?.resolved_sha)) {
     throw HubError.of('resolved_sha_read_only', {})
   }
   if (effective.length > BENCHMARKS_MAX) {

@@ -39,12 +39,12 @@ test.each([
   ' http://x',
 ])('a model at %j is refused, and what is expected is said', (url) => {
   expect(withModel(url)).toMatch(
-    /'EvaluationJobConfig\.model\.url' .* on the 'url' tag: it must be an http or https URL with a host, such as https:\/\/host\/v1$/,
+    /'EvaluationJobConfig\.model\.url' .* on the 'url' tag: it must be an http or https URL with a host, such as https:\/\/host\/v1'\. /,
   )
 })
 
 test.each(['http://@x/', 'http://:@x/', 'http:@x', 'http://ann@x'])('a model at %j is refused: it names a user', (url) => {
-  expect(withModel(url)).toMatch(/not valid: model\.url must hold no user name and no password, .*secret_ref$/)
+  expect(withModel(url)).toMatch(/failed: 'model\.url must hold no user name and no password, .*secret_ref'\. /)
 })
 
 test.each([
@@ -60,7 +60,7 @@ test.each([
 
 test('an export to an address that no run may reach is refused', () => {
   expect(withExport({ oci_host: '169.254.169.254' })).toMatch(
-    /not valid: exports\.oci\.coordinates\.oci_host leads to 169\.254\.169\.254, a cloud's metadata service/,
+    /failed: 'exports\.oci\.coordinates\.oci_host leads to 169\.254\.169\.254, a cloud's metadata service/,
   )
 })
 

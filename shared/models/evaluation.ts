@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { OCI_PLACE } from '../domain/oci-place.ts'
 import { parseHttpUrl, registryHostProblem } from '../domain/url-problem.ts'
 import { BenchmarkResult, BenchmarkStatus } from './benchmark-run.ts'
-import { BENCHMARKS_MAX, Float32, keptUrl, Name, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
+import { BENCHMARKS_MAX, Float32, keptUrl, Name, NotBlank, Opaque, Parameters, PassCriteria, PrimaryScore, Tags } from './fields.ts'
 import { HardwareConfig, QueueConfig } from './hardware.ts'
 import { Message } from './message.ts'
 import { EvaluationState } from './states.ts'
@@ -58,10 +58,7 @@ const ExperimentTag = z.object({
 
 /** The MLflow experiment that the results are logged to. */
 export const ExperimentConfig = z.object({
-  name: z
-    .string({ error: 'required' })
-    .refine((name) => name.trim() !== '', { params: { tag: 'notblank' } })
-    .meta({ pattern: '\\S' }),
+  name: NotBlank,
   tags: z.array(ExperimentTag).max(20).optional(),
   artifact_location: z.string().optional(),
 })

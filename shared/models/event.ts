@@ -37,9 +37,14 @@ export const BenchmarkStatusEvent = z
   })
   .superRefine(({ metrics_schema: schema, metrics }, context) => {
     const names = schema?.map(({ name }) => name) ?? []
-    const refuse = (tag: string) => context.addIssue({ code: 'custom', path: ['metrics_schema'], params: { tag } })
-    if (new Set(names).size < names.length) refuse('metrics_schema_duplicate_name')
-    if (names.some((name) => !Object.hasOwn(metrics ?? {}, name))) refuse('metrics_schema_name_not_in_metrics')
+    if (new Set(names).size < names.length) {
+      context.addIssue({ code: 'custom', path: ['metrics_schema'], params: { tag: 'metrics_schema_duplicate_name' } })
+    }
+    const strange = names.findIndex((name) => !Object.hasOwn(metrics ?? {}, name))
+    if (strange < 0) return
+    const field = `metrics_schema[${strange}].name`
+    const params = { tag: 'metrics_schema_name_not_in_metrics', field }
+    context.addIssue({ code: 'custom', path: ['metrics_schema', strange, 'name'], params })
   })
 export type BenchmarkStatusEvent = z.infer<typeof BenchmarkStatusEvent>
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { NOT_BLANK } from '../decode.ts'
 import { URL_MAX, urlProblem } from '../domain/url-problem.ts'
 
 /**
@@ -35,6 +36,12 @@ export const RequiredDnsLabel = z
   .min(1)
   .refine((value) => RFC1123_LABEL.test(value), rule('rfc1123_dns_label'))
   .meta({ pattern: RFC1123_LABEL.source })
+
+/** Text of something else than white space. */
+export const NotBlank = z
+  .string({ error: ({ input }) => (input === undefined ? NOT_BLANK : undefined) })
+  .refine((text) => text.trim() !== '', rule(NOT_BLANK))
+  .meta({ pattern: '\\S' })
 
 /** Items of a list that people write: tags, words, hints. */
 export const WORDS_MAX = 100

@@ -1,20 +1,16 @@
 import { z } from 'zod'
-import { DnsLabel, RequiredDnsLabel, RFC1123_LABEL } from './fields.ts'
+import { DnsLabel, RequiredDnsLabel } from './fields.ts'
 
 /** A batch queue that admits the run. */
 export const QueueConfig = z.object({
   /** Absent means `kueue`, the only kind. */
   kind: z
     .string()
-    .overwrite((kind) => kind.trim() || 'kueue')
+    .overwrite((kind) => kind || 'kueue')
     .refine((kind) => kind === 'kueue', { params: { text: 'kind must be one of: kueue' } })
     .meta({ enum: ['kueue'] })
     .default('kueue'),
-  name: z
-    .string()
-    .overwrite((name) => name.trim())
-    .meta({ pattern: RFC1123_LABEL.source })
-    .pipe(RequiredDnsLabel),
+  name: RequiredDnsLabel,
 })
 
 /** A Kubernetes quantity pair, such as `500m` or `2Gi`; checked when the run is launched. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { kindOfAddress } from '../domain/address.ts'
 import { holdsUser, parseHttpUrl, URL_MAX } from '../domain/url-problem.ts'
-import { DnsLabel, RequiredDnsLabel } from './fields.ts'
+import { DnsLabel, NotBlank, RequiredDnsLabel } from './fields.ts'
 
 const BLOCKED_HOSTS = new Set(['localhost', 'localhost.localdomain', 'metadata', 'metadata.google.internal'])
 const BLOCKED_SUFFIXES = ['.cluster.local', '.svc', '.local']
@@ -23,8 +23,9 @@ const Git = z
   .object({
     url: z
       .string()
-      .min(1)
+      .min(1, { abort: true })
       .max(URL_MAX, { abort: true })
+      .refine((url) => parseHttpUrl(url) !== undefined, { params: { tag: 'http_url' }, abort: true })
       .refine((url) => !holdsUser(url), {
         params: { text: 'git url must hold no user name and no password, since it is kept and shown; name a Secret in secret_ref' },
       })
@@ -41,7 +42,7 @@ const Git = z
   })
 
 const HuggingFace = z.object({
-  repo_id: z.string().refine((id) => id.trim() !== '', { params: { tag: 'required' } }),
+  repo_id: NotBlank,
   revision: z.string().optional(),
   sub_path: z.string().optional(),
   secret_ref: z.string().optional(),
