@@ -50,6 +50,8 @@ export type AnsweredRequest = {
   status: number
   /** Absent where none was found out; empty for a caller without one. */
   tenant?: string
+  /** Who asked; the same. */
+  user?: string
 }
 
 /** What a server hands over beside the request: Node's own request and answer, and nothing on Workers. */
@@ -82,6 +84,8 @@ export type AppEnv = {
     tenantStore: TenantStore
     /** Whose things the request is about, as far as that is known. */
     tenant?: string
+    /** Who asks, where that is no adapter. */
+    user?: string
     /** Who posts an event: the adapter of an attempt, or a caller for the runs of its tenant; empty where no identity is required. */
     reporter: { run?: AttemptKey; tenant?: string }
   }

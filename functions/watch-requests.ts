@@ -25,7 +25,7 @@ export type RequestWatch = {
 /**
  * Logs and measures each request from its headers to the end of its answer, and cuts off an answer that its reader does not take.
  *
- * A log line has the pattern of the path and the path, which holds ids, never a query or a header.
+ * A log line has who asked, the pattern of the path, and the path, which holds ids; never a query or a header.
  */
 export function watchRequests(options: WatchOptions): RequestWatch {
   const answered = new WeakMap<object, AnsweredRequest>()
@@ -80,12 +80,18 @@ function watchOne(
   })
 }
 
+/** Of a caller's name: issuers may make long ones. */
+const USER_CHARACTERS = 128
+
+const shown = (user: string) => (user.length > USER_CHARACTERS ? `${user.slice(0, USER_CHARACTERS).toWellFormed()}…` : user)
+
 type Facts = { method: string; status: number | undefined; durationMs: number; complete: boolean }
 
 function writeLine(log: Log, request: AnsweredRequest | undefined, { method, status, durationMs, complete }: Facts): void {
   const line = {
     request_id: request?.requestId,
     tenant: request?.tenant,
+    user: request?.user && shown(request.user),
     method,
     route: request?.route ?? 'not_found',
     // A path that is none of ours may hold anything.

@@ -9,6 +9,7 @@ import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import { attemptKey } from '#shared/domain/attempt-key.ts'
 import { HubError } from '#shared/errors.ts'
 import type { Action } from './plan.ts'
+import type { RunLog } from './run-log.ts'
 import type { LaunchedObject, Runtime } from './runtime.ts'
 
 export type Hands = {
@@ -20,6 +21,7 @@ export type Hands = {
   onError: (error: unknown) => void
   /** Told what the users of runs were warned of. */
   onWarning?: ((warnings: readonly LaunchWarning[]) => void) | undefined
+  runLog?: RunLog | undefined
 }
 
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>
@@ -60,19 +62,21 @@ export async function apply(hands: Hands, actions: readonly Action[]): Promise<v
     for (let next = works.shift(); next; next = works.shift()) await next().catch(onError)
   }
   await Promise.all(Array.from({ length: concurrency }, work))
-  await settleRuns(db, settled)
+  hands.runLog?.ended(await settleRuns(db, settled))
 }
 
 const select = <Name extends Action['do']>(actions: readonly Action[], name: Name) =>
   actions.filter((action): action is Of<Name> => action.do === name)
 
 /** What the adapter said, and nobody heard, comes before what its end looks like. */
-async function conclude({ db, runtime }: Hands, { run, end, isDisrupted, object, isLost }: Of<'conclude'>): Promise<void> {
+async function conclude({ db, runtime, runLog }: Hands, { run, end, isDisrupted, object, isLost }: Of<'conclude'>): Promise<void> {
   const now = new Date().toISOString()
   const words = object && (await runtime.lastWords(object))
   for (const event of words?.events ?? []) await tell(db, run, event, now)
   if (isLost) await runtime.salvage(run)
-  await concludeAttempt(db, { ...attemptKey(run), ...(words?.outcome ?? end), isDisrupted }, now)
+  const outcome = words?.outcome ?? end
+  const follows = await concludeAttempt(db, { ...attemptKey(run), ...outcome, isDisrupted }, now)
+  if (follows === 'again') runLog?.again(run, outcome.failureClass)
 }
 
 type Event = Parameters<typeof recordEvent>[1]['event']

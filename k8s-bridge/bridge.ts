@@ -10,6 +10,7 @@ import { apply, type Hands } from './apply.ts'
 import { createLauncher, type OnLaunch } from './launch-due.ts'
 import { startLoop } from './loop.ts'
 import { plan } from './plan.ts'
+import type { RunLog } from './run-log.ts'
 import type { Runtime } from './runtime.ts'
 
 export type BridgeOptions = {
@@ -22,6 +23,8 @@ export type BridgeOptions = {
   onError: (error: unknown) => void
   /** Told what the users of runs were warned of at their launch. */
   onWarning?: Hands['onWarning']
+  /** Told what becomes of runs. */
+  runLog?: RunLog
   /** Absent where this is the only bridge. */
   observerLock?: ObserverLock
   /** Told at the end of each pass whether it did all it was to do. */
@@ -66,7 +69,7 @@ const manyPauseMs = 250
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const { db, runtime, holder, onError, observerLock, onPass, intervalMs = 1000 } = options
-  const hands: Hands = { db, runtime, holder, onError, onWarning: options.onWarning }
+  const hands: Hands = { db, runtime, holder, onError, onWarning: options.onWarning, runLog: options.runLog }
   const launcher = createLauncher(hands, () => launching.wake(), options.onLaunch)
   const reconcile = createReconciler(hands)
   const pausing = new AbortController()

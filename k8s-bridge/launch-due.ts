@@ -100,11 +100,12 @@ async function refuse({ db }: Hands, { evaluationId, benchmarkIndex, attempt }: 
 
 type Result = { launched: Launched; warning?: LaunchWarning } | { deferred: Deferral; waiting: WaitingRun } | 'refused' | 'too_late'
 
-async function record({ db, holder, onError, onWarning }: Hands, results: readonly Result[], onLaunch: OnLaunch): Promise<void> {
+async function record({ db, holder, onError, onWarning, runLog }: Hands, results: readonly Result[], onLaunch: OnLaunch): Promise<void> {
   const others = results.filter((result) => typeof result === 'object')
   const launched = others.flatMap((result) => ('launched' in result ? [result.launched] : []))
   const deferred = others.filter((result) => 'deferred' in result)
   const recorded = await recordLaunches(db, holder, launched)
+  runLog?.launched(launched.flatMap(({ queueId, ...attempt }) => (recorded.has(queueId) ? [attempt] : [])))
   const warnings = others.flatMap((result) =>
     'launched' in result && result.warning && recorded.has(result.launched.queueId) ? [result.warning] : [],
   )

@@ -20,6 +20,7 @@ import { hideVariables } from './local/environment-config.ts'
 import { checkFolders, namedFolders } from './local/named-folders.ts'
 import { createLocalRuntime, endLeftovers } from './local/runtime.ts'
 import { createOwnMetrics, type OwnMetrics } from './own-metrics.ts'
+import { createRunLog } from './run-log.ts'
 import type { Runtime } from './runtime.ts'
 import { SHIPPED_CATALOGUE } from './shipped-catalogue.ts'
 
@@ -61,7 +62,7 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
       log.warn(warning, { evaluation_id: evaluationId, benchmark_index: benchmarkIndex })
     }
   }
-  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onWarning, onPass, ...own })
+  const bridge = await startBridge({ db, runtime, holder, observerLock, onError, onWarning, onPass, runLog: createRunLog(log), ...own })
   stack.defer(() => bridge.stop())
   const clock = startClock({ db, retention: config.retention, onError })
   stack.defer(() => clock.stop())

@@ -11,8 +11,9 @@ import { test as base } from '#db/test-db.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { startBridge, type Bridge } from './bridge.ts'
 import { createLocalRuntime, type LocalRuntimeOptions } from './local/runtime.ts'
+import type { RunLog } from './run-log.ts'
 
-type Options = Partial<LocalRuntimeOptions> & { intervalMs?: number }
+type Options = Partial<LocalRuntimeOptions> & { intervalMs?: number; runLog?: RunLog }
 
 export type TestBridge = Bridge & { errors: unknown[] }
 
@@ -35,7 +36,11 @@ export const test = base
   })
 
 /** A bridge with the local runtime, as a hub starts it. */
-export async function startTestBridge(db: Pool, directory: string, { intervalMs = 200, ...options }: Options = {}): Promise<TestBridge> {
+export async function startTestBridge(
+  db: Pool,
+  directory: string,
+  { intervalMs = 200, runLog, ...options }: Options = {},
+): Promise<TestBridge> {
   const errors: unknown[] = []
   const onError = (error: unknown) => void errors.push(error)
   const holder = `test-${randomUUID()}`
@@ -56,7 +61,7 @@ export async function startTestBridge(db: Pool, directory: string, { intervalMs 
     onError,
     ...options,
   })
-  const bridge = await startBridge({ db, runtime, holder, onError, intervalMs })
+  const bridge = await startBridge({ db, runtime, holder, onError, intervalMs, ...(runLog && { runLog }) })
   return { ...bridge, errors }
 }
 

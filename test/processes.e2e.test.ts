@@ -65,24 +65,26 @@ describe('the functions', () => {
     const functions = await startFunctions()
     const answer = await submit(urlOf(functions), 'one', { ...CALLER, 'X-Global-Transaction-Id': 'trace-1' })
     expect(answer.status).toBe(202)
-    await fetch(`${urlOf(functions)}${JOBS}?name=private&limit=1`, { headers: CALLER })
+    await fetch(`${urlOf(functions)}${JOBS}?name=private&limit=1`, { headers: { ...CALLER, 'X-User': 'u'.repeat(1000) } })
     await fetch(`${urlOf(functions)}/not/private`)
     await fetch(`${urlOf(functions)}/healthz`)
     await vi.waitFor(() => expect(functions.lines().filter(({ message }) => message === 'request')).toHaveLength(3))
 
-    const [first] = functions.lines().filter(({ message }) => message === 'request')
+    const [first, second] = functions.lines().filter(({ message }) => message === 'request')
     expect(first).toEqual({
       time: expect.any(String),
       level: 'info',
       message: 'request',
       request_id: 'trace-1',
       tenant: 'team-red',
+      user: 'ann',
       method: 'POST',
       route: JOBS,
       path: JOBS,
       status: 202,
       duration_ms: expect.any(Number),
     })
+    expect(second).toMatchObject({ tenant: 'team-red', user: `${'u'.repeat(128)}…` })
     expect(JSON.stringify(functions.lines())).not.toMatch(/private|localhost:1|run tokens|postgres:\/\//)
   })
 

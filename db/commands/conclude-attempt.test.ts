@@ -47,7 +47,7 @@ describe('concludeAttempt', () => {
     )
     await report(db, id, 'running', { phase: 'loading_data', progress: 0.5, started_at: '2026-11-23T10:00:00Z' })
 
-    expect(await again(db, id)).toBe(true)
+    expect(await again(db, id)).toBe('again')
 
     expect(await storedRuns(db, id)).toMatchObject([{ state: 'pending', attempt: 2, queued: 1, message: null }])
     expect(await attemptsOf(db, id)).toEqual([{ attempt: 1, failure_class: 'hub_restarted', exit_code: 7, is_over: true }])
@@ -91,7 +91,7 @@ describe('concludeAttempt', () => {
       await reportAs(db, id, 1, 'failed', { ...words, metrics: { acc: 0.5 } })
       expect(await storedRuns(db, id)).toMatchObject([{ state: 'running', queued: 0 }])
     }
-    await concludeAttempt(db, { ...failureOf(own), isDisrupted: false }, NOW)
+    expect(await concludeAttempt(db, { ...failureOf(own), isDisrupted: false }, NOW)).toBe('over')
     await concludeAttempt(db, { ...failureOf(taken), failureClass: 'evicted', isDisrupted: true }, NOW)
     expect(await storedRuns(db, own)).toMatchObject([{ state: 'failed', message: 'The model is gone.' }])
     expect(await attemptsOf(db, own)).toMatchObject([{ failure_class: 'adapter_exit', is_over: true }])
@@ -116,10 +116,10 @@ describe('concludeAttempt', () => {
     await deleteEvaluation(db, scope, deleted!, NOW)
     for (const id of [ended!, later!, cancelled!, deleted!]) {
       const before = await storedRuns(db, id)
-      expect(await again(db, id)).toBe(false)
+      expect(await again(db, id)).toBeUndefined()
       expect(await storedRuns(db, id)).toEqual(before)
     }
-    expect(await again(db, '01a20635-8300-7000-8292-c9397fa5a9fa')).toBe(false)
+    expect(await again(db, '01a20635-8300-7000-8292-c9397fa5a9fa')).toBeUndefined()
   })
 })
 

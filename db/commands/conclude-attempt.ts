@@ -20,9 +20,9 @@ export type EndOfAttempt = Failure & {
  * attempt, if the class of the failure gets one; else the run has failed. `now` is RFC 3339.
  *
  * Another attempt closes the present one, sends the run back to pending (the only backward move there is) and queues it; the first
- * `started_at` is kept. False, and nothing changes, if the run has ended already or another attempt is under way.
+ * `started_at` is kept. Undefined, and nothing changes, if the run has ended already or another attempt is under way.
  */
-export async function concludeAttempt(db: Pool, end: EndOfAttempt, now: string): Promise<boolean> {
+export async function concludeAttempt(db: Pool, end: EndOfAttempt, now: string): Promise<'again' | 'over' | undefined> {
   const result = await changeRuns(db, EVERY_TENANT, end.evaluationId, async (evaluation, runs, tx) => {
     const run = runs.find((candidate) => candidate.benchmark_index === end.benchmarkIndex)
     if (!run || isTerminal(run.state) || run.attempt !== end.attempt || evaluation.deleted_at !== null) return undefined
@@ -33,7 +33,8 @@ export async function concludeAttempt(db: Pool, end: EndOfAttempt, now: string):
     const message = decision.note ? `${end.message} ${decision.note}` : end.message
     return { runs: [failed(run, { ...end, message }, now, 'runtime')], endedAttempts: [endedAttempt(end)] }
   })
-  return typeof result === 'object'
+  if (typeof result !== 'object') return undefined
+  return result.requeue ? 'again' : 'over'
 }
 
 type History = { report: BenchmarkStatusEvent | null; failures: FailureClass[] }

@@ -15,10 +15,11 @@ const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 export const identity = (storeOf: AppOptions['storeOf'], identify: Identify, needed?: 'read'): MiddlewareHandler<AppEnv> =>
   async function identity(c, next) {
     const caller = await identify(c.req.raw.headers)
+    const { tenant, user } = caller.scope
+    c.set('tenant', tenant)
+    c.set('user', user)
     const permission = needed ?? (READING.has(c.req.method) ? 'read' : 'write')
     requirePermission(caller, permission)
-    const { tenant } = caller.scope
-    c.set('tenant', tenant)
     c.set('party', `tenant ${tenant}`)
     // Nobody waits for what is read. What is written is written all the same: an adapter may end as soon as it has sent its last event.
     if (permission === 'read') whenClosed(c, () => c.env.outgoing?.writableFinished || c.get('giveUp')('its caller has left.'))

@@ -31,8 +31,9 @@ export const reporter = ({ mode, runTokenKey }: Identity, identify: Identify): M
       return next()
     }
     const { scope, permissions } = await identify(c.req.raw.headers)
-    if (!permissions.has('report')) throw HubError.of('forbidden', { Error: 'Events need a run token.' })
     c.set('tenant', scope.tenant)
+    c.set('user', scope.user)
+    if (!permissions.has('report')) throw HubError.of('forbidden', { Error: 'Events need a run token.' })
     c.set('party', `tenant ${scope.tenant}`)
     // Without identities a local adapter, which names no tenant, reports for every run.
     c.set('reporter', scope.everyTenant ? {} : { tenant: scope.tenant })

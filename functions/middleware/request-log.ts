@@ -6,9 +6,10 @@ import type { AnsweredRequest, AppEnv } from '../env.ts'
 export const requestLog = (onAnswered: (request: AnsweredRequest, runtime: unknown) => void): MiddlewareHandler<AppEnv> =>
   async function requestLog(c, next) {
     await next()
-    const { requestId, tenant } = c.var
+    const { requestId, tenant, user } = c.var
     const { method, path } = c.req
-    onAnswered({ requestId, method, route: routeOf(c), path, status: c.res.status, ...(tenant !== undefined && { tenant }) }, c.env)
+    const caller = { ...(tenant !== undefined && { tenant }), ...(user !== undefined && { user }) }
+    onAnswered({ requestId, method, route: routeOf(c), path, status: c.res.status, ...caller }, c.env)
   }
 
 /** The app's last word on a path is its whole pattern: routes are registered after what stands before them. */

@@ -285,10 +285,19 @@ describe('logs', () => {
     expect(whole.text).toBe(`${header(0, 'first')}one\ntwo\nthree\n\n${header(1, 'second')}`)
     expect(whole.headers.get('content-type')).toBe('text/plain; charset=utf-8')
     expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('two\nthree')
-    expect((await call('GET', `/jobs/${id}/benchmarks/9/logs`)).text).toBe('')
     // A piece that holds nothing but the last newline, which is not shown.
     await chunk(db, id, 0, 2, '\n')
     expect((await call('GET', `/jobs/${id}/benchmarks/0/logs?tail_lines=2`)).text).toBe('three\n')
+  })
+
+  // Guarantee: a mistyped index does not pass for a benchmark that has written nothing.
+  test.for(['9', '2', '99999999999999999999'])('of benchmark %s of a job with two are not found', async (index, { call }) => {
+    const id = await submit(call, PAIR)
+    expect(await call('GET', `/jobs/${id}/benchmarks/${index}/logs`)).toMatchObject({
+      status: 404,
+      body: { message_code: 'resource_not_found', message: `The benchmark resource '${index}' was not found.` },
+    })
+    expect(await call('GET', `/jobs/${id}/benchmarks/1/logs`)).toMatchObject({ status: 200, text: '' })
   })
 
   // Guarantee: an adapter's bytes steer no terminal, hide nothing, and are no words of EvalHub; stored they stay what they were.

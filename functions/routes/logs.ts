@@ -49,7 +49,8 @@ export const logs = ({ maxLogBytes = MAX_LOG_BYTES }: Pick<AppOptions, 'maxLogBy
       const index = benchmarkIndex(c.req.param('index'))
       const wish = wishOf(c)
       const owner = (await ownersOf(c, id)).find((candidate) => candidate.benchmark_index === index)
-      return text(c, owner ? logOf(c, id, owner, wish) : nothing(), maxLogBytes)
+      if (!owner) throw notFound('benchmark', c.req.param('index'))
+      return text(c, logOf(c, id, owner, wish), maxLogBytes)
     })
 
 async function ownersOf(c: Context<AppEnv>, id: string): Promise<LogOwner[]> {
@@ -60,8 +61,6 @@ async function ownersOf(c: Context<AppEnv>, id: string): Promise<LogOwner[]> {
 
 /** A part of an answer. Only `log` counts against its bound. */
 type Part = { log: Uint8Array } | { header: string }
-
-async function* nothing(): AsyncGenerator<Part> {}
 
 async function* sections(c: Context<AppEnv>, id: string, owners: readonly LogOwner[], wish: Wish): AsyncGenerator<Part> {
   for (const owner of owners) {
