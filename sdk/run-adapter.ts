@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import type { AllowedPaths } from '#shared/domain/allowed-paths.ts'
+import { SECRET_FILE_MAX_BYTES } from '#shared/domain/model-secret.ts'
 import { JobSpec } from '#shared/models/job-spec.ts'
 import { AdapterFailure, type Adapter, type AdapterHost, type AdapterResult, type Artifact, type ModelCredentials } from './adapter.ts'
 import type { AdapterSettings } from './config.ts'
@@ -15,8 +16,6 @@ import { openNamedFile } from './open-named-file.ts'
 
 /** Exit codes of an adapter. `undelivered`: the hub does not know how the run ended. */
 const EXIT = { completed: 0, failed: 1, unusableSpec: 2, undelivered: 3 } as const
-
-const SECRET_MAX_BYTES = 64 * 1024
 
 const isMissing = (error: unknown) => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 
@@ -63,7 +62,7 @@ async function secretFile(folder: string, name: string, allowed: AllowedPaths | 
   if (!file) return undefined
   try {
     const { size } = await file.stat()
-    return size <= SECRET_MAX_BYTES ? { path, text: (await file.readFile('utf8')).trim() } : undefined
+    return size <= SECRET_FILE_MAX_BYTES ? { path, text: (await file.readFile('utf8')).trim() } : undefined
   } finally {
     await file.close()
   }

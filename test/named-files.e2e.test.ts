@@ -114,9 +114,27 @@ describe('a job on one machine', () => {
     expect(JSON.stringify(await createClient({ baseUrl: hub.url }).evaluations.logs(job.resource.id))).not.toContain(SECRET)
   })
 
-  test('with the name of a Secret, as on a cluster, goes without a key', async () => {
-    expect((await evaluate({ secretRef: 'model-secret', id: 'world_capitals' })).status.state).toBe('completed')
-    expect(sent[0]).not.toContain('Bearer')
+  // Guarantee: a key that cannot be had fails the run in words, and nothing goes out without it.
+  test.each([
+    ['the name of a Secret, as on a cluster', 'model-secret', /names no folder: \S+\/model-secret is not there/],
+    ['a folder that is not there', 'named/missing', /names no folder: \S+\/named\/missing is not there/],
+    ['a file', 'named/api-key', /names no folder: \S+\/named\/api-key is a file/],
+    ['a folder without a key', 'named/empty', /names a folder without a key: \S+\/named\/empty\/api-key is not there/],
+    ['a folder whose key has another name', 'named/typo', /\/named\/typo\/api-key is not there/],
+    ['an empty key', 'named/blank', /\/named\/blank\/api-key is empty/],
+    ['a key that is a link elsewhere', 'named/linked', /\/named\/linked\/api-key is no plain file/],
+  ])('that names %s fails before anything is sent', async (_, ref, words) => {
+    await Promise.all(['empty', 'typo', 'blank', 'linked'].map((name) => mkdir(join(folder, 'named', name), { recursive: true })))
+    await writeFile(join(folder, 'named', 'typo', 'apikey'), SECRET)
+    await writeFile(join(folder, 'named', 'blank', 'api-key'), '\n')
+    await symlink(join(folder, 'private', 'api-key'), join(folder, 'named', 'linked', 'api-key')).catch(() => undefined)
+
+    const job = await evaluate({ secretRef: ref.includes('/') ? join(folder, ref) : ref, id: 'world_capitals' })
+
+    expect(messageOf(job)).toMatch(words)
+    expect(messageOf(job)).toMatch(/It must be a folder on this machine with the file api-key/)
+    expect(job.status).toMatchObject({ state: 'failed' })
+    expect(sent).toEqual([])
   })
 })
 

@@ -54,10 +54,20 @@ describe('secretFolder', () => {
       expect(await find(ref)).toEqual({ folder: path })
   })
 
-  test('is none without a name, or where none is', async () => {
+  test('is none without a name', async () => {
     expect(await find(undefined)).toEqual({})
     expect(await find('')).toEqual({})
-    expect(await find(join(root, 'open', 'missing', 'deep'))).toEqual({})
+  })
+
+  test('is refused where it could be, and is not, with its path and what is expected', async () => {
+    await writeFile(join(root, 'open', 'file'), '')
+    const refusals = await Promise.all(['missing', 'missing/deep', 'file', 'file/deep'].map((name) => find(join(root, 'open', name))))
+    expect(refusals.map((one) => 'refused' in one && one.refused.message.split('. It must be')[0])).toEqual([
+      `model.auth.secret_ref names no folder: ${root}/open/missing is not there`,
+      `model.auth.secret_ref names no folder: ${root}/open/missing/deep is not there`,
+      `model.auth.secret_ref names no folder: ${root}/open/file is a file`,
+      `model.auth.secret_ref names no folder: ${root}/open/file/deep is not there`,
+    ])
   })
 
   test('is refused among the runs and in the database of another hub', async () => {

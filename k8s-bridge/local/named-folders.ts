@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { HOW_TO_ALLOW, isAllowed, isBelow, type AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import { withClosed } from '#shared/domain/data-directory.ts'
 import type { RunEnd } from '../runtime.ts'
+import { HOW_TO_GIVE_A_KEY } from './model-secrets.ts'
 
 type Owned = {
   /** Absolute, as for all of these. */
@@ -32,10 +33,7 @@ export function namedFolders({ dataDir, catalogues, allowPaths, cwd = process.cw
 /** Throws, naming the first that is not there: a typing error, or a volume that is not mounted. */
 export async function checkFolders(allowPaths: readonly string[], setting: string): Promise<void> {
   for (const folder of allowPaths) {
-    const isThere = await stat(folder)
-      .then((info) => info.isDirectory())
-      .catch(() => false)
-    if (!isThere) throw new Error(`${setting} names ${folder}, which is no folder`)
+    if (!(await isFolder(folder))) throw new Error(`${setting} names ${folder}, which is no folder`)
   }
 }
 
@@ -49,8 +47,8 @@ export async function realFolders({ open, closed }: AllowedPaths): Promise<Allow
 }
 
 /**
- * The folder of a model's secret, links followed; undefined if the job names none, or one that is not there. What may not be named is
- * refused, whether it is there or not.
+ * The folder of a model's secret, links followed; undefined if the job names none. What may not be named is refused in the same words, whether it
+ * is there or not; what may, and is no folder, in words that say so.
  */
 export async function secretFolder(
   secretRef: string | null | undefined,
@@ -59,14 +57,21 @@ export async function secretFolder(
   if (!secretRef) return {}
   const path = pathOf(secretRef)
   const place = path === undefined ? undefined : await placeOf(path)
-  if (place && isAllowed(place.path, await withClosed(place.path, allowed, isThere))) return place.isThere ? { folder: place.path } : {}
-  return {
-    refused: {
-      failureClass: 'missing_secret',
-      message: `model.auth.secret_ref names no folder that it may: ${secretRef.slice(0, 1000)}. ${HOW_TO_ALLOW}.`,
-    },
-  }
+  if (!place || !isAllowed(place.path, await withClosed(place.path, allowed, isThere)))
+    return refused(`names no folder that it may: ${secretRef.slice(0, 1000)}. ${HOW_TO_ALLOW}`)
+  if (await isFolder(place.path)) return { folder: place.path }
+  return refused(`names no folder: ${place.path} ${place.isThere ? 'is a file' : 'is not there'}. ${HOW_TO_GIVE_A_KEY}`)
 }
+
+const refused = (what: string): { refused: RunEnd } => ({
+  refused: { failureClass: 'missing_secret', message: `model.auth.secret_ref ${what}.` },
+})
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  )
 
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(

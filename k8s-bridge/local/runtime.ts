@@ -11,7 +11,7 @@ import type { LaunchedObject, RunEnd, Runtime } from '../runtime.ts'
 import { makeRunDirectory, openLog, placeBelow, removeFiles } from './directory.ts'
 import { environmentOf, jobSpecText, refusalOf } from './launch.ts'
 import { createTail, type Tail } from './logs.ts'
-import { readModelSecrets } from './model-secrets.ts'
+import { lackOfKey, readModelSecrets } from './model-secrets.ts'
 import { realFolders, secretFolder } from './named-folders.ts'
 import { outcomeOf } from './outcome.ts'
 import { groupExists, startProcess, type GroupProcess } from './process.ts'
@@ -235,6 +235,8 @@ async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise
   const allowed = await realFolders(options.folders)
   const secret = await secretFolder(request.model.auth?.secret_ref, allowed)
   if ('refused' in secret) return secret
+  const lack = secret.folder === undefined ? undefined : await lackOfKey(secret.folder)
+  if (lack) return { refused: lack }
   const { jobSpecPath, log } = await makeRunDirectory(options.baseDirectory, segments, jobSpecText(claim, options.callbackUrl))
   try {
     const { environment: inherited, hiddenVariables, home } = options
