@@ -96,7 +96,7 @@ describe('the memory of requests', () => {
       answer.release()
       return true
     })
-    expect(await memory('quiet').reserve(10 * MIB)).toMatchObject({ amount: 10 * MIB })
+    expect(await memory('quiet').reserve(10 * MIB)).toMatchObject({ party: 'quiet' })
   })
 
   test('has a place for 4 answers under way piece by piece, and for 48 readers of logs', () => {

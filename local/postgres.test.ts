@@ -118,7 +118,7 @@ describe('startPostgres', () => {
   test('starts although a power cut has emptied the file with the pid', async ({ usedDir }) => {
     await (await start(usedDir)).stop()
     await writeFile(lockFile(usedDir), '', { mode: 0o644 })
-    await run(await start(usedDir), 'select 1')
+    expect(await run(await start(usedDir), 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
   test.for<[string, (dataDir: string) => Promise<unknown>, RegExp]>([

@@ -221,8 +221,8 @@ describe('what an adapter may not', () => {
 
 test('without room in the spool a result is not acknowledged', async ({ start, folder }) => {
   const sidecar = await start()
+  await mkdir(join(folder, 'spool', '000000001.json.draft')) // root may write in spite of a mode
   await chmod(join(folder, 'spool'), 0o500)
-  await mkdir(join(folder, 'spool', '000000001.json.draft')) // root may write in spite of the mode
   expect((await sidecar.post(eventOf('completed'))).status).toBe(500)
   await chmod(join(folder, 'spool'), 0o700)
 })

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createClient } from '#sdk/index.ts'
+import { dose } from './dose.ts'
 import { isAlive, startHubProcess } from './hub-process.ts'
 import { makeFolder, removeFolder } from './temporary-folder.ts'
 
-const KILLS = 20
+const KILLS = dose(5, 20)
 const JOBS_A_LIFE = 3
 const CATALOGUE = join(import.meta.dirname, 'catalogue')
 

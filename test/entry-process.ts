@@ -21,8 +21,17 @@ type Environment = Record<string, string>
 /** What `npm run` gives a program that runs from its sources. */
 const PRELOAD = ['--import', new URL('../local/mended-sources.ts', import.meta.url).href]
 
+const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
+
 /** Knows no setting of the machine that the tests run on. */
-const OWN: Environment = { PATH: process.env.PATH ?? '', METRICS_HOST: '127.0.0.1', METRICS_PORT: '0', PORT: '0', EVENTS_PORT: '0' }
+const OWN: Environment = {
+  PATH,
+  ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }),
+  METRICS_HOST: '127.0.0.1',
+  METRICS_PORT: '0',
+  PORT: '0',
+  EVENTS_PORT: '0',
+}
 
 function launch(entry: string, env: Environment, args: string[] = [], options: readonly string[] = []) {
   const file = fileURLToPath(new URL(entry, new URL('..', import.meta.url)))

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NO_CLUSTER } from './cluster.ts'
 import { findBinaries } from './control-plane.ts'
+import { dose } from './dose.ts'
 import { FAULTS, suffer, type Dose } from './faults/faults.ts'
 import { startWorld, type World } from './faults/world.ts'
 
 /** A small dose of each; `npm run soak` has the full ones. */
 const SMALL: Dose = { jobs: 12, points: 3 }
-const DOSES: Readonly<Record<string, Dose>> = { 'the bridge is killed at any moment': { jobs: 30, points: 10 } }
+const DOSES: Readonly<Record<string, Dose>> = { 'the bridge is killed at any moment': { jobs: dose(15, 30), points: dose(5, 10) } }
 
 let world: World | undefined
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { dose } from './dose.ts'
 import { startHubProcess } from './hub-process.ts'
 import { makeFolder, removeFolder } from './temporary-folder.ts'
 
-const LIVES = 6
+const LIVES = dose(4, 6)
 const SUBMITS_A_LIFE = 40
 
 let folder: string

@@ -71,7 +71,7 @@ describe('a token', () => {
   })
 
   test('may be half a minute out of step with our clock', async ({ issuer, ask }) => {
-    await ask(await issuer.sign(rsa, { exp: SECONDS - 29, nbf: SECONDS + 29 }))
+    expect(await ask(await issuer.sign(rsa, { exp: SECONDS - 29, nbf: SECONDS + 29 }))).toMatchObject({ scope: { tenant: 'red' } })
   })
 
   test('whose payload was changed after signing is refused', async ({ issuer, ask }) => {
