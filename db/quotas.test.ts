@@ -145,6 +145,7 @@ const piece = (evaluationId: string, seq: number, length: number) => ({
   seq,
   chunk: new Uint8Array(length),
   bytes: length,
+  startByte: 0,
   firstAtMs: 0,
   lastAtMs: 0,
 })

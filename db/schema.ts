@@ -324,6 +324,8 @@ export const runLogs = evalhub.table(
     lastAt: at('last_at').notNull(),
     /** gzip; null where only these two times are known. */
     times: bytea('times'),
+    /** Bytes that were written before it, whether they are kept or not; null in a piece of an earlier release. */
+    startByte: bigint('start_byte', { mode: 'number' }),
   },
   (table) => [primaryKey({ columns: [table.evaluationId, table.benchmarkIndex, table.attempt, table.container, table.seq] })],
 )

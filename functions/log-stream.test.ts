@@ -16,6 +16,8 @@ const readerOf =
       last_at: `2026-11-23T12:00:0${seq}Z`,
       times: null,
       since: null,
+      start_byte: null,
+      missing: 0,
     }))
     const wanted = backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after)
     return Promise.resolve(wanted.slice(0, atOnce))
@@ -66,7 +68,15 @@ describe('logStream', () => {
     const pieces = [
       ['a\nb\nc', '10Z\n20Z\n30Z\n'],
       ['c\nnote\nd\n', '\n40Z\n'],
-    ].map(([text = '', times = ''], seq) => ({ seq, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z', since: null }))
+    ].map(([text = '', times = ''], seq) => ({
+      seq,
+      chunk: gzipSync(text),
+      times: gzipSync(times),
+      last_at: '99Z',
+      since: null,
+      start_byte: null,
+      missing: 0,
+    }))
     const read: ReadPieces = ({ after, backwards }) =>
       Promise.resolve(backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after))
     expect(await textOf(read, { tail: -1, timestamps: true })).toBe('10Z a\n20Z b\n30Z cc\n99Z note\n40Z d\n')
@@ -77,9 +87,9 @@ describe('logStream', () => {
   test('shows notes of the bridge as they are, and lines that only look like them as what they are', async () => {
     const [text, times] = ['a\n[EvalHub: it is over]\n', '10Z\n20Z\n']
     const pieces = [
-      { seq: 0, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z', since: null },
-      { seq: 1, chunk: gzipSync(text), times: gzipSync('30Z\n\n'), last_at: '99Z', since: null },
-      { seq: 2, chunk: gzipSync('=== pod=x\r'), times: null, last_at: '99Z', since: null },
+      { seq: 0, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z', since: null, start_byte: null, missing: 0 },
+      { seq: 1, chunk: gzipSync(text), times: gzipSync('30Z\n\n'), last_at: '99Z', since: null, start_byte: null, missing: 0 },
+      { seq: 2, chunk: gzipSync('=== pod=x\r'), times: null, last_at: '99Z', since: null, start_byte: null, missing: 0 },
     ]
     const read: ReadPieces = ({ after, backwards }) =>
       Promise.resolve(backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after))
@@ -91,7 +101,15 @@ describe('logStream', () => {
   })
 
   test('of bytes that take ten times as many to show no more is held than of others', async () => {
-    const piece = { seq: 0, chunk: gzipSync(Buffer.alloc(1024 * 1024, 0xff)), times: null, last_at: '99Z', since: null }
+    const piece = {
+      seq: 0,
+      chunk: gzipSync(Buffer.alloc(1024 * 1024, 0xff)),
+      times: null,
+      last_at: '99Z',
+      since: null,
+      start_byte: null,
+      missing: 0,
+    }
     for (const timestamps of [false, true]) {
       const read: ReadPieces = ({ after }) => Promise.resolve(after < 0 ? [piece] : [])
       for await (const part of logStream(read, { tail: -1, timestamps })) expect(part.length).toBeLessThan(1024 * 1024)
@@ -102,7 +120,7 @@ describe('logStream', () => {
   test.each(WORST_LOGS.map((log) => [log.name, log] as const))(
     'others have a turn after 1.25 MiB of %s at most',
     async (_, { text, times, timestamps }) => {
-      const piece = { chunk: gzipSync(text), times, last_at: '2026-11-23T12:00:00Z', since: null }
+      const piece = { chunk: gzipSync(text), times, last_at: '2026-11-23T12:00:00Z', since: null, start_byte: null, missing: 0 }
       const read: ReadPieces = ({ after }) => Promise.resolve(after < 2 ? [{ seq: after + 1, ...piece }] : [])
       let [bytes, most, isOver] = [0, 0, false]
       const others = () => {
@@ -126,7 +144,15 @@ describe('logStream', () => {
       ['a', '10Z\n'],
       ['\u001bb', ''],
       ['c\n[EvalHub: x]\n', '20Z\n'],
-    ].map(([text = '', times = ''], seq) => ({ seq, chunk: gzipSync(text), times: gzipSync(times), last_at: '99Z', since: null }))
+    ].map(([text = '', times = ''], seq) => ({
+      seq,
+      chunk: gzipSync(text),
+      times: gzipSync(times),
+      last_at: '99Z',
+      since: null,
+      start_byte: null,
+      missing: 0,
+    }))
     const read: ReadPieces = ({ after }) => Promise.resolve(pieces.filter(({ seq }) => seq > after))
     expect(await textOf(read, { tail: -1, timestamps: true })).toBe('10Z a␛bc\n20Z ⟨U+005B⟩EvalHub: x]\n')
     expect(await textOf(read, { tail: -1 })).toBe('a␛bc\n⟨U+005B⟩EvalHub: x]\n')
@@ -157,9 +183,109 @@ describe('logStream', () => {
     ['2026-11-23T12:00:25Z', 'c', 'c'],
   ])('leaves out the lines that are older than %s, though others of their piece are not', async (since, all, lastTwo) => {
     const times = gzipSync(['10', '20', '30'].map((second) => `2026-11-23T12:00:${second}.000000001Z\n`).join(''))
-    const piece = { seq: 0, chunk: gzipSync('a\nb\nc'), times, last_at: '2026-11-23T12:00:30Z', since }
+    const piece = { seq: 0, chunk: gzipSync('a\nb\nc'), times, last_at: '2026-11-23T12:00:30Z', since, start_byte: null, missing: 0 }
     const read: ReadPieces = ({ after, backwards }) => Promise.resolve(after === (backwards ? 2 ** 31 - 1 : -1) ? [piece] : [])
     expect(await textOf(read, { tail: -1 })).toBe(all)
     expect(await textOf(read, { tail: 2 })).toBe(lastTwo)
+  })
+
+  type Kept = { text: string; missing: number }
+  const NOTE = (missing: number) => `[EvalHub: ${missing} bytes are missing here: of a long log the beginning and the end are kept]\n`
+
+  /** A log of which bytes are missing before some pieces, as the database has it. */
+  const gappedReader = (kept: readonly Kept[], atOnce = 2): ReadPieces => {
+    let start = 0
+    const pieces = kept.map(({ text, missing }, seq) => {
+      start += missing + (seq > 0 ? Buffer.byteLength(kept[seq - 1]!.text) : 0)
+      return { seq, chunk: gzipSync(text), last_at: `2026-11-23T12:00:0${seq}Z`, times: null, since: null, start_byte: start, missing }
+    })
+    return ({ after, backwards }) => {
+      const wanted = backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after)
+      return Promise.resolve(wanted.slice(0, atOnce))
+    }
+  }
+
+  const gapped = fc
+    .array(fc.record({ text: fc.stringMatching(/^[a\nb]{1,6}$/), missing: fc.constantFrom(0, 0, 7, 1234) }), { maxLength: 6 })
+    .map((kept) => kept.map((each, at) => ({ ...each, missing: at === 0 ? 0 : each.missing })))
+
+  // Guarantee: whoever reads a log is told where something is missing, and how much, in a line that only EvalHub writes.
+  test('says how much is missing, in a line of its own that counts as one', async () => {
+    await fc.assert(
+      fc.asyncProperty(gapped, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 4 }), async (kept, tail, atOnce) => {
+        const read = gappedReader(kept, atOnce)
+        const whole = kept.reduce((before, { text, missing }) => {
+          const newline = before === '' || before.endsWith('\n') ? '' : '\n'
+          return before + (missing > 0 ? newline + NOTE(missing) : '') + text
+        }, '')
+        expect(await textOf(read, { tail: -1 })).toBe(whole)
+        expect(await textOf(read, { tail })).toBe(whole.replace(/\n$/, '').split('\n').slice(-tail).join('\n'))
+        for (const wanted of [-1, tail]) {
+          const stamped = await textOf(read, { tail: wanted, timestamps: true })
+          expect(stamped.replaceAll(/^2026-11-23T12:00:0\dZ /gm, '')).toBe(await textOf(read, { tail: wanted }))
+          const times = stamped.split('\n').filter((line, at, lines) => line !== '' || at < lines.length - 1)
+          for (const line of times) expect(line).toMatch(/^2026-11-23T12:00:0\dZ /)
+          expect(times.map((line) => line.slice(0, 20))).toEqual(times.map((line) => line.slice(0, 20)).toSorted())
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('an adapter that writes such a line is shown as having written it', async () => {
+    expect(await textOf(readerOf([NOTE(5)]), { tail: -1 })).toBe(NOTE(5).replace('[', '⟨U+005B⟩'))
+  })
+
+  // Guarantee: a log that goes on while it is read, and loses its middle, is read in order, each line once, and what was lost meanwhile is said.
+  test('a reader that the end of the log overtakes is told what it has not seen, and sees nothing twice', async () => {
+    const line = (seq: number) => `line ${String(seq).padStart(4, '0')}\n`
+    const piece = (seq: number, missing: number) => ({
+      seq,
+      chunk: gzipSync(line(seq)),
+      last_at: '2026-11-23T12:00:00Z',
+      times: null,
+      since: null,
+      start_byte: seq * 10,
+      missing,
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(12), { minLength: 1, maxLength: 30 }), fc.constantFrom(-1, 3, 8, 40), async (moves, tail) => {
+        // Of the first 5 pieces and of the last 10; each reading finds that more were written.
+        let end = 20
+        const read: ReadPieces = ({ after, backwards }) => {
+          end += moves.length > 0 ? moves.pop()! : 0
+          const first = Math.max(5, end - 10)
+          const seqs = Array.from({ length: end }, (_, seq) => seq).filter((seq) => seq < 5 || seq >= first)
+          const pieces = seqs.map((seq) => piece(seq, seq === first ? (first - 5) * 10 : 0))
+          const wanted = backwards ? pieces.toReversed().filter(({ seq }) => seq < after) : pieces.filter(({ seq }) => seq > after)
+          return Promise.resolve(wanted.slice(0, 3))
+        }
+        const lines = (await textOf(read, { tail })).split('\n').filter((each) => each !== '')
+        let at: number | undefined
+        for (const each of lines) {
+          const [, missing] = /^\[EvalHub: (\d+) bytes are missing/.exec(each) ?? []
+          const [, seq] = /^line (\d{4})$/.exec(each) ?? []
+          expect(missing ?? seq).toBeDefined()
+          if (missing !== undefined) at = at === undefined ? undefined : at + Number(missing) / 10
+          else {
+            if (at !== undefined) expect(Number(seq)).toBe(at)
+            at = Number(seq) + 1
+          }
+        }
+        expect(at).toBe(end)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('of a gap before what is wanted by its age nothing is said', async () => {
+    const times = gzipSync('2026-11-23T12:00:10.000000000Z\n2026-11-23T12:00:20.000000000Z\n')
+    const kept = { seq: 0, chunk: gzipSync('a\nb\n'), times, last_at: '2026-11-23T12:00:20Z', start_byte: 100, missing: 90 }
+    const read =
+      (since: string): ReadPieces =>
+      ({ after }) =>
+        Promise.resolve(after < 0 ? [{ ...kept, since }] : [])
+    expect(await textOf(read('2026-11-23T12:00:15Z'), { tail: -1 })).toBe('b\n')
+    expect(await textOf(read('2026-11-23T12:00:05Z'), { tail: -1 })).toBe(`${NOTE(90)}a\nb\n`)
   })
 })

@@ -25,7 +25,7 @@ const TURN_BYTES = 256 * 1024
  * held at once, and whatever is in it, others have a turn of the event loop after 1.25 MiB at most, of which no part has more than 1 MiB.
  */
 export async function* logStream(read: ReadPieces, { tail, timestamps }: LogWish): AsyncGenerator<Uint8Array> {
-  const start = tail < 0 ? { after: BEFORE_ALL, skip: 0 } : await findTail(read, tail)
+  const start = tail < 0 ? ALL : await findTail(read, tail)
   yield* nonEmpty(shownFrom(read, start, timestamps), tail >= 0)
 }
 
@@ -47,17 +47,28 @@ async function* nonEmpty(parts: AsyncIterable<Uint8Array>, isSeparator: boolean)
   }
 }
 
-type Start = { after: number; skip: number }
+/** After which piece, and how far into the next, or into the line before it that says how much is missing there. */
+type Start = { after: number; skip: number; isGap: boolean }
+
+const ALL: Start = { after: BEFORE_ALL, skip: 0, isGap: true }
 
 async function* shownFrom(read: ReadPieces, start: Start, timestamps: boolean): AsyncGenerator<Uint8Array> {
   const view = createLogView()
-  let { skip } = start
+  let isFirst = true
   let isLineStart = true
-  for await (const piece of pieces(read, start.after, false)) {
-    const wanted = piece.text.subarray(skip)
-    const place = { skip, isLineStart, timestamps }
-    skip = 0
-    if (wanted.length === 0) continue
+  let isAfterGap = false
+  for await (const found of pieces(read, start.after, false)) {
+    // Where the piece is gone by now, with others before the one that is found, that is said.
+    const isPlace: boolean = isFirst && found.seq === start.after + 1
+    const isBeforeStart: boolean = isPlace && found.isGap && !start.isGap
+    const skip = isPlace && found.isGap === start.isGap ? start.skip : 0
+    const piece: Piece = found.isGap && !isLineStart ? afterNewline(found) : found
+    const wanted: Uint8Array = piece.text.subarray(skip)
+    const place = { skip, isLineStart, isAfterGap, timestamps }
+    isFirst &&= isBeforeStart
+    if (found.isGap) isAfterGap = true
+    if (wanted.length === 0 || isBeforeStart) continue
+    isAfterGap = found.isGap
     // Lines without a time are the bridge's own, where others have one.
     if (timestamps || piece.times?.includes('')) yield* shownLines(view, piece, place)
     else yield* view.show(wanted)
@@ -66,40 +77,62 @@ async function* shownFrom(read: ReadPieces, start: Start, timestamps: boolean): 
   yield view.end()
 }
 
-/** `times`: of the lines that begin in it; empty where only that of its neighbour is known. */
-type Piece = { seq: number; text: Uint8Array; lastAt: string; times: string[] | null }
+/** `times`: of the lines that begin in it; empty where only that of its neighbour is known. `isGap`: it is the line that says what is missing before it. */
+type Piece = { seq: number; text: Uint8Array; lastAt: string; times: string[] | null; isGap: boolean }
 
 async function* pieces(read: ReadPieces, from: number, backwards: boolean): AsyncGenerator<Piece> {
   let after = from
+  let seenEnd = 0
   for (;;) {
     const batch = await read({ after, backwards })
     if (batch.length === 0) return
-    for (const { seq, chunk, last_at: lastAt, times, since } of batch) {
+    for (const { seq, chunk, last_at: lastAt, times, since, start_byte: start, missing } of batch) {
       const [text, lineTimes] = await Promise.all([gunzip(chunk), times && timesOf(times)])
       // There may be very many.
       if (lineTimes) await nextTurn()
-      yield recentPart({ seq, text, lastAt, times: lineTimes }, since)
+      const piece = recentPart({ seq, text, lastAt, times: lineTimes, isGap: false }, since)
+      // What was taken away after it was read is not missing here; and what is older than is wanted is not missed.
+      const missed = piece.text.length < text.length ? 0 : Math.min(missing, (start ?? 0) - seenEnd)
+      const gap = missed > 0 ? [gapBefore(piece, missed)] : []
+      yield* backwards ? [piece, ...gap] : [...gap, piece]
       after = seq
+      if (!backwards && start !== null) seenEnd = start + text.length
     }
   }
 }
 
-/** Where the last `count` lines begin: after which piece, and how far into the next. */
-async function findTail(read: ReadPieces, count: number): Promise<{ after: number; skip: number }> {
+/** EvalHub's own line in place of bytes that are kept no more. */
+function gapBefore({ seq, lastAt, times }: Piece, missing: number): Piece {
+  const text = encoder.encode(`[EvalHub: ${missing} bytes are missing here: of a long log the beginning and the end are kept]\n`)
+  return { seq, text, lastAt: times?.find((time) => time !== '') ?? lastAt, times: [''], isGap: true }
+}
+
+/** Where the beginning that is kept ends within a line. */
+const afterNewline = (gap: Piece): Piece => ({ ...gap, text: concatenated([Uint8Array.of(NEWLINE), gap.text], gap.text.length + 1) })
+
+/** Where the last `count` lines begin. */
+async function findTail(read: ReadPieces, count: number): Promise<Start> {
   let lines = 0
   let isEnd = true
-  for await (const { seq, text } of pieces(read, AFTER_ALL, true)) {
+  let gap: Piece | undefined
+  for await (const { seq, text, isGap, ...piece } of pieces(read, AFTER_ALL, true)) {
     let at = text.length
     // The newline after the last line separates it from nothing.
     if (isEnd && text.at(-1) === NEWLINE) at--
     if (text.length > 0) isEnd = false
+    if (gap && text.length > 0) {
+      // A line of EvalHub's own is always one of its own.
+      if (text.at(-1) !== NEWLINE && ++lines === count) return { after: gap.seq - 1, skip: 0, isGap: true }
+      gap = undefined
+    }
     // Before the first byte there is no newline, though `lastIndexOf` would look from the end again.
     while (at > 0 && (at = text.lastIndexOf(NEWLINE, at - 1)) >= 0) {
       lines++
-      if (lines === count) return { after: seq - 1, skip: at + 1 }
+      if (lines === count) return { after: seq - 1, skip: isGap ? Number.POSITIVE_INFINITY : at + 1, isGap }
     }
+    if (isGap) gap = { seq, text, isGap, ...piece }
   }
-  return { after: BEFORE_ALL, skip: 0 }
+  return ALL
 }
 
 /** What is not older than `since` of a piece whose last line is not. Where the times of its lines are not known that is all of it. */
@@ -133,13 +166,14 @@ function newlinesIn(text: Uint8Array): number {
   return count
 }
 
-type Place = { skip: number; isLineStart: boolean; timestamps: boolean }
+type Place = { skip: number; isLineStart: boolean; isAfterGap: boolean; timestamps: boolean }
 
 /** As many shown bytes are put together before they are sent. */
 const PART_BYTES = 256 * 1024
 
 /** A piece from `skip`, which is where a line begins unless it is 0, line by line, and if wanted with its time before each that begins there. */
-function* shownLines(view: LogView, piece: Piece, { skip, isLineStart, timestamps }: Place): Generator<Uint8Array> {
+function* shownLines(view: LogView, piece: Piece, place: Place): Generator<Uint8Array> {
+  const { skip, timestamps } = place
   const isPlain = view.passes(piece.text.subarray(skip))
   let parts: Uint8Array[] = []
   let bytes = 0
@@ -149,7 +183,7 @@ function* shownLines(view: LogView, piece: Piece, { skip, isLineStart, timestamp
     parts.push(part)
     bytes += part.length
   }
-  for (const { text, time, isOwn } of linesOf(piece, { skip, isLineStart, timestamps })) {
+  for (const { text, time, isOwn } of linesOf(piece, place)) {
     if (timestamps && time !== undefined) {
       if (time !== stamp.time) stamp = { time, bytes: encoder.encode(`${time} `) }
       add(stamp.bytes)
@@ -171,9 +205,10 @@ const encoder = new TextEncoder()
 type Line = { text: Uint8Array; time?: string; isOwn: boolean }
 
 /** Lines; where no times are wanted, as many together as are by the same writer. */
-function* linesOf({ text, times, lastAt }: Piece, { skip, isLineStart, timestamps }: Place): Generator<Line> {
+function* linesOf({ text, times, lastAt }: Piece, { skip, isLineStart, isAfterGap, timestamps }: Place): Generator<Line> {
   let from = skip
-  let line: Omit<Line, 'text'> = { isOwn: false }
+  // What is left of a line whose beginning is missing has the time of the next.
+  let line: Omit<Line, 'text'> = { isOwn: false, ...(isAfterGap && { time: times?.find((time) => time !== '') ?? lastAt }) }
   let index = 0
   for (const at of startsOf(text, times?.length, isLineStart)) {
     // A line of the bridge's own has no time but that of its neighbour.

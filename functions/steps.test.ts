@@ -44,7 +44,7 @@ describe('the work of a request is in proportion to what was sent, whatever was 
 const STEPS_PER_SHOWN_BYTE = 16
 
 async function show({ text, times, timestamps }: WorstLog): Promise<number> {
-  const piece = { seq: 0, chunk: gzipSync(text), times, last_at: '2026-11-23T12:00:00Z', since: null }
+  const piece = { seq: 0, chunk: gzipSync(text), times, last_at: '2026-11-23T12:00:00Z', since: null, start_byte: null, missing: 0 }
   const read: ReadPieces = ({ after }) => Promise.resolve(after < 0 ? [piece] : [])
   let bytes = 0
   for await (const part of logStream(read, { tail: -1, timestamps })) bytes += part.length

@@ -23,7 +23,16 @@ async function jobOf(db: Pool, daysAgo: number, { isRunning = false } = {}): Pro
   ])
   if (!isRunning)
     await db`update evalhub.evaluations set state = 'completed', finished_at = to_timestamp(${at / 1000}::float8) where id = ${id}`
-  const piece = { evaluationId: id, benchmarkIndex: 0, attempt: 1, container: 'local', seq: 0, bytes: 1, chunk: new Uint8Array([1]) }
+  const piece = {
+    evaluationId: id,
+    benchmarkIndex: 0,
+    attempt: 1,
+    container: 'local',
+    seq: 0,
+    bytes: 1,
+    startByte: 0,
+    chunk: new Uint8Array([1]),
+  }
   await appendLog(db, { ...piece, firstAtMs: at, lastAtMs: at })
   return id
 }
@@ -49,7 +58,15 @@ describe('retain', () => {
     await db`truncate evalhub.evaluations cascade`
     const id = await jobOf(db, 50, { isRunning: true })
     const now = Date.now()
-    const piece = { evaluationId: id, benchmarkIndex: 0, attempt: 1, container: 'local', bytes: 1, chunk: new Uint8Array([1]) }
+    const piece = {
+      evaluationId: id,
+      benchmarkIndex: 0,
+      attempt: 1,
+      container: 'local',
+      bytes: 1,
+      startByte: 0,
+      chunk: new Uint8Array([1]),
+    }
     await appendLog(db, { ...piece, seq: 1, firstAtMs: now, lastAtMs: now })
     await retain(db, { logDays: 1, evaluationDays: 1 })
     expect(await visible(db, [id])).toEqual([0])

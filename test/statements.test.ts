@@ -192,10 +192,11 @@ async function useBridge(db: Pool, evaluationId: string) {
     claims.slice(1).map((claim) => ({ ...claim, objectUid: 'pid:1' })),
   )
   const log = { evaluationId, benchmarkIndex: 0, attempt: 1 }
-  await appendLog(db, { ...log, container: 'local', seq: 0, chunk: new Uint8Array([1]), bytes: 1, firstAtMs: 0, lastAtMs: 1 })
-  await findLogPosition(db, log, 'local')
+  const piece = { ...log, container: 'local', seq: 0, chunk: new Uint8Array([1]), bytes: 1, startByte: 0, firstAtMs: 0, lastAtMs: 1 }
+  await appendLog(db, { ...piece, cut: { seq: 0, byte: 0 } })
+  await findLogPosition(db, log, 'local', 1)
   await findLastChunks(db, log, 'adapter', 10)
-  await findLogEnd(db, log, 'local', 2)
+  await findLogEnd(db, log, 'local', { withinSeconds: 2, headBytes: 1 })
   await clearLog(db, log)
   const failure = { ...log, failureClass: 'hub_restarted' as const, message: 'm' }
   await noteWaiting(db, [{ ...log, waiting: { kind: 'starting', message: 'm' } }])

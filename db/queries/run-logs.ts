@@ -38,6 +38,10 @@ export type LogPiece = {
   times: Uint8Array | null
   /** RFC 3339: lines older than this are not wanted. Null: all are. */
   since: string | null
+  /** As `appendLog` had it; null in a piece of an earlier release. */
+  start_byte: number | null
+  /** Bytes between what is kept before it and this piece; 0 if that is not known, or nothing is kept before it. */
+  missing: number
 }
 
 /** Where to go on in a log, which way, and how old its pieces may be. */
@@ -71,5 +75,11 @@ export async function findLogPieces(
         and benchmark_index = ${benchmark_index} and attempt = ${attempt} and container in ('local', 'adapter')
         and coalesce(last_at >= ${since}, true) and ${next} limit 1000
     )
-    select seq, chunk, to_json(last_at) as last_at, times, to_json(${since}) as since from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
+    select seq, chunk, to_json(last_at) as last_at, times, to_json(${since}) as since, start_byte::float8, coalesce(greatest(0, start_byte - (
+      case when lag(seq) over (order by seq) = seq - 1 then lag(start_byte + bytes) over (order by seq) else (
+        select start_byte + bytes from evalhub.run_logs as earlier
+        where earlier.evaluation_id = next.evaluation_id and earlier.benchmark_index = next.benchmark_index and earlier.attempt = next.attempt
+          and earlier.container = next.container and earlier.seq < next.seq order by earlier.seq desc limit 1
+      ) end)), 0)::float8 as missing
+    from next where before < ${READ_BYTES} order by seq ${backwards ? db`desc` : db``}`
 }

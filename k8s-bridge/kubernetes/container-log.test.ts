@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { LogEnd } from '#db/queries/log-end.ts'
+import { NOTHING_KEPT } from '#db/queries/log-position.ts'
 import { openContainerLog } from './container-log.ts'
-import { createLogWriter, type LogPiece } from './log-writer.ts'
+import type { Piece } from '../log-bounds.ts'
+import { createLogWriter } from './log-writer.ts'
 
 const startMs = Date.UTC(2026, 10, 25, 18)
 type Line = { ns: number; text: string }
@@ -28,28 +30,42 @@ async function* inChunks(bytes: Buffer, isCut: boolean) {
 
 /** What is in the database, and what a bridge that starts finds of it. */
 function createStore() {
-  const pieces: LogPiece[] = []
-  const text = () => pieces.map(({ chunk }) => gunzipSync(chunk).toString()).join('')
+  const pieces: Piece[] = []
+  const kept = () => pieces.filter((piece) => piece !== undefined)
+  const text = () =>
+    kept()
+      .map(({ chunk }) => gunzipSync(chunk).toString())
+      .join('')
   const times = () =>
-    pieces.flatMap((piece) =>
+    kept().flatMap((piece) =>
       gunzipSync(piece.times ?? '')
         .toString()
         .split('\n')
         .slice(0, -1),
     )
   const end = (): LogEnd => {
-    const last = Math.max(0, ...pieces.map(({ lastAtMs }) => lastAtMs))
-    const recent = pieces.filter(({ lastAtMs }) => lastAtMs >= last - 3000)
+    const last = Math.max(0, ...kept().map(({ lastAtMs }) => lastAtMs))
+    const gap = kept().findLastIndex(({ seq }) => seq > 0 && !pieces[seq - 1])
+    const recent = kept().filter(({ lastAtMs }, at) => lastAtMs >= last - 3000 && at >= gap)
+    const { startByte = 0, bytes = 0 } = pieces.at(-1) ?? {}
     return {
-      bytes: pieces.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: startByte + bytes,
       seq: pieces.length,
+      headEnd: 0,
+      tailSeq: gap < 0 ? null : (kept()[gap]?.seq ?? null),
       pieces: recent.map(({ chunk, times: known }) => ({ chunk, times: known ?? null })),
+      isCut: gap >= 0,
     }
   }
-  const append = async (piece: LogPiece): Promise<void> => {
+  /** As `appendLog` does. */
+  const append = async (piece: Piece): Promise<number> => {
     pieces[piece.seq] = piece
+    const { seq, byte } = piece.cut ?? { seq: piece.seq, byte: 0 }
+    const first = kept().find((each) => each.seq >= seq && each.startByte >= byte)?.seq ?? piece.seq
+    for (let at = seq; at < Math.min(first, piece.seq); at++) delete pieces[at]
+    return first
   }
-  return { pieces, text, times, end, append }
+  return { pieces, kept, text, times, end, append }
 }
 
 type Setup = {
@@ -58,9 +74,10 @@ type Setup = {
   secrets?: string[]
   limitBytes?: number
   cut?: () => number | undefined
+  nowMs?: () => number
 }
 
-function openLog({ lines, store = createStore(), secrets = [], limitBytes = 1e9, cut = () => undefined }: Setup) {
+function openLog({ lines, store = createStore(), secrets = [], limitBytes = 1e9, cut = () => undefined, nowMs = () => startMs }: Setup) {
   const open = async (path: string) => {
     const at = cut()
     return inChunks(answer(lines, path, at), at !== undefined)
@@ -74,7 +91,7 @@ function openLog({ lines, store = createStore(), secrets = [], limitBytes = 1e9,
     limitBytes,
     append: store.append,
     secrets: secrets.map((secret) => Buffer.from(secret)),
-    nowMs: () => startMs,
+    nowMs,
   })
 }
 
@@ -196,30 +213,86 @@ describe('openContainerLog', () => {
   })
 
   test('says why all of a log is asterisks', async () => {
-    const pieces: LogPiece[] = []
-    const append = async (piece: LogPiece) => void pieces.push(piece)
-    const writer = createLogWriter({ position: { bytes: 0, seq: 0 }, secrets: 'everything', limitBytes: 1e6, append, nowMs: () => startMs })
+    const pieces: Piece[] = []
+    const append = async (piece: Piece) => pieces.push(piece)
+    const writer = createLogWriter({ position: NOTHING_KEPT, secrets: 'everything', limitBytes: 1e6, append, nowMs: () => startMs })
     for (const text of ['one', 'two']) writer.write({ time: stamp(0), text: Buffer.from(text), isStart: true, isEnd: true })
     await writer.flush()
     const text = pieces.map(({ chunk }) => gunzipSync(chunk).toString()).join('')
     expect(text).toMatch(/^\[EvalHub: the Secrets of this run hold more than can be looked for in a log: .*\]\n\*\*\*\n\*\*\*\n$/)
   })
 
-  test('keeps no more than the limit and says so once, after a restart too', async () => {
+  /** Of a log whose pieces say where they begin: as many bytes as are between two of them. */
+  const gapsOf = (pieces: Piece[]) =>
+    pieces.slice(1).map(({ startByte }, at) => startByte - (pieces[at]?.startByte ?? 0) - (pieces[at]?.bytes ?? 0))
+
+  // Guarantee: the error that ends a log is kept, however long it is, and what is missing of its middle is known to the byte.
+  test('keeps the beginning and the end of a log beyond the limit, after a restart too', async () => {
     const store = createStore()
-    const lines = Array.from({ length: 50 }, (_, at) => ({ ns: at * 1e6, text: 'x'.repeat(99) }))
-    const setup = { lines, store, limitBytes: 1050 }
+    const lines = Array.from({ length: 500 }, (_, at) => ({ ns: at * 1e6, text: `${at}`.padStart(99, '.') }))
+    const whole = lines.map(({ text }) => `${text}\n`).join('')
+    const setup = { lines, store, limitBytes: 10_000 }
     const log = await openLog(setup)
     await log.read(readAll)
     await log.flush()
+    lines.push(...Array.from({ length: 500 }, (_, at) => ({ ns: (at + 500) * 1e6, text: `${at + 500}`.padStart(99, '.') })))
     const restarted = await openLog(setup)
     await restarted.read(readAll)
     await restarted.flush()
 
-    expect(store.text()).toBe(
-      `${'x'.repeat(99)}\n`.repeat(10) + `${'x'.repeat(50)}\n[EvalHub: 1050 bytes of a log are kept: what came after was dropped]\n`,
-    )
-    expect([log.isFull(), restarted.isFull()]).toEqual([true, true])
+    const [head, tail] = [
+      store.kept().filter(({ startByte }) => startByte < 5000),
+      store.kept().filter(({ startByte }) => startByte >= 5000),
+    ]
+    const text = (pieces: Piece[]) => pieces.map(({ chunk }) => gunzipSync(chunk).toString()).join('')
+    expect(store.text().length).toBeLessThanOrEqual(10_000)
+    expect(whole.startsWith(text(head))).toBe(true)
+    expect(text(head).length).toBeGreaterThanOrEqual(5000)
+    expect(text(tail)).toMatch(/^(\.*\d+\n)+$/)
+    expect(text(tail).endsWith(`${'999'.padStart(99, '.')}\n`)).toBe(true)
+    expect(text(tail).length).toBeGreaterThan(2000)
+    const gaps = gapsOf(store.kept())
+    expect(gaps.filter((bytes) => bytes !== 0)).toEqual([100_000 - store.text().length])
+  })
+
+  // Guarantee: a container that writes without end takes a bounded part of the bridge, and of a log that is within the limit nothing waits.
+  test('reads a log at its pace once its beginning is kept, and one that cannot keep up asks again', async () => {
+    const store = createStore()
+    const lines = Array.from({ length: 300 }, (_, at) => ({ ns: at * 1e6, text: 'x'.repeat(99) }))
+    let nowMs = startMs
+    const log = await openLog({ lines, store, limitBytes: 10_000, nowMs: () => nowMs })
+    const waits: number[] = []
+    const pace = (bytes: number) => {
+      waits.push(store.kept().reduce((sum, piece) => sum + piece.bytes, 0))
+      nowMs += bytes > 0 && waits.length === 3 ? 60_000 : 0
+      return Promise.resolve()
+    }
+    await log.read({ ...readAll, pace })
+    expect(waits.length).toBe(3)
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(5000)
+    expect(log.isAtEnd()).toBe(false)
+
+    await log.read(readAll)
+    await log.flush()
+    expect(log.isAtEnd()).toBe(true)
+    expect(gapsOf(store.kept()).every((bytes) => bytes >= 0)).toBe(true)
+    const { startByte = 0, bytes = 0 } = store.kept().at(-1) ?? {}
+    expect(startByte + bytes).toBe(30_000)
+  })
+
+  test('takes no line for new that was taken away again', async () => {
+    const store = createStore()
+    // Longer than are remembered by their times, and all of one second.
+    const lines = Array.from({ length: 100 }, (_, at) => ({ ns: at * 1e6, text: 'x'.repeat(999) }))
+    const setup = { lines, store, limitBytes: 20_000 }
+    const log = await openLog(setup)
+    await log.read(readAll)
+    await log.flush()
+    const kept = store.times()
+    const restarted = await openLog(setup)
+    await restarted.read(readAll)
+    await restarted.flush()
+    expect(store.times()).toEqual(kept)
   })
 
   test('a piece has the times of its lines', async () => {
@@ -241,9 +314,9 @@ describe('openContainerLog', () => {
   test('what the database did not take is stored by the next flush, in order', async () => {
     const store = createStore()
     let isDown = true
-    const append = async (piece: LogPiece) => {
+    const append = async (piece: Piece) => {
       if (isDown) throw new Error('down')
-      await store.append(piece)
+      return store.append(piece)
     }
     const lines = [{ ns: 0, text: 'a' }]
     const log = await openLog({ lines, store: { ...store, append } })

@@ -3,22 +3,26 @@ import { gunzip } from 'node:zlib'
 import type { LogEnd } from '#db/queries/log-end.ts'
 import { readLines, type LinePart } from './log-lines.ts'
 import { contextBytes, type Hidden } from '../redact.ts'
+import type { Piece } from '../log-bounds.ts'
 import { createLogOverlap } from './log-overlap.ts'
-import { createLogWriter, notePrefix, type LogPiece } from './log-writer.ts'
+import { createLogWriter, notePrefix } from './log-writer.ts'
+import type { Pace } from './pace.ts'
 
 /** Asks the API server for a path with its query; throws what has the answer's `status` if that is not 200. */
 export type OpenLog = (path: string, signal: AbortSignal) => Promise<AsyncIterable<Buffer>>
 
 /** The log of one container, which is kept once, whole and in order, however often its reading is cut. */
 export type ContainerLog = {
-  /** Reads what is new, to the end of the answer: with `follow` that is the end of the container, a cut, or `signal`. */
-  read(how: { follow: boolean; signal: AbortSignal }): Promise<void>
+  /**
+   * Reads what is new, to the end of the answer: with `follow` that is the end of the container, a cut, or `signal`. With `pace` no faster than that
+   * allows, once the beginning of a long log is kept.
+   */
+  read(how: { follow: boolean; signal: AbortSignal; pace?: Pace }): Promise<void>
   flush(): Promise<void>
   /** Says in the log that its end is missing, unless it says so already. */
   noteMissingEnd(why: string): void
   /** True if a reading came to the log's end and not to a cut, and nothing has come since. */
   isAtEnd(): boolean
-  isFull(): boolean
 }
 
 export type ContainerLogOptions = {
@@ -30,17 +34,21 @@ export type ContainerLogOptions = {
   end: LogEnd
   secrets: Hidden
   limitBytes: number
-  append: (piece: LogPiece) => Promise<void>
+  append: (piece: Piece) => Promise<number>
   nowMs: () => number
 }
 
-const pendingBytesMax = 256 * 1024
+/** A piece has more by a part of a line at most. */
+const pieceBytesMax = 256 * 1024
+/** Whose pace keeps it as far behind asks again: a node that has no more of what is next says so only then. */
+const lagMsMax = 10_000
 const missingEnd = 'the end of this log is missing'
 const decompress = promisify(gunzip)
 
 export async function openContainerLog({ open, namespace, pod, container, end, ...options }: ContainerLogOptions): Promise<ContainerLog> {
   const kept = await readEnd(end)
-  const overlap = createLogOverlap(kept.times, kept.open?.time)
+  const pieceBytes = Math.min(pieceBytesMax, options.limitBytes / 8)
+  const overlap = createLogOverlap(kept.times, { begun: kept.open?.time, isCut: end.isCut })
   const writer = createLogWriter({ ...options, position: end })
   let isEndMissing = kept.lastNote.startsWith(`${notePrefix}${missingEnd}`)
   let isAtEnd = false
@@ -55,7 +63,8 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
     return { ...part, text: part.text.subarray(skip), isStart: false }
   }
 
-  const take = async (parts: AsyncIterable<LinePart>) => {
+  /** True if it has taken all of them. */
+  const take = async (parts: AsyncIterable<LinePart>, wait: ((bytes: number) => Promise<void>) | undefined): Promise<boolean> => {
     let isSkipped = false
     /** Bytes of the line that came before this part, and the last of them. */
     let consumed = 0
@@ -80,14 +89,18 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
         isEndMissing = false
         isAtEnd = false
       }
-      if (writer.isFull()) return
-      if (writer.pendingBytes() > pendingBytesMax) await writer.flush()
+      const bytes = writer.pendingBytes()
+      if (bytes <= pieceBytes) continue
+      await writer.flush()
+      if (!wait || !writer.isBeyondHead()) continue
+      await wait(bytes)
+      if (options.nowMs() - Date.parse(part.time) > lagMsMax) return false
     }
+    return true
   }
 
   return {
-    async read({ follow, signal }) {
-      if (writer.isFull()) return
+    async read({ follow, signal, pace }) {
       overlap.begin()
       const since = overlap.sinceTime()
       const query = new URLSearchParams({
@@ -97,16 +110,14 @@ export async function openContainerLog({ open, namespace, pod, container, end, .
         ...(since && { sinceTime: since }),
       })
       const answer = await open(`/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`, signal)
-      await take(readLines(answer, { isWhole: !follow }))
-      isAtEnd = true
+      isAtEnd = await take(readLines(answer, { isWhole: !follow }), pace && ((bytes) => pace(bytes, signal)))
     },
     flush: () => writer.flush(),
     noteMissingEnd(why) {
       if (!isEndMissing) writer.note(`${missingEnd}: ${why}`)
       isEndMissing = true
     },
-    isAtEnd: () => isAtEnd || writer.isFull(),
-    isFull: () => writer.isFull(),
+    isAtEnd: () => isAtEnd,
   }
 }
 

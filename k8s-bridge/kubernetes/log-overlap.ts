@@ -14,6 +14,8 @@ export type LogOverlap = {
   meet(): void
 }
 
+type Begun = { begun?: string | undefined; isCut?: boolean }
+
 const windowMs = 2000
 /** Times that are remembered, of which there may be more for a moment; then fewer seconds are. */
 const timesMax = 4000
@@ -22,11 +24,13 @@ const timesMax = 4000
  * Lines are known by their times, which have nine digits. Of several lines of one time as many are kept ones as were added.
  *
  * `kept` has the times of the last kept lines, and `begun` that of a line after them of which a beginning is kept.
- * Two streams of a container may be a little out of order, so lines of the last two seconds are counted, and older ones taken as kept.
+ * Two streams of a container may be a little out of order, so lines of the last two seconds are counted, and older ones taken as kept; with `isCut`
+ * also those that are older than what is left of a log of which younger ones were taken away.
  */
-export function createLogOverlap(kept: readonly string[], begun = ''): LogOverlap {
+export function createLogOverlap(kept: readonly string[], { begun = '', isCut = false }: Begun = {}): LogOverlap {
   let counts = new Map<string, number>()
-  let [newest, floor] = ['', '']
+  const least = (isCut && kept[0]) || ''
+  let [newest, floor] = ['', least]
   /** So many are gathered before old ones are forgotten. */
   let room = 256
   /** Kept lines that have not come again in this reading; undefined once a new line has come. */
@@ -37,7 +41,7 @@ export function createLogOverlap(kept: readonly string[], begun = ''): LogOverla
     const times = [...counts.keys()].sort()
     const byTime = timeOf(Date.parse(newest) - windowMs)
     const byCount = times[times.length - timesMax] ?? ''
-    floor = byTime > byCount ? byTime : byCount
+    for (const time of [least, byTime, byCount]) if (time > floor) floor = time
     counts = new Map([...counts].filter(([time]) => time >= floor))
     room = 256 + 2 * counts.size
   }

@@ -1,11 +1,9 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { LogChunk } from '#db/commands/append-log.ts'
 import type { LogPosition } from '#db/queries/log-position.ts'
+import { createLogBounds, type Piece } from '../log-bounds.ts'
 import { contextBytes, redact, type Hidden } from '../redact.ts'
 import type { LinePart } from './log-lines.ts'
-
-export type LogPiece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs' | 'times'>
 
 /** Lines on their way into the database. */
 export type LogWriter = {
@@ -16,21 +14,22 @@ export type LogWriter = {
   /** Stores what was written so far. If it throws, the next call tries the same again. */
   flush(): Promise<void>
   pendingBytes(): number
-  /** True once the limit is reached: nothing more is kept. */
-  isFull(): boolean
+  /** True once the first half of the limit is reached: of what comes now only the last is kept. */
+  isBeyondHead(): boolean
 }
 
 type Options = {
   position: LogPosition
   /** Values that are stored as asterisks. */
   secrets: Hidden
+  /** Of which the log's beginning has the first half, and its end the rest: what comes between them is taken away again. */
   limitBytes: number
-  append: (piece: LogPiece) => Promise<void>
+  append: (piece: Piece) => Promise<number>
   /** The time of a note before any line. */
   nowMs: () => number
 }
 
-type Batch = { texts: Buffer[]; times: string[]; bytes: number; firstAtMs: number; lastAtMs: number }
+type Batch = { texts: Buffer[]; times: string[]; bytes: number; startByte: number; firstAtMs: number; lastAtMs: number }
 
 const compress = promisify(gzip)
 
@@ -41,8 +40,8 @@ const ALL_HIDDEN = 'the Secrets of this run hold more than can be looked for in 
 
 export function createLogWriter({ position, secrets, limitBytes, append, nowMs }: Options): LogWriter {
   let { bytes, seq } = position
-  let isFull = bytes >= limitBytes
-  let pending = emptyBatch()
+  const bounds = createLogBounds({ limitBytes, position, append })
+  let pending = emptyBatch(bytes)
   /** Taken out of `pending`, and not stored yet. */
   let batch: Batch | undefined
   let underWay: Promise<void> = Promise.resolve()
@@ -68,10 +67,12 @@ export function createLogWriter({ position, secrets, limitBytes, append, nowMs }
   const store = async () => {
     while (batch ?? pending.texts.length > 0) {
       batch ??= pending
-      if (batch === pending) pending = emptyBatch()
+      if (batch === pending) pending = emptyBatch(bytes)
       const text = Buffer.concat(batch.texts)
       const [chunk, times] = await Promise.all([compress(text), compress(batch.times.map((time) => `${time}\n`).join(''))])
-      await append({ seq, chunk, times, bytes: text.length, firstAtMs: batch.firstAtMs, lastAtMs: batch.lastAtMs })
+      const { startByte, firstAtMs, lastAtMs: untilMs } = batch
+      const piece = { seq, chunk, times, bytes: text.length, startByte, firstAtMs, lastAtMs: untilMs }
+      await bounds.keep(piece)
       batch = undefined
       seq++
     }
@@ -80,7 +81,6 @@ export function createLogWriter({ position, secrets, limitBytes, append, nowMs }
   return {
     note,
     write({ time, text, isStart, isEnd }, before) {
-      if (isFull) return
       lastAtMs = Date.parse(time)
       if (secrets === 'everything' && bytes === 0) note(ALL_HIDDEN)
       if (held.length === 0 && before) [held, heldFrom] = [before, before.length]
@@ -89,14 +89,8 @@ export function createLogWriter({ position, secrets, limitBytes, append, nowMs }
       const known = heldFrom + clean.length
       heldFrom = isEnd ? 0 : Math.min(known, contextBytes)
       held = isEnd ? Buffer.alloc(0) : Buffer.from(whole.subarray(known - heldFrom))
-      const room = limitBytes - bytes
-      add(
-        clean.length < room ? (isEnd ? Buffer.concat([clean, Buffer.from('\n')]) : clean) : clean.subarray(0, room),
-        isStart ? time : undefined,
-      )
-      isLineOpen = !isEnd || clean.length >= room
-      isFull = bytes >= limitBytes
-      if (isFull) note(`${limitBytes} bytes of a log are kept: what came after was dropped`)
+      add(isEnd ? Buffer.concat([clean, Buffer.from('\n')]) : clean, isStart ? time : undefined)
+      isLineOpen = !isEnd
     },
     flush() {
       // One after the other: both may find the same batch.
@@ -104,8 +98,15 @@ export function createLogWriter({ position, secrets, limitBytes, append, nowMs }
       return underWay
     },
     pendingBytes: () => pending.bytes + (batch?.bytes ?? 0),
-    isFull: () => isFull,
+    isBeyondHead: () => bounds.isBeyondHead(bytes),
   }
 }
 
-const emptyBatch = (): Batch => ({ texts: [], times: [], bytes: 0, firstAtMs: Number.POSITIVE_INFINITY, lastAtMs: 0 })
+const emptyBatch = (startByte: number): Batch => ({
+  texts: [],
+  times: [],
+  bytes: 0,
+  startByte,
+  firstAtMs: Number.POSITIVE_INFINITY,
+  lastAtMs: 0,
+})

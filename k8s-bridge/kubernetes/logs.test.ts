@@ -98,7 +98,7 @@ function startShipper(db: Pool, options: Partial<LogShipperOptions> = {}): LogSh
   const shipper = createLogShipper({
     open: cluster.open,
     append: (key, container, piece) => appendLog(db, { ...key, container, ...piece }),
-    findEnd: (key, container, seconds) => findLogEnd(db, key, container, seconds),
+    findEnd: (key, container, wish) => findLogEnd(db, key, container, wish),
     onError: () => undefined,
     nowMs: Date.now,
     flushMs: 50,
@@ -303,5 +303,21 @@ describe('createLogShipper', () => {
         '2026-11-25T18:00:09Z Pulled: image\n',
       ].join(''),
     )
+  })
+
+  test('keeps the first and the last of what the cluster tells, and none of it again after a restart', async ({ db }) => {
+    const { key } = await newPod(db)
+    const events = Array.from({ length: 1000 }, (_, at) => ({ reason: 'BackOff', message: `number ${at}`, lastAtMs: at * 1000 }))
+    const options = { limitBytes: 100_000 }
+    const shipper = startShipper(db, options)
+    for (let at = 0; at < 1000; at += 10) await shipper.addEvents(key, events.slice(at, at + 10), [])
+    const kept = await keptLog(db, key, 'events')
+    expect(kept.length).toBeLessThanOrEqual(10_000)
+    for (const text of ['number 0\n', 'number 999\n']) expect(kept).toContain(text)
+
+    await startShipper(db, options).addEvents(key, events, [])
+    expect(await keptLog(db, key, 'events')).toBe(kept)
+    await startShipper(db, options).addEvents(key, [{ reason: 'Pulled', message: 'at last', lastAtMs: 2_000_000 }], [])
+    expect(await keptLog(db, key, 'events')).toContain('Pulled: at last\n')
   })
 })

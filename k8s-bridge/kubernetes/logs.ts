@@ -1,6 +1,8 @@
 import { attemptName, type AttemptKey } from '#shared/domain/attempt-key.ts'
+import { headBytesOf } from '../log-bounds.ts'
 import type { Hidden } from '../redact.ts'
 import { createEventLog, type EventLog, type PodEvent } from './event-log.ts'
+import { createPace } from './pace.ts'
 import { createPodLogs, type LoggedPod, type PodLogOptions, type PodLogs } from './pod-logs.ts'
 
 export type LogShipper = {
@@ -23,8 +25,10 @@ export type LogShipperOptions = Pick<PodLogOptions, 'open' | 'append' | 'findEnd
   pollMs?: number
   /** From a followed line to the database at most, with what the database takes. */
   flushMs?: number
-  /** Bytes kept of an adapter's log; of another container's a tenth. */
+  /** Bytes kept of an adapter's log, half of them its beginning and the rest its end; of another container's a tenth. */
   limitBytes?: number
+  /** Read of all logs together whose beginning is kept, while they are written: a container that writes without end takes no more of the bridge. */
+  tailBytesPerSecond?: number
   retryMs?: readonly number[]
 }
 
@@ -38,10 +42,12 @@ export function createLogShipper(options: LogShipperOptions): LogShipper {
     pollMs = 30_000,
     flushMs = 1000,
     limitBytes = 50 * 1024 * 1024,
+    tailBytesPerSecond = 4 * 1024 * 1024,
     retryMs = [500, 1000, 2000, 4000],
     onError,
   } = options
-  const podOptions = { ...options, limitBytes, retryMs, readMs: pollMs }
+  const pace = createPace(tailBytesPerSecond, () => performance.now())
+  const podOptions = { ...options, limitBytes, retryMs, pace, readMs: pollMs }
   const pods = new Map<string, PodLogs>()
   const eventLogs = new Map<string, Promise<EventLog>>()
 
@@ -95,8 +101,9 @@ export function createLogShipper(options: LogShipperOptions): LogShipper {
   }
 }
 
-async function openEventLog({ append, findEnd, nowMs, limitBytes }: PodLogOptions, key: AttemptKey, secrets: Hidden): Promise<EventLog> {
+async function openEventLog({ append, findEnd, nowMs, ...options }: PodLogOptions, key: AttemptKey, secrets: Hidden): Promise<EventLog> {
   const container = 'events'
-  const end = await findEnd(key, container, always)
-  return createEventLog({ end, secrets, nowMs, limitBytes: limitBytes / 10, append: (piece) => append(key, container, piece) })
+  const limitBytes = options.limitBytes / 10
+  const end = await findEnd(key, container, { withinSeconds: always, headBytes: headBytesOf(limitBytes) })
+  return createEventLog({ end, secrets, nowMs, limitBytes, append: (piece) => append(key, container, piece) })
 }

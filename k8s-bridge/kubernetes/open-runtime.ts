@@ -25,7 +25,7 @@ export function openKubernetesRuntime({ db, kubeConfig, followedMax, ...options 
     open,
     followedMax,
     append: (key, container, piece) => appendLog(db, { ...key, container, ...piece }),
-    findEnd: (key, container, withinSeconds) => findLogEnd(db, key, container, withinSeconds),
+    findEnd: (key, container, wish) => findLogEnd(db, key, container, wish),
     onError,
     nowMs: () => Date.now(),
   })

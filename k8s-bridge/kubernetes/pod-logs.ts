@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LogEnd } from '#db/queries/log-end.ts'
+import type { LogEnd, LogEndWish } from '#db/queries/log-end.ts'
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
+import { headBytesOf, type Piece } from '../log-bounds.ts'
 import type { Hidden } from '../redact.ts'
 import { openContainerLog, type ContainerLog, type OpenLog } from './container-log.ts'
 import { NoLogError } from './log-lines.ts'
-import type { LogPiece } from './log-writer.ts'
+import type { Pace } from './pace.ts'
 
 /** A pod of which the logs are to be kept. */
 export type LoggedPod = {
@@ -19,13 +20,15 @@ export type LoggedPod = {
 
 export type PodLogOptions = {
   open: OpenLog
-  append: (key: AttemptKey, container: string, piece: LogPiece) => Promise<void>
-  findEnd: (key: AttemptKey, container: string, withinSeconds: number) => Promise<LogEnd>
+  append: (key: AttemptKey, container: string, piece: Piece) => Promise<number>
+  findEnd: (key: AttemptKey, container: string, wish: LogEndWish) => Promise<LogEnd>
   /** Told of what will be tried again. */
   onError: (error: unknown) => void
   nowMs: () => number
   /** Bytes kept of the followed container's log; of another one's a tenth. */
   limitBytes: number
+  /** Of all logs whose beginning is kept, while their pods run. */
+  pace: Pace
   /** Of a request that does not follow. */
   readMs: number
   /** Pauses between the tries to read the rest; there is one try more. */
@@ -58,7 +61,7 @@ const pauseMsMax = 16_000
 const overlapSeconds = 3
 
 export function createPodLogs(options: PodLogOptions, first: LoggedPod): PodLogs {
-  const { onError, readMs, retryMs } = options
+  const { onError, readMs, retryMs, pace } = options
   let pod = first
   const logs = new Map<string, Promise<ContainerLog>>()
   const ending = new AbortController()
@@ -80,9 +83,9 @@ export function createPodLogs(options: PodLogOptions, first: LoggedPod): PodLogs
     for (let pause = pauseMs; !signal.aborted;) {
       try {
         const log = await logOf(followed)
-        await log.read({ follow: true, signal: AbortSignal.any([signal, AbortSignal.timeout(followMs)]) })
+        await log.read({ follow: true, pace, signal: AbortSignal.any([signal, AbortSignal.timeout(followMs)]) })
         // Nothing more comes, or the kubelet has begun a new file.
-        pause = log.isFull() ? pauseMsMax : pauseMs
+        pause = pauseMs
       } catch (error) {
         tell(error)
         // What the API refuses, it may refuse for long; a connection that was cut is made again at once.
@@ -96,7 +99,7 @@ export function createPodLogs(options: PodLogOptions, first: LoggedPod): PodLogs
       if (following && container === followed) continue
       try {
         const log = await logOf(container)
-        await log.read({ follow: false, signal: AbortSignal.any([signal, AbortSignal.timeout(readMs)]) })
+        await log.read({ follow: false, pace, signal: AbortSignal.any([signal, AbortSignal.timeout(readMs)]) })
       } catch (error) {
         tell(error)
       }
@@ -124,15 +127,16 @@ export function createPodLogs(options: PodLogOptions, first: LoggedPod): PodLogs
 }
 
 async function openLog(options: PodLogOptions, { key, namespace, name, secrets }: LoggedPod, container: string): Promise<ContainerLog> {
-  const { open, append, findEnd, nowMs, limitBytes } = options
+  const { open, append, findEnd, nowMs } = options
+  const limitBytes = container === followed ? options.limitBytes : options.limitBytes / 10
   return openContainerLog({
     open,
     namespace,
     pod: name,
     container,
-    end: await findEnd(key, container, overlapSeconds),
+    end: await findEnd(key, container, { withinSeconds: overlapSeconds, headBytes: headBytesOf(limitBytes) }),
     secrets,
-    limitBytes: container === followed ? limitBytes : limitBytes / 10,
+    limitBytes,
     append: (piece) => append(key, container, piece),
     nowMs,
   })

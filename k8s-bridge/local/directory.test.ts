@@ -34,8 +34,8 @@ const segments = ['job', '2', 'provider', 'benchmark']
 const directory = () => join(base, ...segments)
 
 async function make() {
-  const { jobSpecPath, log } = await makeRunDirectory(base, segments, '{}')
-  await log.close()
+  const { jobSpecPath, output, log } = await makeRunDirectory(base, segments, '{}')
+  await Promise.all([output.close(), log.close()])
   return jobSpecPath
 }
 
@@ -69,7 +69,7 @@ describe('makeRunDirectory', () => {
       const removed = indices.map((index) => removeFiles(base, job, `gone-${index}`))
       const runs = await Promise.all(made)
       await Promise.all(removed)
-      await Promise.all(runs.map(({ log }) => log.close()))
+      await Promise.all(runs.flatMap(({ output, log }) => [output.close(), log.close()]))
       expect(await Promise.all(runs.map(({ jobSpecPath }) => readFile(jobSpecPath, 'utf8')))).toEqual(indices)
     }
   })

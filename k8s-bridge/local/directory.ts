@@ -7,7 +7,9 @@ export type RunPlace = { evaluationId: string; benchmarkIndex: number; providerI
 
 export type RunDirectory = {
   jobSpecPath: string
-  /** Open for the adapter's output and for reading it; whatever happens to its name, it stays this file. */
+  /** The log, open for the adapter's output, which is appended. */
+  output: FileHandle
+  /** The log, open for reading and for making it smaller; whatever happens to its name, it stays this file. */
   log: FileHandle
 }
 
@@ -58,7 +60,13 @@ async function makeOnce(base: string, segments: readonly string[], jobSpec: stri
   } finally {
     await file.close()
   }
-  return { jobSpecPath, log: await open(join(directory, 'jobrun.log'), 'ax+', fileMode) }
+  const output = await open(join(directory, 'jobrun.log'), 'ax', fileMode)
+  try {
+    return { jobSpecPath, output, log: await open(join(directory, 'jobrun.log'), constants.O_RDWR | constants.O_NOFOLLOW) }
+  } catch (error) {
+    await output.close()
+    throw error
+  }
 }
 
 async function makeNested(base: string, segments: readonly string[]): Promise<string> {

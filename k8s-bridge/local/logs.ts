@@ -1,96 +1,91 @@
 import type { FileHandle } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { LogChunk } from '#db/commands/append-log.ts'
 import type { LogPosition } from '#db/queries/log-position.ts'
+import { createLogBounds, headBytesOf, type LogBounds, type Piece } from '../log-bounds.ts'
 import { contextBytes, redact, type Hidden } from '../redact.ts'
-
-export type Piece = Pick<LogChunk, 'seq' | 'chunk' | 'bytes' | 'firstAtMs' | 'lastAtMs' | 'times'>
+import { openCutFile, type CutFile } from './cut-file.ts'
 
 type Options = {
+  /** Open for reading and, unless `isOver`, for writing, without appending. */
   file: FileHandle
+  /** Nobody appends to it any more, and it is left as it is. */
+  isOver?: boolean
   /** Where to go on. */
   position: LogPosition
   /** Values that are stored as asterisks, even where pieces meet. */
   secrets: Hidden
-  /** Bytes that are kept. */
+  /** Bytes that are kept, half of them of the beginning and the rest of the end, and bytes of the file. */
   limitBytes: number
-  append: (piece: Piece) => Promise<void>
+  append: (piece: Piece) => Promise<number>
 }
 
 export type Tail = {
-  /** Keeps what was written since. If it throws, the next call tries the same again. */
+  /** Keeps what was written since; of what comes after the beginning a piece at most. If it throws, the next call tries the same again. */
   ship(): Promise<void>
-  /** The same to the very end: nothing more will be written. */
+  /** Keeps the rest, to the very end: nothing more will be written. */
   finish(): Promise<void>
-  /** Drops what is beyond the limit from the file, at once, whatever is still to be kept of its beginning. */
+  /** Takes out of the file what is beyond the limit, at once, whatever is still to be kept of it. */
   cut(): Promise<void>
   /** The end of what was written, without secrets. */
   lastOutput(): Promise<string>
 }
 
 const compress = promisify(gzip)
-const pieceBytes = 1024 * 1024
+const pieceBytesMax = 1024 * 1024
 const lastBytes = 4096
 /** With what shows whether the first of them belong to a secret. */
 const endBytes = lastBytes + contextBytes
-const newline = 10
 
 /**
  * Follows a file that a process appends to.
  *
- * Beyond `limitBytes` nothing is kept but a line that says so. The file, which must be open for appending on the other side, has as many bytes
- * after each cut, and between two of them what was written meanwhile.
+ * Of a log of more than `limitBytes` the beginning and the end are kept. The file has no more than these after each cut, and between two of them what
+ * was written meanwhile. Of what is written faster than it is kept, the last is: a quarter of the limit, or a mebibyte if that is less.
  */
-export function createTail({ file, position, secrets, limitBytes, append }: Options): Tail {
+export async function openTail({ file, isOver = false, position, secrets, limitBytes, append }: Options): Promise<Tail> {
+  const pieceBytes = Math.min(pieceBytesMax, Math.floor(limitBytes / 8))
+  const keepBytes = Math.min(pieceBytesMax, Math.floor(limitBytes / 4))
+  const bounds = createLogBounds({ limitBytes, position, append })
+  const log = await openCutFile({
+    file,
+    headBytes: headBytesOf(limitBytes),
+    keepBytes,
+    contextBytes,
+    endBytes: Math.min(endBytes, keepBytes),
+  })
   let { bytes: offset, seq } = position
-  let isFull = offset >= limitBytes
-  let isLineOpen = offset > 0
   let readAtMs = Date.now()
-  /** The end of what was cut off, and where in the file goes on what was written since. */
-  let dropped: Buffer = Buffer.alloc(0)
-  let droppedAt = 0
   let underWay: Promise<void> | undefined
-  let cutting: Promise<void> | undefined
+  const alone = createTurns()
+  const readNext = async (isEnd: boolean) => {
+    const read = await readPiece({ log, bounds, secrets, pieceBytes, offset, isEnd })
+    offset = read.offset
+    return read
+  }
 
-  const add = async (content: Buffer, times?: Buffer) => {
+  const add = async (kept: Buffer) => {
     const now = Date.now()
-    const piece = { seq, chunk: await compress(content), bytes: content.length, firstAtMs: readAtMs, lastAtMs: now }
-    await append({ ...piece, ...(times && { times }) })
+    await bounds.keep({ seq, chunk: await compress(kept), bytes: kept.length, startByte: offset, firstAtMs: readAtMs, lastAtMs: now })
+    offset += kept.length
     seq++
     readAtMs = now
   }
 
-  /** A line without a time, which makes it EvalHub's own. */
-  const addNote = async (words: string) => add(Buffer.from(`${isLineOpen ? '\n' : ''}[${words}]\n`), await compress('\n'))
-
   const shipPieces = async (isEnd: boolean) => {
-    while (!isFull) {
-      const from = Math.min(offset, contextBytes)
-      const text = await read(file, offset - from, from + Math.min(pieceBytes, limitBytes - offset))
-      const piece = text.subarray(from)
-      const isAtLimit = offset + piece.length >= limitBytes
-      // The beginning of a secret waits for the rest of it.
-      const kept = redact(text, secrets, { from, isEnd: isEnd && piece.length < pieceBytes && !isAtLimit })
+    for (;;) {
+      const { kept, isLast } = await alone(() => readNext(isEnd))
       if (kept.length > 0) await add(kept)
-      offset += kept.length
-      if (kept.length > 0) isLineOpen = kept.at(-1) !== newline
-      if (isAtLimit) await addNote(`EvalHub keeps ${limitBytes} bytes of a log: what came after was dropped`)
-      isFull = isAtLimit
-      if (piece.length < pieceBytes && !isAtLimit) return
+      if (isLast) return cutIfLarger(limitBytes / 2)
+      if (!isEnd && bounds.isBeyondHead(offset)) return
     }
-    await cut()
   }
 
-  const end = async (length: number) => Buffer.concat([dropped, await lastOf(file, droppedAt, length)])
-  const cutOnce = async () => {
-    const { size } = await file.stat()
-    if (size <= limitBytes) return
-    dropped = (await end(endBytes)).subarray(-endBytes)
-    droppedAt = isFull ? 0 : limitBytes
-    await file.truncate(droppedAt)
-  }
-  const cut = () => (cutting ??= cutOnce().finally(() => (cutting = undefined)))
+  /** A log that is within the limit is left in its file. */
+  const cutIfLarger = (bytes: number) =>
+    alone(async () => {
+      if (!isOver && (await log.end()) > limitBytes && (await log.isLarger(bytes))) log.cut(offset)
+    })
 
   const once = (isEnd: boolean) => {
     underWay = shipPieces(isEnd).finally(() => (underWay = undefined))
@@ -102,29 +97,39 @@ export function createTail({ file, position, secrets, limitBytes, append }: Opti
       await underWay?.catch(() => undefined)
       await once(true)
     },
-    cut,
+    cut: () => cutIfLarger(limitBytes),
     async lastOutput() {
-      return redact((await end(endBytes)).subarray(-endBytes), secrets)
-        .subarray(-lastBytes)
-        .toString()
+      const output = await alone(() => log.last(endBytes))
+      return redact(output, secrets).subarray(-lastBytes).toString()
     },
   }
 }
 
-async function read(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length)
-  let filled = 0
-  while (filled < length) {
-    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
+/** One after the other: what is read must not be moved meanwhile. */
+function createTurns(): <Value>(act: () => Promise<Value>) => Promise<Value> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (act) => {
+    const turn = last.then(act)
+    last = turn.catch(() => undefined)
+    return turn
   }
-  return buffer.subarray(0, filled)
 }
 
-/** The last bytes of those from `start` on. */
-async function lastOf(file: FileHandle, start: number, length: number): Promise<Buffer> {
-  const { size } = await file.stat()
-  const from = Math.max(start, size - length)
-  return read(file, from, Math.max(0, size - from))
+type Place = { log: CutFile; bounds: LogBounds; secrets: Hidden; pieceBytes: number; offset: number; isEnd: boolean }
+
+/** The next that can be kept, where it begins, and whether it is the last that there is. */
+type Read = { kept: Buffer; offset: number; isLast: boolean }
+
+async function readPiece(place: Place): Promise<Read> {
+  const { log, bounds, secrets, pieceBytes, isEnd } = place
+  let offset = log.next(place.offset)
+  // More than is kept of the end would be taken away at once.
+  if (isEnd && bounds.isBeyondHead(offset)) offset = Math.max(offset, bounds.tailStart(await log.end()))
+  const from = Math.min(offset, contextBytes)
+  const { bytes: text, isCut } = await log.read(offset - from, from + pieceBytes)
+  const isLast = text.length < from + pieceBytes && !isCut
+  // The beginning of a secret waits for the rest of it; before a cut that is gone, and it too.
+  const kept = redact(text, secrets, { from, isEnd: isEnd && isLast })
+  if (isCut && kept.length === 0) return readPiece({ ...place, offset: offset + text.length - from })
+  return { kept, offset, isLast }
 }

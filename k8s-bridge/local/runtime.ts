@@ -7,10 +7,11 @@ import { findLogPosition } from '#db/queries/log-position.ts'
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import type { AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
+import { headBytesOf } from '../log-bounds.ts'
 import type { LaunchedObject, RunEnd, Runtime } from '../runtime.ts'
 import { makeRunDirectory, openLog, placeBelow, removeFiles } from './directory.ts'
 import { environmentOf, jobSpecText, refusalOf } from './launch.ts'
-import { createTail, type Tail } from './logs.ts'
+import { openTail, type Tail } from './logs.ts'
 import { lackOfKey, readModelSecrets } from './model-secrets.ts'
 import { realFolders, secretFolder } from './named-folders.ts'
 import { outcomeOf } from './outcome.ts'
@@ -237,17 +238,17 @@ async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise
   if ('refused' in secret) return secret
   const lack = secret.folder === undefined ? undefined : await lackOfKey(secret.folder)
   if (lack) return { refused: lack }
-  const { jobSpecPath, log } = await makeRunDirectory(options.baseDirectory, segments, jobSpecText(claim, options.callbackUrl))
+  const { jobSpecPath, output, log } = await makeRunDirectory(options.baseDirectory, segments, jobSpecText(claim, options.callbackUrl))
   try {
     const { environment: inherited, hiddenVariables, home } = options
     const environment = environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node: process.execPath, allowed, spec })
     const key = { evaluationId, benchmarkIndex, attempt }
     await clearLog(options.db, key)
-    const tail = await tailOf(options, key, log, secret.folder)
+    const tail = await tailOf(options, { key, file: log, isOver: false, secretsFolder: secret.folder })
     const started = await startProcess({
       command: spec.runtime.local?.command ?? '',
       environment,
-      output: log.fd,
+      output: output.fd,
       mark: markOf(options.hubId, key),
       onError: options.onError,
     })
@@ -255,6 +256,8 @@ async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise
   } catch (error) {
     await log.close()
     throw error
+  } finally {
+    await output.close()
   }
 }
 
@@ -264,16 +267,20 @@ const UNSAFE_ID: RunEnd = {
     'The ids of the provider and the benchmark cannot name a directory: a part is empty, ".", "..", too long, or has a NUL character.',
 }
 
+type LoggedRun = { key: AttemptKey; file: FileHandle; isOver: boolean; secretsFolder: string | undefined }
+
 async function tailOf(
   { db, logLimitBytes = 50 * 1024 * 1024 }: LocalRuntimeOptions,
-  { evaluationId, benchmarkIndex, attempt }: AttemptKey,
-  file: FileHandle,
-  secretsFolder: string | undefined,
+  { key: { evaluationId, benchmarkIndex, attempt }, file, isOver, secretsFolder }: LoggedRun,
 ): Promise<Tail> {
   const key = { evaluationId, benchmarkIndex, attempt }
-  const [position, secrets] = await Promise.all([findLogPosition(db, key, container), readModelSecrets(secretsFolder)])
-  return createTail({
+  const [position, secrets] = await Promise.all([
+    findLogPosition(db, key, container, headBytesOf(logLimitBytes)),
+    readModelSecrets(secretsFolder),
+  ])
+  return openTail({
     file,
+    isOver,
     position,
     secrets,
     limitBytes: logLimitBytes,
@@ -287,7 +294,7 @@ async function salvage(options: LocalRuntimeOptions, run: UnsettledRun): Promise
   if (!file) return
   try {
     const secret = await secretFolder(run.secretRef, await realFolders(options.folders))
-    const tail = await tailOf(options, run, file, 'refused' in secret ? undefined : secret.folder)
+    const tail = await tailOf(options, { key: run, file, isOver: true, secretsFolder: 'refused' in secret ? undefined : secret.folder })
     await tail.finish()
   } finally {
     await file.close()

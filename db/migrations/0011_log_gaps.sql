@@ -1,0 +1,1 @@
+ALTER TABLE "evalhub"."run_logs" ADD COLUMN "start_byte" bigint;
