@@ -44,7 +44,7 @@ export const BRIDGE_CHANNEL = 'evalhub_bridge'
 export type Store = {
   /** For what one tenant asks, on its account; given up when `signal` is aborted. */
   poolOf: (tenant: string, signal?: AbortSignal) => Pool
-  /** Resolves if the database answers and was migrated. Rejects with what is wrong. */
+  /** Resolves if the database has all that this release needs. Rejects with what is wrong. */
   checkMigrated: () => Promise<void>
   /** What a job to be submitted needs of the catalogue. */
   resolve: (question: Question) => Promise<Resolution>

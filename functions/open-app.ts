@@ -26,9 +26,9 @@ export const MEMORY = { bytes: 64 * 1024 * 1024, waitMs: 5000 }
 const YIELD_GRACE_MS = 5
 
 /** An app without routes: each request has an id and is told of, and errors and unknown paths are answered as everywhere. */
-export function openApp({ log, newRequestId, onAnswered }: AppOptions): Hono<AppEnv> {
+export function openApp({ log, storeOf, newRequestId, onAnswered }: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  app.onError(errorResponse(log))
+  app.onError(errorResponse({ log, storeOf }))
   app.notFound(() => new Response('404 page not found\n', { status: 404, headers: PLAIN_TEXT }))
   app.use(requestId(newRequestId))
   if (onAnswered) app.use(requestLog(onAnswered))

@@ -115,7 +115,15 @@ const IDENTITY_ERRORS = ['request_validation_failed', 'missing_tenant_header', '
 /** The error answers of a route, by status, with their codes. */
 function errorsOf({ errors, tag }: RouteDescription) {
   const ofIdentity = tag === 'service' ? [] : IDENTITY_ERRORS
-  const ofAll = ['uri_too_long', 'unauthorized', 'foreign_request', 'method_not_allowed', 'internal_server_error', 'unavailable'] as const
+  const ofAll = [
+    'uri_too_long',
+    'unauthorized',
+    'foreign_request',
+    'method_not_allowed',
+    'internal_server_error',
+    'database_not_migrated',
+    'unavailable',
+  ] as const
   const codes = new Set<ErrorCode>([...errors, ...ofIdentity, ...ofAll])
   const byStatus = Object.groupBy(codes, (code) => String(statusOf(code)))
   return Object.fromEntries(

@@ -5,6 +5,7 @@ import { connect } from '#db/client.ts'
 import { openFairPool } from '#db/fair-pool.ts'
 import { checkMigrated, checkServed } from '#db/queries/readiness.ts'
 import { openStore } from '#db/store.ts'
+import { HubError } from '#shared/errors.ts'
 import { createLog, type Log } from '#shared/log.ts'
 import { RELEASE } from '#shared/release.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
@@ -77,6 +78,8 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
   }
   const urls = await listen({ config, log, registry, stack }, options, watch)
   log.info('ready', urls)
+  // Requests will say so too. That the database is away, they will find out.
+  await checkMigrated(probe).catch((error: unknown) => error instanceof HubError && log.warn(error.message))
 }
 
 /** Opens all ports. They are closed together but for that of the probes, which ends last. */

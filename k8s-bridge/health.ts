@@ -19,6 +19,8 @@ export type Passes = {
   completedAtMs: Partial<Record<LoopName, number>>
   /** The last one, however it ended. */
   endedAtMs: Partial<Record<LoopName, number>>
+  /** Why none is made yet: somebody else has to do something first. */
+  waitsFor?: string | undefined
 }
 
 /** What the bridge tells of its passes is noted in `passes`. */
@@ -36,12 +38,12 @@ export type Health = {
   secondsSincePass: number | null
 }
 
-/** Alive: passes of both loops end, be it in an error, since a restart brings no database back. Ready: they succeed. */
-export function healthOf({ startedAtMs, completedAtMs, endedAtMs }: Passes, nowMs: number): Health {
+/** Alive: passes of both loops end, be it in an error, since a restart brings no database back, or there is a reason for none. Ready: they succeed. */
+export function healthOf({ startedAtMs, completedAtMs, endedAtMs, waitsFor }: Passes, nowMs: number): Health {
   const endedMs = Math.min(...LOOPS.map((loop) => endedAtMs[loop] ?? startedAtMs))
   const completedMs = Math.min(...LOOPS.map((loop) => completedAtMs[loop] ?? -Infinity))
   return {
-    isAlive: nowMs - endedMs < ALIVE_MS,
+    isAlive: waitsFor !== undefined || nowMs - endedMs < ALIVE_MS,
     isReady: nowMs - completedMs < READY_MS,
     secondsSincePass: Number.isFinite(completedMs) ? Math.round((nowMs - completedMs) / 1000) : null,
   }
@@ -73,7 +75,7 @@ export async function serveHealth({ host, port, passes, registry, refresh }: Opt
         .then((text) => answer(true, registry.contentType, text))
     } else if (path === '/healthz' || path === '/readyz') {
       const { isAlive, isReady, secondsSincePass } = healthOf(passes, performance.now())
-      const body = { status: isReady ? 'ready' : 'waiting', seconds_since_pass: secondsSincePass }
+      const body = { status: isReady ? 'ready' : 'waiting', seconds_since_pass: secondsSincePass, waits_for: passes.waitsFor }
       answer(path === '/healthz' ? isAlive : isReady, 'application/json', `${JSON.stringify(body)}\n`)
     } else {
       response.writeHead(404, { 'Content-Type': 'text/plain' })

@@ -23,6 +23,7 @@ import { createOwnMetrics, type OwnMetrics } from './own-metrics.ts'
 import { createRunLog } from './run-log.ts'
 import type { Runtime } from './runtime.ts'
 import { SHIPPED_CATALOGUE } from './shipped-catalogue.ts'
+import { waitForMigration } from './wait-for-migration.ts'
 
 /** `npm run start:bridge`: launches what the queue holds, settles what has ended, and does what is due by the clock, until SIGTERM. */
 
@@ -44,16 +45,18 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
     )
     stack.defer(() => lock.release())
   }
-  const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...config.catalogues], { log })
-  stack.defer(() => following.stop())
-
   const passes: Passes = { startedAtMs: performance.now(), completedAtMs: {}, endedAtMs: {} }
-  const holder = `bridge-${randomUUID()}`
-  const observerLock = openObserverLock(config.databaseUrl)
-  stack.defer(() => observerLock.release())
   const registry = new Registry()
   const own = createOwnMetrics(registry)
   const kind = 'local' in config.runtime ? 'local' : 'kubernetes'
+  const port = config.metrics && (await serve(config, { ...config.metrics, passes, registry, kind }, stack))
+  if (!(await isMigrated(db, passes, log, stack))) return
+  const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...config.catalogues], { log })
+  stack.defer(() => following.stop())
+
+  const holder = `bridge-${randomUUID()}`
+  const observerLock = openObserverLock(config.databaseUrl)
+  stack.defer(() => observerLock.release())
   await noteRuntime(db, kind)
   const runtime = await runtimeOf(config, { db, holder, onError, own })
   const onPass = notePasses(passes, () => performance.now())
@@ -66,8 +69,21 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   stack.defer(() => bridge.stop())
   const clock = startClock({ db, retention: config.retention, onError })
   stack.defer(() => clock.stop())
-  const port = config.metrics && (await serve(config, { ...config.metrics, passes, registry, kind }, stack))
   log.info('ready', { metrics_url: config.metrics && `http://${config.metrics.host}:${port}/metrics` })
+}
+
+/** Waits for it, which the log and the probes say. False: this process is being stopped. */
+async function isMigrated(db: Pool, passes: Passes, log: Log, stack: AsyncDisposableStack): Promise<boolean> {
+  const stopping = new AbortController()
+  stack.defer(() => stopping.abort())
+  const onWaiting = (why: string) => {
+    passes.waitsFor = why
+    log.warn(`This bridge waits: ${why}`)
+  }
+  const isThere = await waitForMigration(db, { onWaiting, signal: stopping.signal })
+  passes.startedAtMs = performance.now()
+  passes.waitsFor = undefined
+  return isThere
 }
 
 type Own = { db: Pool; holder: string; onError: OnError; own: OwnMetrics }

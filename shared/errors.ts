@@ -41,6 +41,10 @@ const ANSWERS = {
   foreign_request: [403, '{Error}'],
   quota_exceeded: [429, '{Error}'],
   internal_server_error: [500, 'An internal error occurred. Its trace id leads to the cause in the log of the hub.'],
+  database_not_migrated: [
+    503,
+    'The database lacks {Missing}. Run the migration: `npm run migrate`, or in an installation on Kubernetes its Job evalhub-migrate.',
+  ],
   unavailable: [503, 'The hub cannot answer now: {Error} Try again in a few seconds.'],
 } as const satisfies Record<string, readonly [status: number, template: string]>
 

@@ -1,12 +1,36 @@
 import { HubError } from '#shared/errors.ts'
-import type { Db } from '../client.ts'
+import type { Pool } from '../client.ts'
 import type { FairPool } from '../fair-pool.ts'
+import { MIGRATIONS } from '../migration-names.ts'
 
-/** Resolves if the database answers and was migrated. Rejects with what is wrong. */
-export async function checkMigrated(db: Db): Promise<void> {
-  const rows = await db`select from evalhub.migrations limit 1`
-  if (rows.length === 0) throw new Error('the database has no tables yet')
+/**
+ * Resolves if the database has all migrations of this release; more of them, of a release that comes after it, do no harm. Refuses with
+ * `database_not_migrated`, which names what is missing. Rejects with what is wrong if the database does not answer.
+ */
+export async function checkMigrated(db: Pool): Promise<void> {
+  const applied = await listApplied(db)
+  const missing = MIGRATIONS.filter((name) => !applied.has(name))
+  const [first, ...others] = missing
+  if (first === undefined) return
+  const what = `${missing.length} of the ${MIGRATIONS.length} migrations of this release: ${first}`
+  throw HubError.of('database_not_migrated', { Missing: others.length === 0 ? what : `${what} to ${others.at(-1)}` })
 }
+
+async function listApplied(db: Pool): Promise<Set<string>> {
+  try {
+    const rows = await db<{ name: string }[]>`select name from evalhub.migrations`
+    return new Set(rows.map(({ name }) => name))
+  } catch (error) {
+    if (isOfOtherSchema(error)) return new Set()
+    throw error
+  }
+}
+
+/** PostgreSQL's words for a schema, a table, a column, a function, a type or a constraint that is not there. */
+const NOT_THERE = /^(3F000|42P01|42703|42883|42704|42P10)$/
+
+/** True where a statement names what the database does not have: it was made for another schema. */
+export const isOfOtherSchema = (error: unknown): boolean => error instanceof Error && 'code' in error && NOT_THERE.test(String(error.code))
 
 /** Slow statements alone are no reason to look further. */
 const STUCK_MS = 10_000

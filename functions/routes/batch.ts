@@ -16,14 +16,14 @@ type One = { id: string; job: unknown; key: string | undefined }
 const Batch = JobBatch.extend({ jobs: z.array(z.unknown()).min(1).max(MAX_BATCH_JOBS) })
 
 /** Many jobs in one request. Why the paths are these: docs/decisions/0003-batches.md. */
-export const batch = ({ log, maxBodyBytes, newId }: AppOptions) => {
+export const batch = ({ log, storeOf, maxBodyBytes, newId }: AppOptions) => {
   async function submitOne(c: Context<AppEnv>, { id, job, key }: One, budget: RequestBudget): Promise<JobOutcome> {
     try {
       const request = await budget.turns.inOrder(() => decodeValue(EvaluationJobConfig, 'EvaluationJobConfig', job))
       const idempotency = key === undefined ? undefined : await idempotencyFor(key, job)
       return { status: 202, job: await submit(c.var.tenantStore, { id, request, idempotency }, budget) }
     } catch (thrown) {
-      const { status, body } = errorAnswer(log, thrown, c)
+      const { status, body } = await errorAnswer({ log, storeOf }, thrown, c)
       return { status, error: body }
     }
   }

@@ -10,7 +10,10 @@ const READY_LIMIT_MS = 2000
 export const health = ({ now }: AppOptions) =>
   new Hono<AppEnv>().get('/', (c) => answer(c, 200, { status: 'healthy', timestamp: now().toISOString() }))
 
-/** That requests would find a database that has our tables, and be served: `unavailable` if not, and at the latest after 2 seconds. */
+/**
+ * That requests would find a database that has all migrations of this release, and be served: `database_not_migrated` or `unavailable` if not, and at the
+ * latest after 2 seconds.
+ */
 export const readiness = ({ checkReady, storeOf, now }: AppOptions) =>
   new Hono<AppEnv>().get('/', async (c) => {
     await within(READY_LIMIT_MS, checkReady?.() ?? storeOf(c.req.raw).checkMigrated()).catch((cause: unknown) => {

@@ -1,7 +1,9 @@
 import { describe, expect, onTestFinished, vi } from 'vitest'
 import { connect } from '#db/client.ts'
+import { withDatabase } from '#db/database-url.ts'
 import { BRIDGE_CHANNEL } from '#db/store.ts'
 import { test as onRunsServer } from '#db/test-db.ts'
+import { migrateToOlder } from '#db/test-older-schema.ts'
 import { AUDIENCE, newKey, startIssuer } from '#functions/identity/test-issuer.ts'
 import { callOn, JOB } from '#functions/test-app.ts'
 import { syncTestCatalogue } from '#functions/test-catalogue.ts'
@@ -50,6 +52,20 @@ describe('the Worker', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 202]))
     await vi.waitFor(async () => expect(await count()).toBeLessThanOrEqual(before ?? 0))
     await watcher.end()
+  })
+
+  onWorkerd('is not ready on an older schema, and says what to run instead of an error', async ({ db, databaseUrl, tenant }) => {
+    await db`create database ${db(tenant)}`
+    onTestFinished(async () => void (await db`drop database ${db(tenant)} with (force)`))
+    const older = connect(withDatabase(databaseUrl, tenant), { max: 1 })
+    await migrateToOlder(older, 5)
+    await older.end()
+    const call = callOn(overHttp(await startOther(withDatabase(databaseUrl, tenant))), {})
+    for (const path of ['//readyz', '/jobs']) {
+      const answer = await call('GET', path)
+      expect(answer).toMatchObject({ status: 503, body: { message_code: 'database_not_migrated' } })
+      expect(answer.body.message).toContain('npm run migrate')
+    }
   })
 
   onWorkerd('answers 503 and Retry-After, without detail, while the database is away', async () => {
