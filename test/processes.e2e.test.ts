@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
-import { migrateToOlder } from '#db/test-older-schema.ts'
 import { startPostgres, type Postgres } from '#local/postgres.ts'
 import { makeRunToken } from '#shared/run-token.ts'
 import { runEntry, type EntryProcess } from './entry-process.ts'
@@ -104,36 +103,6 @@ describe('the functions', () => {
       ),
     )
     const functions = await startFunctions()
-    expect((await fetch(`${urlOf(functions)}/readyz`)).status).toBe(200)
-  })
-
-  // Guarantee: a bridge that is started before its migration is neither broken by it nor to be started again.
-  test('and the bridge wait for the migration of an older schema, and go on by themselves', async () => {
-    await db`create database older`
-    const older = server.url.replace(/\/postgres$/, '/older')
-    const tables = connect(older, { max: 1 })
-    await migrateToOlder(tables, 5)
-    await tables.end()
-    const functions = await startFunctions({ DATABASE_URL: older })
-    expect((await fetch(`${urlOf(functions)}/readyz`)).status).toBe(503)
-    const starting = start('k8s-bridge/main.ts', {
-      DATABASE_URL: older,
-      RUNTIME: 'local',
-      IDENTITY_MODE: 'none',
-      DATA_DIR: entries.inFolder('data'),
-    })
-    // Until it has asked for what is not there.
-    await vi.waitFor(
-      async () => {
-        const asked = await db`select from pg_stat_activity where datname = 'older' and query like '%from evalhub.migrations%'`
-        expect(asked.length).toBeGreaterThan(1)
-      },
-      { timeout: 40_000 },
-    )
-    expect(await runEntry('k8s-bridge/migrate.ts', { DATABASE_URL: older })).toMatchObject({ code: 0 })
-    const bridge = await starting
-    expect(bridge.lines().filter(({ message }) => message.startsWith('This bridge waits: The database lacks'))).toHaveLength(1)
-    await vi.waitFor(async () => expect((await fetch(String(bridge.ready.metrics_url).replace('/metrics', '/readyz'))).status).toBe(200))
     expect((await fetch(`${urlOf(functions)}/readyz`)).status).toBe(200)
   })
 
