@@ -236,7 +236,7 @@ describe('generation', () => {
     })
     expect(last).toMatchObject({
       status: 'completed',
-      warning_message: { message: 'Parameters without meaning here, ignored: tempature.' },
+      warning_message: { message: 'Parameters without meaning here, ignored: tempature (is temperature meant?).' },
     })
     expect(last.additional_info).toMatchObject({ statistics: { score: { planned: 2 } } })
   })

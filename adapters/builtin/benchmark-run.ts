@@ -4,6 +4,7 @@ import type { AdapterHost, AdapterResult } from '#sdk/adapter.ts'
 import type { DataPlaces } from './dataset.ts'
 import type { Evaluated, Outcome } from './evaluate-items.ts'
 import type { Endpoint } from './model-request.ts'
+import type { Unknown } from './parameters.ts'
 import { mean, scoreStatistics } from './statistics.ts'
 
 /** One run of one benchmark: what the hub asked for, and where things are. */
@@ -31,8 +32,12 @@ export async function endpointOf({ spec, host }: BenchmarkRun, parameters: Patie
 }
 
 /** Says which parameters were given for nothing: a misspelt one must not pass for a setting. */
-export function warnOfUnknown(host: AdapterHost, unknown: readonly string[]): void {
-  if (unknown.length > 0) host.warn('unknown_parameter', `Parameters without meaning here, ignored: ${unknown.slice(0, 20).join(', ')}.`)
+export function warnOfUnknown(host: AdapterHost, unknown: readonly Unknown[]): void {
+  if (unknown.length === 0) return
+  const told = unknown.slice(0, 20).map(({ name, nearest }) => (nearest === undefined ? name : `${name} (is ${nearest} meant?)`))
+  const others = unknown.length - told.length
+  const rest = others > 0 ? ` and ${others} others` : ''
+  host.warn('unknown_parameter', `Parameters without meaning here, ignored: ${told.join(', ')}${rest}.`)
 }
 
 const valuesOf = (evaluated: readonly Evaluated[], metric: string) =>

@@ -5,8 +5,16 @@ describe('readParameters', () => {
   test('names what has no meaning here, and not what is the hub’s own', () => {
     const given = { tempature: 1, timeout_seconds: 60, num_examples: 3, seed: 4 }
     const { parameters, unknown } = readParameters(GenerationParameters, {}, given)
-    expect(unknown).toEqual(['tempature'])
+    expect(unknown).toEqual([{ name: 'tempature', nearest: 'temperature' }])
     expect(parameters.seed).toBe(4)
+  })
+
+  test('takes no parameter of another kind of benchmark for a misspelt one', () => {
+    const { unknown } = readParameters(GenerationParameters, {}, { answer_fields: 'a', choices_field: 'c' })
+    expect(unknown).toEqual([
+      { name: 'answer_fields', nearest: 'answer_field' },
+      { name: 'choices_field', nearest: undefined },
+    ])
   })
 
   test('prefers a job’s value to the benchmark’s, and the default to null', () => {
@@ -35,6 +43,6 @@ describe('readParameters', () => {
     const given = JSON.parse('{"__proto__": {"seed": 9}, "constructor": 1}') as Record<string, unknown>
     const { parameters, unknown } = readParameters(GenerationParameters, {}, given)
     expect(parameters.seed).toBe(0)
-    expect(unknown).toContain('constructor')
+    expect(unknown).toContainEqual({ name: 'constructor', nearest: undefined })
   })
 })

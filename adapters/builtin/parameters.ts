@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AdapterFailure } from '#sdk/adapter.ts'
+import { nearestName } from '#shared/domain/nearest-name.ts'
 
 /** How the model is asked; every benchmark kind has these. */
 const Requests = z.object({
@@ -90,6 +91,14 @@ export const PerformanceParameters = z.object({
 })
 export type PerformanceParameters = z.infer<typeof PerformanceParameters>
 
+/** A collection hands what one of its benchmarks is given to all: a parameter of another kind of benchmark is no misspelt one of this. */
+const OF_SOME_KIND = new Set(
+  [GenerationParameters, MultipleChoiceParameters, PerformanceParameters].flatMap(({ shape }) => Object.keys(shape)),
+)
+
+/** A parameter that has no meaning here, and the one that is most likely meant. */
+export type Unknown = { name: string; nearest: string | undefined }
+
 /** Other frameworks' words for the same thing. */
 const SYNONYMS: Record<string, string> = { num_fewshot: 'few_shot' }
 
@@ -113,7 +122,7 @@ function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
 /**
  * Reads one benchmark's parameters: its own defaults, then the job's.
  *
- * Throws `AdapterFailure` that says parameter, value and what is allowed. `unknown` names what has
+ * Throws `AdapterFailure` that says parameter, value and what is allowed. `unknown` is what has
  * no meaning here.
  */
 export function readParameters<Schema extends z.ZodObject>(schema: Schema, defaults: z.input<Schema>, given: Record<string, unknown>) {
@@ -128,6 +137,9 @@ export function readParameters<Schema extends z.ZodObject>(schema: Schema, defau
     )
     throw new AdapterFailure('parameter_invalid', problems.slice(0, 10).join('\n'))
   }
-  const unknown = Object.keys(raw).filter((name) => !Object.hasOwn(schema.shape, name))
+  const known = Object.keys(schema.shape)
+  const unknown = Object.keys(raw).flatMap((name): Unknown[] =>
+    known.includes(name) ? [] : [{ name, nearest: OF_SOME_KIND.has(name) ? undefined : nearestName(name, known) }],
+  )
   return { parameters: parsed.data, unknown }
 }
