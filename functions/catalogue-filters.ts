@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import type { CatalogueFilters } from '#db/queries/catalogue.ts'
+import { filterWarnings } from '#shared/domain/filter-warnings.ts'
 import { HubError } from '#shared/errors.ts'
 import type { AppEnv } from './env.ts'
 import type { ReadFilter } from './query.ts'
@@ -14,3 +15,11 @@ export function catalogueFilters(req: Context<AppEnv>['req'], filter: ReadFilter
   }
   return { name: filter('name'), tags: filter('tags'), owner, ...(scope && { scope }) }
 }
+
+/** What of these filters can never be found. */
+export const catalogueWarnings = ({ name, tags, owner }: CatalogueFilters): string[] =>
+  filterWarnings([
+    { name: 'name', filter: name },
+    { name: 'tags', filter: tags, hasMany: true },
+    { name: 'owner', filter: owner, canNegate: true },
+  ])

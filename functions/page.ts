@@ -8,7 +8,7 @@ import { encoded, streamedAnswer } from './streamed-answer.ts'
 import { cutOff } from './when-closed.ts'
 
 /** The wire's page: links are relative, `first` is the request as it came, `next` has its parameters sorted. */
-export function toPage<Item>(url: string, { limit, offset }: Slice, { items, total }: Listed<Item>): Page<Item> {
+export function toPage<Item>(url: string, { limit, offset }: Slice, { items, total }: Listed<Item>, warnings: string[] = []): Page<Item> {
   const { pathname, search, searchParams } = new URL(url)
   const end = offset + limit
   const next = new URLSearchParams(searchParams)
@@ -19,13 +19,19 @@ export function toPage<Item>(url: string, { limit, offset }: Slice, { items, tot
     ...(end < total && limit > 0 && { next: { href: `${pathname}?${next}` } }),
     limit,
     total_count: total,
+    ...(warnings.length > 0 && { warnings }),
     items,
   }
 }
 
 /** Answers a page of a list: at once if it was read whole, else as its groups are read, each after its reader has taken the one before. */
-export async function answerPage<Item>(c: Context<AppEnv>, slice: Slice, { more, ...listed }: Listed<Item>): Promise<Response> {
-  const page = toPage(c.req.url, slice, listed)
+export async function answerPage<Item>(
+  c: Context<AppEnv>,
+  slice: Slice,
+  { more, ...listed }: Listed<Item>,
+  warnings: string[],
+): Promise<Response> {
+  const page = toPage(c.req.url, slice, listed, warnings)
   if (!more) return answer(c, 200, page)
   const turn = await c.var.memory.takeTurn(cutOff(c))
   try {

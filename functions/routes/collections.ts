@@ -1,12 +1,14 @@
 import { Hono } from 'hono'
 import { decode, decodeValue, parseJson } from '#shared/decode.ts'
 import { applyPatch } from '#shared/domain/apply-patch.ts'
+import { filterWarnings } from '#shared/domain/filter-warnings.ts'
+import type { Filter } from '#shared/domain/list-filter.ts'
 import { refuseLargeCollection } from '#shared/domain/catalogue-footprint.ts'
 import { COLLECTION_RULES, readPatch, type PatchOperation } from '#shared/domain/read-patch.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { COLLECTION_WORDS, CollectionConfig } from '#shared/models/collection.ts'
 import { answer } from '../answer.ts'
-import { catalogueFilters } from '../catalogue-filters.ts'
+import { catalogueFilters, catalogueWarnings } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
@@ -15,6 +17,14 @@ import { filterReader, refuseUnknown, slice } from '../query.ts'
 import { readBody } from '../read-body.ts'
 
 const PARAMETERS = ['limit', 'offset', 'name', 'category', 'tags', 'owner', 'scope', ...COLLECTION_WORDS, 'sort_by']
+
+const UNSORTED = 'sort_by changes nothing but the links to other pages: the newest come first.'
+
+const ownWarnings = ({ category, words }: { category: Filter | undefined; words: Record<string, Filter | undefined> }) =>
+  filterWarnings([
+    { name: 'category', filter: category },
+    ...Object.entries(words).map(([name, filter]) => ({ name, filter, hasMany: true })),
+  ])
 
 /** Without pages, which are the hub's to write. */
 const withoutPages = (config: CollectionConfig): CollectionConfig => ({
@@ -46,7 +56,8 @@ export const collections = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const words = Object.fromEntries(COLLECTION_WORDS.map((name) => [name, filter(name)]))
       const filters = { ...catalogueFilters(c.req, filter), category: filter('category'), words }
       refuseUnknown(c.req, PARAMETERS)
-      return answerPage(c, page, await c.var.tenantStore.listCollections(filters, page))
+      const warnings = [...catalogueWarnings(filters), ...ownWarnings(filters), ...(c.req.query('sort_by') ? [UNSORTED] : [])]
+      return answerPage(c, page, await c.var.tenantStore.listCollections(filters, page), warnings)
     })
     .get('/:id', async (c) => {
       const id = c.req.param('id')

@@ -1,8 +1,10 @@
 import { Hono } from 'hono'
-import { versionOf } from '#db/queries/evaluations.ts'
+import { versionOf, type EvaluationFilters } from '#db/queries/evaluations.ts'
 import { decode } from '#shared/decode.ts'
+import { filterWarnings } from '#shared/domain/filter-warnings.ts'
 import { notFound } from '#shared/errors.ts'
 import { EvaluationJobConfig } from '#shared/models/evaluation.ts'
+import { EVALUATION_STATES } from '#shared/models/states.ts'
 import { answer, answerText } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
@@ -13,6 +15,17 @@ import { readBody } from '../read-body.ts'
 import { submit } from '../submit.ts'
 
 const PARAMETERS = ['limit', 'offset', 'status', 'name', 'tags', 'owner', 'experiment_id']
+
+function warningsOf({ name, tags, owner, status, experiment_id }: EvaluationFilters): string[] {
+  const asked = filterWarnings([
+    { name: 'name', filter: name },
+    { name: 'tags', filter: tags, hasMany: true },
+    { name: 'owner', filter: owner, canNegate: true },
+    { name: 'status', filter: status, values: EVALUATION_STATES, canNegate: true },
+  ])
+  const hasExperiment = experiment_id && !experiment_id.negated
+  return [...asked, ...(hasExperiment ? ['experiment_id finds nothing: jobs of this hub have no MLflow experiment.'] : [])]
+}
 
 export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
   new Hono<AppEnv>()
@@ -34,7 +47,7 @@ export const evaluations = ({ maxBodyBytes, newId, now }: AppOptions) =>
         experiment_id: filter('experiment_id', true),
       }
       refuseUnknown(c.req, PARAMETERS)
-      return answerPage(c, page, await c.var.tenantStore.listEvaluations(filters, page))
+      return answerPage(c, page, await c.var.tenantStore.listEvaluations(filters, page), warningsOf(filters))
     })
     .get('/:id', async (c) => {
       const id = c.req.param('id')

@@ -6,7 +6,7 @@ import { PROVIDER_RULES, readPatch } from '#shared/domain/read-patch.ts'
 import { notFound } from '#shared/errors.ts'
 import { ProviderConfig } from '#shared/models/provider.ts'
 import { answer } from '../answer.ts'
-import { catalogueFilters } from '../catalogue-filters.ts'
+import { catalogueFilters, catalogueWarnings } from '../catalogue-filters.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
 import { entityTag, expectedVersions, locationOf } from '../entity-tag.ts'
 import { idempotencyOf } from '../idempotency.ts'
@@ -30,7 +30,7 @@ export const providers = ({ maxBodyBytes, newRequestId }: AppOptions) =>
       const filters = catalogueFilters(c.req, filterReader(c.req))
       refuseUnknown(c.req, PARAMETERS)
       const withBenchmarks = boolean(c.req, 'benchmarks', true)
-      return answerPage(c, page, await c.var.tenantStore.listProviders(filters, page, withBenchmarks))
+      return answerPage(c, page, await c.var.tenantStore.listProviders(filters, page, withBenchmarks), catalogueWarnings(filters))
     })
     .get('/:id', async (c) => {
       const id = c.req.param('id')

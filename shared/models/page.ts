@@ -12,7 +12,16 @@ export const pageOf = <Item extends z.ZodType>(item: Item) =>
     limit: z.int(),
     /** Items on all pages. */
     total_count: z.int(),
+    /** What is asked for and can never be found, or is not done, such as a state that no job has. Absent: nothing. */
+    warnings: z.array(z.string()).min(1).optional(),
     items: z.array(item),
   })
 
-export type Page<Item> = { first: { href: string }; next?: { href: string }; limit: number; total_count: number; items: Item[] }
+export type Page<Item> = {
+  first: { href: string }
+  next?: { href: string }
+  limit: number
+  total_count: number
+  warnings?: string[]
+  items: Item[]
+}
