@@ -40,3 +40,12 @@ describe('a run that cannot be launched here', () => {
     expect(bridge.errors).toEqual([])
   })
 })
+
+test('of what a job asks for and no process of one machine gets, its user is told', async ({ db, start }) => {
+  await start({})
+  const id = await submitSpecs(db, [specFor('true', { hardware_config: { cpu: { limit: '1' } } }), specFor('true')])
+  await runBecomes(db, id, { state: 'failed', is_settled: true })
+  const rows =
+    await db`select warning_message ->> 'message' as message from evalhub.runs where evaluation_id = ${id} order by benchmark_index`
+  expect(rows.map(({ message }) => message)).toEqual([expect.stringMatching(/^Not used on one machine.*: hardware_config\.$/), null])
+})

@@ -27,6 +27,13 @@ export function refusalOf(
   }
 }
 
+/** What a run asks for that no process of one machine gets, in words for its user; undefined if nothing. */
+export function unusedHere({ spec, request }: Pick<Claim, 'spec' | 'request'>): string | undefined {
+  const unused = [...(spec.hardware_config ? ['hardware_config'] : []), ...(request.queue ? ['queue'] : [])]
+  if (unused.length === 0) return undefined
+  return `Not used on one machine, where a run is a process and takes what the machine has: ${unused.join(', ')}.`
+}
+
 /** The adapter's job.json. */
 export function jobSpecText(claim: Claim, callbackUrl: string): string {
   const { evaluationId, benchmarkIndex, request, spec } = claim

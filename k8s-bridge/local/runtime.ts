@@ -10,7 +10,7 @@ import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import { headBytesOf } from '../log-bounds.ts'
 import type { LaunchedObject, RunEnd, Runtime } from '../runtime.ts'
 import { makeRunDirectory, openLog, placeBelow, removeFiles } from './directory.ts'
-import { environmentOf, jobSpecText, refusalOf } from './launch.ts'
+import { environmentOf, jobSpecText, refusalOf, unusedHere } from './launch.ts'
 import { openTail, type Tail } from './logs.ts'
 import { lackOfKey, readModelSecrets } from './model-secrets.ts'
 import { realFolders, secretFolder } from './named-folders.ts'
@@ -127,6 +127,11 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
   }
 }
 
+function launched(entry: Live, claim: Claim) {
+  const warning = unusedHere(claim)
+  return { objectUid: uidOf(entry), ...(warning !== undefined && { warning }) }
+}
+
 type Launching = { attempt: number; outcome: ReturnType<Runtime['launch']> }
 
 /** Launches a claim once, however often it is asked to: a lease may run out while a busy machine starts a process, and then it is asked again. */
@@ -141,13 +146,13 @@ function createLaunch(
     if ('refused' in started) return started
     live.set(keyOf(claim), started)
     void watchEnd(started, claim.spec.benchmark_id)
-    return { objectUid: uidOf(started) }
+    return launched(started, claim)
   }
   return async (claim) => {
     const key = keyOf(claim)
     const present = live.get(key)
     // Launched before, and not recorded: the row's lease had run out.
-    if (present?.key.attempt === claim.attempt && !present.end) return { objectUid: uidOf(present) }
+    if (present?.key.attempt === claim.attempt && !present.end) return launched(present, claim)
     const underWay = launching.get(key)
     if (underWay?.attempt === claim.attempt) return underWay.outcome
     if (present || underWay) throw new Error('an earlier attempt of the run is still ending')
