@@ -1,9 +1,11 @@
-import { withResolvedShas } from '#shared/domain/resolved-request.ts'
+import { remarksMessage } from '#shared/domain/request-remarks.ts'
+import { effectiveParameters, withResolvedShas } from '#shared/domain/resolved-request.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import { leftOut } from '#shared/domain/score.ts'
 import type { BenchmarkResult, BenchmarkStatus } from '#shared/models/benchmark-run.ts'
 import { waitingMessage } from '#shared/domain/waiting.ts'
 import type { EvaluationJob } from '#shared/models/evaluation.ts'
+import type { Message } from '#shared/models/message.ts'
 import type { evaluations, runs } from './schema.ts'
 
 /** `benchmarkIndex` → `benchmark_index`: the name of a column by the name that drizzle gives it. */
@@ -51,6 +53,11 @@ type JobRun = Omit<RunRow, 'spec' | 'evaluation_id' | 'attempt' | 'updated_at' |
   primary_metric: string | null
   /** Read only where the job's collection is to be shown as it was understood. */
   spec: RunSpec | null
+  /** Null: there are none. */
+  remarks: string[] | null
+  /** Absent or null: they are not to be shown. */
+  parameters?: RunSpec['parameters'] | null
+  num_examples?: number | null
 }
 
 /** `value` without the members that are null: the wire omits what is not there. */
@@ -84,15 +91,24 @@ function toStatus(run: JobRun, { age_seconds: ageSeconds, bridge_seen_seconds_ag
   const { phase, progress, error_message, started_at, completed_at } = run
   const waiting = { waiting: run.waiting, ageSeconds, bridgeSeenSecondsAgo: bridge_seen_seconds_ago }
   const why = run.state === 'pending' ? waitingMessage(waiting) : undefined
-  const said = run.warning_message
-  const warning_message = why && said ? { ...why, message: `${why.message}\n${said.message}` } : (why ?? said)
+  const warning_message = together([why, run.remarks ? remarksMessage(run.remarks) : undefined, run.warning_message])
   return {
     provider_id: run.provider_id,
     id: run.benchmark_id,
     benchmark_index: run.benchmark_index,
     status: run.state,
     ...present({ phase, progress, error_message, warning_message, started_at, completed_at }),
+    ...(run.parameters && {
+      effective_parameters: effectiveParameters({ parameters: run.parameters, ...present({ num_examples: run.num_examples }) }),
+    }),
   }
+}
+
+/** Messages as one, each on lines of its own, under the code of the first; undefined without any. */
+function together(messages: readonly (Message | null | undefined)[]): Message | undefined {
+  const said = messages.filter((message) => message !== null && message !== undefined)
+  const [first] = said
+  return first && { ...first, message: said.map(({ message }) => message).join('\n') }
 }
 
 function toResults({ runs, score, passed, aggregate_threshold: threshold }: JobRow): EvaluationJob['results'] {

@@ -1,7 +1,7 @@
 import type { Idempotency } from '#db/commands/claim-key.ts'
 import { SMALL_FOOTPRINT } from '#db/reserve.ts'
 import type { TenantStore } from '#db/store.ts'
-import { newJobFootprint } from '#shared/domain/job-footprint.ts'
+import { newJobFootprint, remarksFootprint } from '#shared/domain/job-footprint.ts'
 import { resolveBenchmarks, snapshotsOf } from '#shared/domain/resolve-benchmarks.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import { HubError, notFound } from '#shared/errors.ts'
@@ -72,7 +72,7 @@ async function makeRuns(request: EvaluationJobConfig, runs: readonly (() => RunS
   }
   if (snapshots > budget.characters) throw tooMany(`benchmarks of more than ${CHARACTERS_MAX / MIB} MiB`)
   budget.characters -= snapshots
-  return { specs, footprint, snapshots }
+  return { specs, footprint: footprint + remarksFootprint(specs), snapshots }
 }
 
 function tooMany(what: string): HubError {

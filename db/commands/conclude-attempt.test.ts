@@ -59,6 +59,7 @@ describe('concludeAttempt', () => {
       benchmark_index: 0,
       status: 'pending',
       started_at: '2026-11-23T10:00:00Z',
+      effective_parameters: {},
     })
     await db`update evalhub.hub set bridge_seen_at = now()`
     const seen = await findEvaluation(db, { tenant, user: '', everyTenant: false }, id)

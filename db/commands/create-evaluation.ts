@@ -1,4 +1,6 @@
 import type { Excess, Quotas } from '#shared/domain/quota.ts'
+import { remarksMessage } from '#shared/domain/request-remarks.ts'
+import { effectiveParameters, SHOWN_PARAMETERS_MAX } from '#shared/domain/resolved-request.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { Message } from '#shared/models/message.ts'
@@ -142,11 +144,20 @@ function answer(input: NewEvaluation, createdAt: string): EvaluationJob {
   }
   const job = toJob(row)
   const { updated_at: _, ...resource } = job.resource
+  const isShown = areShown(input.specs)
   const benchmarks = input.specs.map((spec, index) => ({
     provider_id: spec.provider_id,
     id: spec.benchmark_id,
     benchmark_index: index,
     status: 'pending' as const,
+    ...(spec.remarks && { warning_message: remarksMessage(spec.remarks) }),
+    ...(isShown && { effective_parameters: effectiveParameters(spec) }),
   }))
   return { ...job, resource, status: { ...job.status, benchmarks } }
+}
+
+/** Whether the parameters of the runs are short enough to be shown. No more of them is looked at than tells it. */
+function areShown(specs: readonly RunSpec[]): boolean {
+  let characters = 0
+  return specs.every(({ parameters }) => (characters += JSON.stringify(parameters).length) <= SHOWN_PARAMETERS_MAX)
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { SHOWN_PARAMETERS_FOOTPRINT } from '#shared/domain/resolved-request.ts'
 import { expect } from 'vitest'
 import { parseFilter } from '#shared/domain/list-filter.ts'
 import { footprintOf } from '#shared/domain/footprint.ts'
@@ -101,7 +102,7 @@ test('what is large is read after its memory was given, one at a time, and given
 
   await db`update evalhub.evaluations set footprint = 5000000 where tenant = ${tenant}`
   expect((await findEvaluation(db, scope, ids[0]!, reserve))?.status.benchmarks).toHaveLength(1)
-  expect(asked.splice(0)).toEqual([5_000_000])
+  expect(asked.splice(0)).toEqual([5_000_000 + SHOWN_PARAMETERS_FOOTPRINT])
   held = 0
   const { items, total, more } = await listEvaluations(db, scope, {}, { limit: 2, offset: 1 }, reserve)
   expect({ items, total }).toEqual({ items: [], total: 3 })

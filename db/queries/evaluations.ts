@@ -1,4 +1,5 @@
 import type { Filter } from '#shared/domain/list-filter.ts'
+import { SHOWN_PARAMETERS_FOOTPRINT, SHOWN_PARAMETERS_MAX } from '#shared/domain/resolved-request.ts'
 import type { EvaluationJob, EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import { EVALUATION_STATES, type EvaluationState } from '#shared/models/states.ts'
 import { sha256 } from '#shared/sha256.ts'
@@ -15,8 +16,17 @@ export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-
 
 const ANY_FOOTPRINT = 2 ** 31 - 1
 
-/** A job's columns and its runs, for `evaluations` in a `from`; of one with a footprint of more than `max` neither request nor runs. */
-const jobColumns = (db: Db, max: number) => db`
+/** What a job's runs go by, if it is short enough to be shown. */
+const shownParameters = (db: Db) => db`,
+  'parameters', case when (
+    select sum(length((spec -> 'parameters')::text)) from evalhub.runs as one where one.evaluation_id = evaluations.id
+  ) <= ${SHOWN_PARAMETERS_MAX} then spec -> 'parameters' end, 'num_examples', spec -> 'num_examples'`
+
+/**
+ * A job's columns and its runs, for `evaluations` in a `from`; of one with a footprint of more than `max` neither request nor runs. `more`: of each
+ * run besides.
+ */
+const jobColumns = (db: Db, max: number, more: Fragment = db``) => db`
   id, tenant, owner, state, message, case when footprint <= ${max}::int then request end as request, footprint, to_json(created_at) as created_at,
   score, passed, aggregate_threshold, collection_updated_at,
   to_json(updated_at) as updated_at, extract(epoch from now() - created_at)::float8 as age_seconds,
@@ -28,28 +38,34 @@ const jobColumns = (db: Db, max: number) => db`
         'progress', progress, 'error_message', error_message, 'warning_message', warning_message, 'started_at', started_at,
         'completed_at', completed_at, 'metrics', metrics, 'metrics_schema', metrics_schema, 'additional_info', additional_info,
         'artifacts', artifacts, 'test', test, 'mlflow_run_id', mlflow_run_id, 'logs_path', logs_path, 'resolved_sha', resolved_sha,
-        'waiting', waiting, 'primary_metric', spec -> 'primary_score' ->> 'metric', 'spec', case when request ? 'collection' and (
+        'waiting', waiting, 'primary_metric', spec -> 'primary_score' ->> 'metric', 'remarks', spec -> 'remarks', 'spec', case when request ? 'collection' and (
           select bool_or(resolved_sha is not null) from evalhub.runs as one where one.evaluation_id = evaluations.id
-        ) then spec end
+        ) then spec end ${more}
       ) order by benchmark_index
     ) from evalhub.runs where evaluation_id = evaluations.id
   ) end as runs`
 
 /**
- * Undefined also when it belongs to another tenant: a caller cannot tell the two apart.
+ * With the parameters that its runs go by. Undefined also when it belongs to another tenant: a caller cannot tell the two apart.
  *
  * One that is not small is read once `reserve` has given the memory for it; without `reserve` the caller answers for that.
  */
 export async function findEvaluation(db: Db, scope: Scope, id: string, reserve?: Reserve): Promise<EvaluationJob | undefined> {
-  if (!isUuid(id)) return undefined
-  const found = (on: Db, max: number) => on<MeasuredJob[]>`
-    select ${jobColumns(on, max)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(on, scope)}`
-  const [row] = await found(db, reserve ? SMALL_FOOTPRINT : ANY_FOOTPRINT)
-  if (!reserve || !row || row.footprint <= SMALL_FOOTPRINT) return row && toJob(row)
-  await reserve(row.footprint)
+  const found = (on: Db, max: number) => readJob(on, scope, id, { max, more: shownParameters(on) })
+  const small = SMALL_FOOTPRINT - SHOWN_PARAMETERS_FOOTPRINT
+  const row = await found(db, reserve ? small : ANY_FOOTPRINT)
+  if (!reserve || !row || row.footprint <= small) return row && toJob(row)
+  await reserve(row.footprint + SHOWN_PARAMETERS_FOOTPRINT)
   // The driver keeps what it was sent last on a connection: the end of the transaction takes the place of the job.
-  const [whole] = 'begin' in db ? await db.begin((tx) => found(tx, ANY_FOOTPRINT)) : await found(db, ANY_FOOTPRINT)
+  const whole = 'begin' in db ? await db.begin((tx) => found(tx, ANY_FOOTPRINT)) : await found(db, ANY_FOOTPRINT)
   return whole && toJob(whole)
+}
+
+async function readJob(db: Db, scope: Scope, id: string, { max, more }: { max: number; more: Fragment }): Promise<MeasuredJob | undefined> {
+  if (!isUuid(id)) return undefined
+  const [row] = await db<MeasuredJob[]>`
+    select ${jobColumns(db, max, more)} from evalhub.evaluations where id = ${id} and deleted_at is null ${ofTenant(db, scope)}`
+  return row
 }
 
 type MeasuredJob = JobRow & { footprint: number }
@@ -126,7 +142,10 @@ export async function listEvaluations(
       where running <= ${SMALL_FOOTPRINT} or place = 1
       order by id desc`,
     toItem: toJob,
-    whole: (id: string) => findEvaluation(db, scope, id),
+    whole: async (id: string) => {
+      const row = await readJob(db, scope, id, { max: ANY_FOOTPRINT, more: db`` })
+      return row && toJob(row)
+    },
   }
   const [groups, [count]] = await Promise.all([
     inGroups(source, slice, reserve),

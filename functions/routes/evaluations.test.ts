@@ -12,7 +12,9 @@ describe('POST /jobs', () => {
       ...JOB,
       tags: ['a'],
     })
-    expect(body.status.benchmarks).toEqual([{ provider_id: 'frame', id: 'first', benchmark_index: 0, status: 'pending' }])
+    expect(body.status.benchmarks).toEqual([
+      { provider_id: 'frame', id: 'first', benchmark_index: 0, status: 'pending', effective_parameters: {} },
+    ])
     expect(body).not.toHaveProperty('unknown')
     expect(body.resource).not.toHaveProperty('updated_at')
 

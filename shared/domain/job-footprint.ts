@@ -4,6 +4,7 @@ import type { EvaluationJobConfig } from '../models/evaluation.ts'
 import type { BenchmarkStatusEvent } from '../models/event.ts'
 import type { Message } from '../models/message.ts'
 import { footprintOf } from './footprint.ts'
+import type { RunSpec } from './run-spec.ts'
 
 /**
  * The footprint (`footprint.ts`) that a job's answer has at most. It is kept with the job, and rises under the job's lock, so that who reads a
@@ -48,6 +49,10 @@ export function newJobFootprint(request: EvaluationJobConfig, runs: number): num
   }
   return footprint + runs * RUN_FOOTPRINT
 }
+
+/** What the remarks on its request add to the footprint of a new job. */
+export const remarksFootprint = (specs: readonly Pick<RunSpec, 'remarks'>[]): number =>
+  specs.reduce((sum, { remarks }) => sum + (remarks ? footprintOf(remarks) : 0), 0)
 
 /** What a run adds to its job's footprint beyond its place. */
 export const runFootprint = (run: Messages & Results): number => messagesFootprint(run) + resultsFootprint(run)

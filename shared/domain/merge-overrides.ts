@@ -2,12 +2,17 @@ import { HubError } from '../errors.ts'
 import type { CollectionBenchmark } from '../models/collection.ts'
 import type { BenchmarkConfig } from '../models/evaluation.ts'
 import { PARAMETERS_MAX } from '../models/fields.ts'
+import { overrideRemarks } from './request-remarks.ts'
 
 /** A benchmark as it is to be run; its parameters are made when they are asked for, since those of many benchmarks together may be long. */
 export type EffectiveBenchmark = Pick<
   BenchmarkConfig,
   'id' | 'provider_id' | 'weight' | 'primary_score' | 'pass_criteria' | 'hardware_config' | 'test_data_ref'
-> & { parameters: () => Readonly<Record<string, unknown>> }
+> & {
+  parameters: () => Readonly<Record<string, unknown>>
+  /** What of the job's additions is otherwise than whoever wrote them may think; a sentence each. */
+  remarks: () => string[]
+}
 
 /** Names a benchmark among all providers'. */
 export const benchmarkKey = (provider: string, benchmark: string): string => JSON.stringify([provider, benchmark])
@@ -23,11 +28,13 @@ export function mergeOverrides(entries: readonly CollectionBenchmark[], override
   const added = addedByProvider(overrides)
   const own = new Map(overrides.toReversed().map((override) => [benchmarkKey(override.provider_id, override.id), override]))
   return entries.map(({ url: _, parameters = {}, ...entry }) => {
-    const { test_data_ref, hardware_config } = own.get(benchmarkKey(entry.provider_id, entry.id)) ?? {}
-    const { names, whole } = added.get(entry.provider_id) ?? NOTHING
+    const override = own.get(benchmarkKey(entry.provider_id, entry.id))
+    const { test_data_ref, hardware_config } = override ?? {}
+    const { names, whole, givers } = added.get(entry.provider_id) ?? NOTHING
     return {
       ...entry,
       parameters: () => (Object.keys(parameters).length === 0 ? whole() : merged(entry.id, names, parameters)),
+      remarks: () => overrideRemarks({ id: entry.id, own: parameters, givers, override }),
       ...(test_data_ref && { test_data_ref }),
       ...(hardware_config && { hardware_config }),
     }
@@ -36,23 +43,28 @@ export function mergeOverrides(entries: readonly CollectionBenchmark[], override
 
 type Added = {
   names: ReadonlyMap<string, unknown>
+  /** Which benchmark's override gave each of them last. */
+  givers: ReadonlyMap<string, string>
   /** All of it, the same object each time. */
   whole: () => Readonly<Record<string, unknown>>
 }
 
-const NOTHING: Added = { names: new Map(), whole: () => ({}) }
+const NOTHING: Added = { names: new Map(), givers: new Map(), whole: () => ({}) }
 
 function addedByProvider(overrides: readonly BenchmarkConfig[]): Map<string, Added> {
-  const byProvider = new Map<string, Map<string, unknown>>()
-  for (const { provider_id, parameters = {} } of overrides) {
-    const names = byProvider.get(provider_id) ?? new Map<string, unknown>()
-    for (const [name, value] of Object.entries(parameters)) names.set(name, value)
-    byProvider.set(provider_id, names)
+  const byProvider = new Map<string, { names: Map<string, unknown>; givers: Map<string, string> }>()
+  for (const { id, provider_id, parameters = {} } of overrides) {
+    const { names, givers } = byProvider.get(provider_id) ?? { names: new Map<string, unknown>(), givers: new Map<string, string>() }
+    for (const [name, value] of Object.entries(parameters)) {
+      names.set(name, value)
+      givers.set(name, id)
+    }
+    byProvider.set(provider_id, { names, givers })
   }
   return new Map(
-    [...byProvider].map(([provider, names]) => {
+    [...byProvider].map(([provider, { names, givers }]) => {
       let whole: Record<string, unknown> | undefined
-      return [provider, { names, whole: () => (whole ??= checked(`those of ${provider}`, names)) }]
+      return [provider, { names, givers, whole: () => (whole ??= checked(`those of ${provider}`, names)) }]
     }),
   )
 }

@@ -4,6 +4,7 @@ import type { EvaluationJobConfig } from '../models/evaluation.ts'
 import { BENCHMARKS_MAX } from '../models/fields.ts'
 import type { BenchmarkResource, ProviderRuntime } from '../models/provider.ts'
 import { benchmarkKey, mergeOverrides, type EffectiveBenchmark } from './merge-overrides.ts'
+import { parameterRemarks } from './request-remarks.ts'
 import type { RunSpec } from './run-spec.ts'
 
 /** What of a provider's word about a benchmark counts for its runs. */
@@ -71,6 +72,7 @@ export function resolveBenchmarks(
 const asItIs = ({ parameters = {}, ...benchmark }: NonNullable<EvaluationJobConfig['benchmarks']>[number]): EffectiveBenchmark => ({
   ...benchmark,
   parameters: () => parameters,
+  remarks: () => [],
 })
 
 /**
@@ -98,7 +100,10 @@ function specOf(
   request: EvaluationJobConfig,
   owner: 'job' | 'collection',
 ): RunSpec {
-  const { num_examples: numExamples, ...parameters } = benchmark.parameters()
+  const given = benchmark.parameters()
+  const { num_examples: numExamples, ...parameters } = given
+  const deadline = deadlineOf(parameters, found)
+  const remarks = [...benchmark.remarks(), ...parameterRemarks(given, deadline)]
   const hardware = benchmark.hardware_config ?? request.hardware_config
   return {
     provider_id: benchmark.provider_id,
@@ -109,7 +114,8 @@ function specOf(
     ...(typeof numExamples === 'number' && { num_examples: Math.trunc(numExamples) }),
     ...(benchmark.test_data_ref && { test_data_ref: benchmark.test_data_ref }),
     ...(hardware && { hardware_config: hardware }),
-    deadline_seconds: deadlineOf(parameters, found),
+    deadline_seconds: deadline,
+    ...(remarks.length > 0 && { remarks }),
     ...judgedBy(benchmark, definition, owner),
     weight: benchmark.weight || 1,
   }

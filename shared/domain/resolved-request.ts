@@ -1,6 +1,18 @@
 import type { BenchmarkConfig, EvaluationJobConfig } from '../models/evaluation.ts'
 import type { RunSpec } from './run-spec.ts'
 
+/** What a run goes by, as its adapter understands it: `num_examples` among the others. */
+export const effectiveParameters = ({ parameters, num_examples }: Pick<RunSpec, 'parameters' | 'num_examples'>) => ({
+  ...parameters,
+  ...(num_examples !== undefined && { num_examples }),
+})
+
+/**
+ * Characters that the effective parameters of a job's runs may have together, as JSON, to be shown: a short request can give the same long ones to
+ * a thousand. They are in no job's footprint; theirs is at most the second of these.
+ */
+export const [SHOWN_PARAMETERS_MAX, SHOWN_PARAMETERS_FOOTPRINT] = [32 * 1024, 512 * 1024]
+
 type Run = { resolved_sha: string | null; spec: RunSpec | null }
 
 /**
@@ -33,7 +45,7 @@ function entryOf(spec: RunSpec): BenchmarkConfig {
     ...(source !== 'provider' && { primary_score: score }),
     ...(threshold && threshold.source !== 'provider' && { pass_criteria: { threshold: threshold.value } }),
     ...(hardware_config && { hardware_config }),
-    parameters: { ...spec.parameters, ...(spec.num_examples !== undefined && { num_examples: spec.num_examples }) },
+    parameters: effectiveParameters(spec),
     ...(test_data_ref && { test_data_ref }),
   }
 }

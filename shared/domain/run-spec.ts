@@ -27,6 +27,8 @@ export type RunSpec = {
   /** What the run is judged by. Absent: it gets no test. */
   primary_score?: PrimaryScore & { source: Source }
   threshold?: { value: number; source: Source }
+  /** What of the request is not done, or not as it may be meant, a sentence each. Absent: nothing. */
+  remarks?: string[]
   /** Share in the job's score, above 0. */
   weight: number
 }

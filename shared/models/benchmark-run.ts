@@ -42,6 +42,11 @@ export const BenchmarkStatus = z.object({
   warning_message: Message.optional(),
   started_at: z.string().optional(),
   completed_at: z.string().optional(),
+  /**
+   * Parameters that the benchmark runs with: its own, or its collection's merged with what the job adds. In the answers to the submit and to GET of
+   * one job; absent in lists, and where those of the job's benchmarks come to more than 32 KiB.
+   */
+  effective_parameters: Opaque.optional(),
 })
 export type BenchmarkStatus = z.infer<typeof BenchmarkStatus>
 
