@@ -1,5 +1,5 @@
 /** PostgreSQL's own words for "not now": it shuts down, starts up, or has no connection left. 58000 is Hyperdrive's, when it has none. */
-const UNAVAILABLE = /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|CONNECT|CONNECTION_|57P0|53300|58000|08)/
+const UNAVAILABLE = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|CONNECT|CONNECTION_|57P0|53300|58000|08)/
 
 /** Its words for what it ended because it took too long: a statement, the wait for a lock, a transaction that does nothing. */
 const TOO_SLOW = /^(57014|55P03|25P03)$/

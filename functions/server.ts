@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto'
 import type { Hono } from 'hono'
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { connect } from '#db/client.ts'
+import { databaseComplaint } from '#db/database-complaint.ts'
 import { openFairPool } from '#db/fair-pool.ts'
 import { checkMigrated, checkServed } from '#db/queries/readiness.ts'
 import { openStore } from '#db/store.ts'
-import { HubError } from '#shared/errors.ts'
 import { createLog, type Log } from '#shared/log.ts'
 import { RELEASE } from '#shared/release.ts'
+import { isHelpWanted, usageOf } from '#shared/usage.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
-import { readFunctionsConfig, type FunctionsConfig } from './config.ts'
+import { FUNCTIONS_SETTINGS, readFunctionsConfig, type FunctionsConfig } from './config.ts'
 import { findDocsFile } from './docs-files.ts'
 import type { AppEnv, AppOptions } from './env.ts'
 import { createEventsApp } from './events-app.ts'
@@ -24,6 +25,14 @@ import { watchRequests, type RequestWatch } from './watch-requests.ts'
 import { writeLines } from './write-lines.ts'
 
 /** `npm run start:functions`: the API alone, on Node, until SIGTERM. */
+
+const USAGE = usageOf({
+  command: 'npm run start:functions',
+  about:
+    'The API alone, until SIGTERM. It needs a PostgreSQL that was migrated (npm run migrate) and a bridge (npm run start:bridge) on it, which launches what is submitted.',
+  settings: FUNCTIONS_SETTINGS,
+  docs: ['docs/operation.md', 'docs/identity.md', 'docs/install-kubernetes.md'],
+})
 
 type Parts = { config: FunctionsConfig; log: Log; registry: Registry; stack: AsyncDisposableStack }
 
@@ -78,8 +87,11 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
   }
   const urls = await listen({ config, log, registry, stack }, options, watch)
   log.info('ready', urls)
-  // Requests will say so too. That the database is away, they will find out.
-  await checkMigrated(probe).catch((error: unknown) => error instanceof HubError && log.warn(error.message))
+  // Requests will say so too, as long as it is so.
+  await checkMigrated(probe).catch((error: unknown) => {
+    const complaint = databaseComplaint(error, { url: config.databaseUrl, setting: 'DATABASE_URL' })
+    log.warn(error instanceof Error && complaint === undefined ? error.message : `${complaint}. Requests are refused until that is mended`)
+  })
 }
 
 /** Opens all ports. They are closed together but for that of the probes, which ends last. */
@@ -159,13 +171,14 @@ function stopOnSignals(stack: AsyncDisposableStack, log: Log): void {
   process.on('SIGINT', stop).on('SIGTERM', stop)
 }
 
-try {
+async function run(): Promise<void> {
   const config = readFunctionsConfig()
   const log = createLog({ write: writeLines(process.stdout), now: () => new Date(), level: config.logLevel })
   if (config.unread.length > 0) log.info('the files have settings that this process does not read', { settings: config.unread })
   const stack = new AsyncDisposableStack()
   stopOnSignals(stack, log)
   await start({ config, log, registry: new Registry(), stack })
-} catch (error) {
-  fail(error)
 }
+
+if (isHelpWanted(process.argv)) process.stdout.write(USAGE)
+else await run().catch(fail)

@@ -66,10 +66,12 @@ const MigrateSettings = z.object(databaseSettings)
 
 /** Every setting of the bridge, in the order of its documentation. The migration reads the first of them. */
 export const BRIDGE_SETTINGS: readonly Setting[] = settingsOf(BridgeSettings)
-const MIGRATE_SETTINGS = settingsOf(MigrateSettings)
+export const MIGRATE_SETTINGS = settingsOf(MigrateSettings)
 
 export type MigrateConfig = {
   databaseUrl: string
+  /** Which of the two it is. */
+  databaseSetting: 'DATABASE_DIRECT_URL' | 'DATABASE_URL'
   /** The operator's catalogues, absolute, in order. */
   catalogues: string[]
 }
@@ -154,6 +156,7 @@ function read<Schema extends z.ZodObject>(
 function toMigrateConfig(settings: z.output<typeof MigrateSettings>): MigrateConfig {
   return {
     databaseUrl: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL ?? '',
+    databaseSetting: settings.DATABASE_DIRECT_URL === undefined ? 'DATABASE_URL' : 'DATABASE_DIRECT_URL',
     catalogues: settings.CATALOGUE_DIRS.map((directory) => resolve(directory)),
   }
 }

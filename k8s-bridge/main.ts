@@ -3,15 +3,17 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { connect, type Pool } from '#db/client.ts'
+import { databaseComplaint } from '#db/database-complaint.ts'
 import { lockHub } from '#db/hub-lock.ts'
 import { openObserverLock } from '#db/observer-lock.ts'
 import { noteRuntime } from '#db/commands/note-runtime.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { createLog, type Log } from '#shared/log.ts'
+import { isHelpWanted, usageOf } from '#shared/usage.ts'
 import { startBridge, type BridgeOptions } from './bridge.ts'
 import { followCatalogue } from './catalogue-sync.ts'
 import { startClock } from './clock.ts'
-import { readBridgeConfig, type BridgeConfig } from './config.ts'
+import { BRIDGE_SETTINGS, readBridgeConfig, type BridgeConfig } from './config.ts'
 import { createGauges } from './gauges.ts'
 import { notePasses, serveHealth, type Passes } from './health.ts'
 import { readKubeConfig } from './kubernetes/api.ts'
@@ -32,12 +34,26 @@ const HOME = fileURLToPath(new URL('..', import.meta.url))
 /** Enough for a pass, the listener and the logs of runs; more would take what requests need. */
 const CONNECTIONS = 6
 
+const USAGE = usageOf({
+  command: 'npm run start:bridge',
+  about:
+    'The bridge: launches runs as Jobs of a cluster or as processes of this machine, settles what has ended, and does what is due by the clock, until SIGTERM.',
+  settings: BRIDGE_SETTINGS,
+  docs: ['docs/operation.md', 'docs/install-kubernetes.md', 'docs/one-machine.md'],
+})
+
 type OnError = (error: unknown) => void
 
 async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack): Promise<void> {
   const onError: OnError = (error) => log.error('The bridge could not do something and will try again', error)
   const db = connect(config.databaseUrl, { max: CONNECTIONS })
   stack.defer(() => db.end({ timeout: 5 }))
+  const passes: Passes = { startedAtMs: performance.now(), completedAtMs: {}, endedAtMs: {} }
+  const registry = new Registry()
+  const own = createOwnMetrics(registry)
+  const kind = 'local' in config.runtime ? 'local' : 'kubernetes'
+  const port = config.metrics && (await serve(config, { ...config.metrics, passes, registry, kind }, stack))
+  if (!(await isMigrated(config, db, { passes, log, stack }))) return
   if ('local' in config.runtime) {
     // It knows of no processes but its own: a hub or another bridge on this database would take its runs for lost.
     const lock = await lockHub(config.databaseUrl, () =>
@@ -45,12 +61,6 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
     )
     stack.defer(() => lock.release())
   }
-  const passes: Passes = { startedAtMs: performance.now(), completedAtMs: {}, endedAtMs: {} }
-  const registry = new Registry()
-  const own = createOwnMetrics(registry)
-  const kind = 'local' in config.runtime ? 'local' : 'kubernetes'
-  const port = config.metrics && (await serve(config, { ...config.metrics, passes, registry, kind }, stack))
-  if (!(await isMigrated(db, passes, log, stack))) return
   const following = await followCatalogue(db, [SHIPPED_CATALOGUE, ...config.catalogues], { log })
   stack.defer(() => following.stop())
 
@@ -72,15 +82,24 @@ async function start(config: BridgeConfig, log: Log, stack: AsyncDisposableStack
   log.info('ready', { metrics_url: config.metrics && `http://${config.metrics.host}:${port}/metrics` })
 }
 
-/** Waits for it, which the log and the probes say. False: this process is being stopped. */
-async function isMigrated(db: Pool, passes: Passes, log: Log, stack: AsyncDisposableStack): Promise<boolean> {
+type Waiting = { passes: Passes; log: Log; stack: AsyncDisposableStack }
+
+/** Waits for it, which the log and the probes say. False: this process is being stopped. The first who asks the database anything. */
+async function isMigrated(
+  { databaseUrl: url, databaseSetting: setting }: BridgeConfig,
+  db: Pool,
+  { passes, log, stack }: Waiting,
+): Promise<boolean> {
   const stopping = new AbortController()
   stack.defer(() => stopping.abort())
   const onWaiting = (why: string) => {
     passes.waitsFor = why
     log.warn(`This bridge waits: ${why}`)
   }
-  const isThere = await waitForMigration(db, { onWaiting, signal: stopping.signal })
+  const isThere = await waitForMigration(db, { onWaiting, signal: stopping.signal }).catch((cause: unknown) => {
+    const complaint = databaseComplaint(cause, { url, setting })
+    throw complaint === undefined ? cause : new Error(complaint, { cause })
+  })
   passes.startedAtMs = performance.now()
   passes.waitsFor = undefined
   return isThere
@@ -140,7 +159,7 @@ function stopOnSignals(stack: AsyncDisposableStack, log: Log): void {
   process.on('SIGINT', stop).on('SIGTERM', stop)
 }
 
-try {
+async function run(): Promise<void> {
   const config = readBridgeConfig()
   if ('local' in config.runtime) hideVariables(config.runtime.local.hiddenVariables)
   const log = createLog({ write: (line) => process.stdout.write(`${line}\n`), now: () => new Date(), level: config.logLevel })
@@ -148,6 +167,7 @@ try {
   const stack = new AsyncDisposableStack()
   stopOnSignals(stack, log)
   await start(config, log, stack)
-} catch (error) {
-  fail(error)
 }
+
+if (isHelpWanted(process.argv)) process.stdout.write(USAGE)
+else await run().catch(fail)

@@ -27,7 +27,9 @@ describe('openHubDatabase', () => {
       onLockLost: () => undefined,
     }
     const opening = openHubDatabase(options, stack)
-    await expect(opening).rejects.toThrow('The database that DATABASE_URL names does not answer: connect ECONNREFUSED 127.0.0.1:1')
+    await expect(opening).rejects.toThrow(
+      'The database that DATABASE_URL names, 127.0.0.1:1/x, does not answer: connect ECONNREFUSED 127.0.0.1:1',
+    )
     await expect(opening).rejects.not.toThrow(/secret/)
   })
 })

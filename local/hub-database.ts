@@ -1,7 +1,7 @@
 import { connect, type Pool } from '#db/client.ts'
+import { databaseComplaint } from '#db/database-complaint.ts'
 import { lockHub } from '#db/hub-lock.ts'
 import { migrate } from '#db/migrate.ts'
-import { isUnavailable } from '#db/unavailable.ts'
 import { followCatalogue } from '#k8s-bridge/catalogue-sync.ts'
 import { missingCatalogues } from '#k8s-bridge/read-catalogue.ts'
 import { SHIPPED_CATALOGUE } from '#k8s-bridge/shipped-catalogue.ts'
@@ -32,8 +32,8 @@ export async function openHubDatabase(options: HubDatabaseOptions, stack: AsyncD
   const postgres = options.databaseUrl === undefined ? await startPostgres(startOptions) : undefined
   const url = options.databaseUrl ?? postgres?.url ?? ''
   const lock = await lockHub(url, onLockLost).catch((cause: unknown) => {
-    if (options.databaseUrl === undefined || !(cause instanceof Error && isUnavailable(cause))) throw cause
-    throw new Error(`The database that DATABASE_URL names does not answer: ${cause.message}`, { cause })
+    const complaint = options.databaseUrl === undefined ? undefined : databaseComplaint(cause, { url, setting: 'DATABASE_URL' })
+    throw complaint === undefined ? cause : new Error(complaint, { cause })
   })
   // Only the holder of the lock may stop the server: without it, another hub is using it.
   stack.defer(() => postgres?.stop())

@@ -64,7 +64,13 @@ describe('gatherSettings', () => {
 
   test.each([
     [base, {}, /EVAL_HUB_CONFIG_DIR names \/etc\/hub\/config.yaml, which does not exist/],
-    [{ CONFIG_PATH: '/c.yaml' }, { '/c.yaml': 'url: "hidden' }, /CONFIG_PATH names \/c.yaml, which is not valid YAML/],
+    [
+      { CONFIG_PATH: '/c.yaml' },
+      { '/c.yaml': 'a: 1\nurl: "hidden' },
+      /CONFIG_PATH names \/c.yaml, which is not valid YAML: line 2 \(MISSING_CHAR\)/,
+    ],
+    [{ CONFIG_PATH: '/c.yaml' }, { '/c.yaml': 'a: 1\nb:\n\turl: hidden' }, /which is not valid YAML: line 3 \(TAB_AS_INDENT\)/],
+    [{ CONFIG_PATH: '/c.yaml' }, { '/c.yaml': 'a: 1\n\na: hidden' }, /which is not valid YAML: line 3 \(DUPLICATE_KEY\)/],
     [{ CONFIG_PATH: '/c.yaml' }, { '/c.yaml': '- hidden' }, /which has no settings by name/],
     [
       { CONFIG_PATH: '/c.yaml' },

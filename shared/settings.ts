@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { isPlainObject } from './decode.ts'
 
 /** One thing that an operator can set, in the environment or in a file. */
@@ -115,13 +115,22 @@ function readYaml({ readText, parseYaml }: Files, path: string): unknown {
   return content
 }
 
-/** The parser's own words quote the line, which may hold a secret. */
+/** The parser's own words quote the line, which may hold a secret: where it is, and what kind of fault, is said. */
 function parse(parseYaml: Files['parseYaml'], text: string): unknown {
   try {
     return parseYaml(text)
-  } catch {
-    throw new Error('is not valid YAML')
+  } catch (error) {
+    // oxlint-disable-next-line preserve-caught-error -- it quotes the line
+    throw new Error(`is not valid YAML${placeOf(error)}`)
   }
+}
+
+/** As the package `yaml` has it in its errors. */
+const YamlFault = z.object({ code: z.string(), linePos: z.tuple([z.object({ line: z.number() })]).rest(z.unknown()) })
+
+function placeOf(error: unknown): string {
+  const { data } = YamlFault.safeParse(error)
+  return data ? `: line ${data.linePos[0].line} (${data.code})` : ''
 }
 
 const sectionOf = (content: unknown, name: string) => (isPlainObject(content) && isPlainObject(content[name]) ? content[name] : undefined)
