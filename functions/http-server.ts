@@ -1,8 +1,9 @@
 import { createAdaptorServer } from '@hono/node-server'
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { statusOf } from '#shared/errors.ts'
+import { oneAtATime } from '#shared/one-at-a-time.ts'
 import type { Tls } from './tls.ts'
 
 type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']
@@ -32,13 +33,14 @@ export type HttpServerOptions = {
   /** With it HTTPS is served, by TLS 1.2 or 1.3; with an authority in it, only to those who have a certificate of it. */
   tls?: Tls
   limits?: ConnectionLimits
+  /** Told of each request when it begins. */
+  onRequest?: (request: IncomingMessage, response: ServerResponse) => void
   /** What the operator sets the port with, for the sentence that says it is taken. */
   portName: string
 }
 
 export type HttpServer = {
   port: number
-  /** To watch its requests. */
   server: Server
   /**
    * Takes no more connections and resolves when the requests under way are answered. Those that are not after `withinMs` are cut off.
@@ -46,7 +48,7 @@ export type HttpServer = {
   close(withinMs?: number): Promise<void>
 }
 
-/** Serves `fetch`. Throws one line that says why it cannot. */
+/** Serves `fetch`, one request of a connection at a time. Throws one line that says why it cannot. */
 export async function openHttpServer(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
   const server = makeServer(fetch, options)
   const { host, port } = options
@@ -61,7 +63,7 @@ export async function openHttpServer(fetch: Fetch, options: HttpServerOptions): 
 /** How often connections that have missed their time are looked for. */
 const CHECK_INTERVAL_MS = 1000
 
-function makeServer(fetch: Fetch, { tls, limits = USUAL }: HttpServerOptions): Server {
+function makeServer(fetch: Fetch, { tls, limits = USUAL, onRequest }: HttpServerOptions): Server {
   const serverOptions = {
     maxHeaderSize: limits.maxHeaderBytes,
     requestTimeout: limits.readTimeoutMs,
@@ -73,8 +75,14 @@ function makeServer(fetch: Fetch, { tls, limits = USUAL }: HttpServerOptions): S
   const server = createAdaptorServer({
     fetch,
     serverOptions: tls ? { ...serverOptions, ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true } : serverOptions,
-    createServer: (own: ServerOptions, answer: RequestListener) =>
-      tls ? createTlsServer(own, refuseOddHost(answer)) : createServer(own, refuseOddHost(answer)),
+    createServer(own: ServerOptions, answer: RequestListener) {
+      const readTarget = refuseOddTarget(answer)
+      const listener: RequestListener = oneAtATime((request: IncomingMessage, response: ServerResponse<IncomingMessage>) => {
+        onRequest?.(request, response)
+        readTarget(request, response)
+      })
+      return tls ? createTlsServer(own, listener) : createServer(own, listener)
+    },
   } as Parameters<typeof createAdaptorServer>[0]) as Server
   server.maxConnections = limits.maxClientConnections
   return server
@@ -83,19 +91,41 @@ function makeServer(fetch: Fetch, { tls, limits = USUAL }: HttpServerOptions): S
 /** A name of DNS and a port. */
 const HOST_MAX = 262
 
-/** Before anything reads it as a URL, which for a long host takes the square of its length: bytes that no host has, and an address before a path. */
-const refuseOddHost =
+/**
+ * Before anything reads it as a URL, which for a long host takes the square of its length: refused are bytes that no host has, more than one
+ * `Host`, and what names no path of that host. What names a whole URL (RFC 9112, 3.2.2) is from here on as if it named the path.
+ */
+const refuseOddTarget =
   (answer: RequestListener): RequestListener =>
   (request, response) => {
-    if (!hasOddHost(request)) return answer(request, response)
+    const path = pathOf(request)
+    if (path !== undefined) {
+      request.url = path
+      return answer(request, response)
+    }
     // What else is sent is not read.
     response.writeHead(statusOf('request_validation_failed'), { Connection: 'close', 'Content-Length': 0 }).end()
     return undefined
   }
 
-function hasOddHost({ headers: { host = '' }, url = '' }: IncomingMessage): boolean {
-  const named = /^https?:[\\/]*([^\\/?#]*)/i.exec(url)?.[1] ?? ''
-  return [host, named].some((text) => text.length > HOST_MAX || /[^\w.~%:[\]!$&'()*+,;=-]/.test(text))
+/** Path and query of the target. Undefined: it has none, or one that begins a fragment, or the host is none or not the one that `Host` names. */
+function pathOf({ headers: { host = '' }, rawHeaders, url = '' }: IncomingMessage): string | undefined {
+  if (host.length > HOST_MAX || /[^\w.~%:[\]!$&'()*+,;=-]/.test(host) || namesHostAgain(rawHeaders) || url.includes('#')) return undefined
+  if (url.startsWith('/')) return url
+  const [whole, named, rest = ''] = /^https?:\/\/([^/?]*)(.*)$/i.exec(url) ?? []
+  if (whole === undefined || named?.toLowerCase() !== host.toLowerCase()) return undefined
+  return rest.startsWith('/') ? rest : `/${rest}`
+}
+
+/** Node takes the first and forgets the others; who stands before it may take another. */
+function namesHostAgain(rawHeaders: readonly string[]): boolean {
+  let names = 0
+  // Names and values take turns.
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') names++
+  }
+  return names > 1
 }
 
 function complaint({ code, message }: NodeJS.ErrnoException, { host, port, portName }: HttpServerOptions): string {

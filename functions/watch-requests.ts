@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '#shared/log.ts'
 import type { AnsweredRequest, AppOptions } from './env.ts'
 import type { RequestMetrics } from './request-metrics.ts'
@@ -11,15 +11,15 @@ export type WatchOptions = {
   /** True: what only machines ask, every few seconds, is logged too. */
   logProbes?: boolean
   metrics?: RequestMetrics
-  /** Time for an answer to be sent, by its path; it is cut off then. */
-  sendLimitMs: (path: string) => number
+  /** Time for an answer to be sent, by the pattern of its path as soon as that is known; it is cut off then. */
+  sendLimitMs: (route: string | undefined) => number
 }
 
 export type RequestWatch = {
   /** For the app, which knows what a request is about. */
   onAnswered: NonNullable<AppOptions['onAnswered']>
-  /** Watches the requests of a server. */
-  watch: (server: Server) => void
+  /** For what serves HTTP, which knows when a request begins. */
+  onRequest: (incoming: IncomingMessage, outgoing: ServerResponse) => void
 }
 
 /**
@@ -28,17 +28,22 @@ export type RequestWatch = {
  * A log line has who asked, the pattern of the path, and the path, which holds ids; never a query or a header.
  */
 export function watchRequests(options: WatchOptions): RequestWatch {
-  const answered = new WeakMap<object, AnsweredRequest>()
+  const watched = new WeakMap<object, Watched>()
   return {
     onAnswered(request, runtime) {
-      if (hasIncoming(runtime)) answered.set(runtime.incoming, request)
+      const one = hasIncoming(runtime) && watched.get(runtime.incoming)
+      if (!one) return
+      one.answered = request
+      one.limitTo(options.sendLimitMs(request.route))
     },
-    watch: (server) =>
-      // Before the app's own listener, which may answer at once.
-      void server.prependListener('request', (incoming: IncomingMessage, outgoing: ServerResponse) =>
-        watchOne(options, incoming, outgoing, () => answered.get(incoming)),
-      ),
+    onRequest: (incoming, outgoing) => void watched.set(incoming, watchOne(options, incoming, outgoing)),
   }
+}
+
+type Watched = {
+  answered?: AnsweredRequest
+  /** Cuts its answer off so long after its beginning. */
+  limitTo: (ms: number) => void
 }
 
 const hasIncoming = (runtime: unknown): runtime is { incoming: object } =>
@@ -52,17 +57,26 @@ function watchOne(
   { log, logProbes = false, metrics, sendLimitMs }: WatchOptions,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  answeredRequest: () => AnsweredRequest | undefined,
-): void {
+): Watched {
   const startedAt = performance.now()
-  const { method = '', url = '/', socket } = incoming
+  const { method = '', socket } = incoming
   const sentBefore = socket.bytesWritten
-  const limit = setTimeout(() => outgoing.destroy(), sendLimitMs(url.split('?')[0] ?? url))
+  const cutOff = () => void outgoing.destroy()
+  let limitMs = sendLimitMs(undefined)
+  let limit = setTimeout(cutOff, limitMs)
+  const watched: Watched = {
+    limitTo(ms) {
+      if (ms === limitMs || outgoing.destroyed) return
+      clearTimeout(limit)
+      limitMs = ms
+      limit = setTimeout(cutOff, ms - (performance.now() - startedAt))
+    },
+  }
   metrics?.began(method)
 
   outgoing.once('close', () => {
     clearTimeout(limit)
-    const request = answeredRequest()
+    const request = watched.answered
     // What no app has seen was refused by what serves HTTP, or the client went away before there was an answer.
     const status = request?.status ?? (outgoing.headersSent ? outgoing.statusCode : undefined)
     const durationMs = performance.now() - startedAt
@@ -78,6 +92,7 @@ function watchOne(
     if (log && (logProbes || !PROBES.has(request?.route ?? '')))
       writeLine(log, request, { method, status, durationMs: Math.round(durationMs * 10) / 10, complete: outgoing.writableFinished })
   })
+  return watched
 }
 
 /** Of a caller's name: issuers may make long ones. */

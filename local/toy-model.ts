@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import { oneAtATime } from '#shared/one-at-a-time.ts'
 import { toyApp } from './toy-app.ts'
 import type { ToyAppOptions } from './toy-app.ts'
 import { TOY_MODEL_NAME } from './toy-wire.ts'
@@ -19,7 +20,7 @@ export type ToyModel = { url: string; name: string; stop: () => Promise<void> }
  * is a function of the prompt alone.
  */
 export async function startToyModel(options: ToyModelOptions = {}): Promise<ToyModel> {
-  const server = createServer(getRequestListener(toyApp(options).fetch))
+  const server = createServer(oneAtATime(getRequestListener(toyApp(options).fetch)))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, '127.0.0.1', resolve)

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { HubError, statusOf } from '#shared/errors.ts'
 import type { Log } from '#shared/log.ts'
+import { oneAtATime } from '#shared/one-at-a-time.ts'
 import { RefusedTarget } from './guard.ts'
 import { http } from './http.ts'
 import type { Route } from './route.ts'
@@ -53,7 +54,10 @@ export async function serve({ port, routeOf, handlers, log }: Settings): Promise
 
 function open(handle: (request: IncomingMessage, response: ServerResponse) => void, host: string, port: number): Promise<Server> {
   // No limit on how long a request takes to come in: artifacts are large and networks slow.
-  const server = http.createServer({ requestTimeout: 0, headersTimeout: 15_000, keepAliveTimeout: 60_000, noDelay: true }, handle)
+  const server = http.createServer(
+    { requestTimeout: 0, headersTimeout: 15_000, keepAliveTimeout: 60_000, noDelay: true },
+    oneAtATime(handle),
+  )
   // Their size is bounded; with a bound on their number the ones beyond it would be overlooked, not refused.
   server.maxHeadersCount = 0
   return new Promise((resolve, reject) => {

@@ -359,3 +359,17 @@ describe('an upstream', () => {
     expect(model.requests.at(-1)?.connection).toBe(1)
   })
 })
+
+// Guarantee: what one packet of an adapter makes its sidecar do is one request.
+test('of the requests that an adapter sends at once none begins before the one before is answered', async ({ start, raw }) => {
+  const model = await raw(() => undefined)
+  const { url } = await start({ model: { url: model.url } })
+  const socket = connect(Number(url.port), url.hostname)
+  socket.write(headOf('GET', '/v1/1') + headOf('GET', '/v1/2'))
+  await vi.waitFor(() => expect(model.requests.map(({ line }) => line)).toEqual(['GET /v1/1 HTTP/1.1']))
+  model.sockets[0]?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  await vi.waitFor(() => expect(model.requests.map(({ line }) => line)).toEqual(['GET /v1/1 HTTP/1.1', 'GET /v1/2 HTTP/1.1']))
+  socket.destroy()
+  await exchangeRaw(url, headOf('GET', '/v1/many').repeat(1000))
+  expect(model.requests.filter(({ line }) => line.includes('many')).length).toBeLessThan(2)
+})

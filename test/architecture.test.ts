@@ -116,6 +116,12 @@ const RULES: Rule[] = [
     planted: { file: 'functions/routes/a.ts', text: 'return answer(c, 409, body)' },
   },
   {
+    name: 'what serves HTTP takes one request of a connection at a time',
+    offends: ({ text }) =>
+      /(createServer|createAdaptorServer)\b[^;]*'(node:https?|@hono\/node-server)'/.test(text) && !/\boneAtATime\(/.test(codeOf(text)),
+    planted: { file: 'local/a.ts', text: "import { createServer } from 'node:http'\ncreateServer(answer)" },
+  },
+  {
     name: 'types vanish when they are stripped: no enum, no namespace',
     offends: ({ text }) => /^\s*(export\s+)?(const\s+enum|enum|namespace)\s+\w+/m.test(codeOf(text)),
     planted: { file: 'shared/a.ts', text: 'export enum State { A }' },
