@@ -32,8 +32,8 @@ export type AppOptions = {
   onAnswered?: (request: AnsweredRequest, runtime: unknown) => void
   /** Of EvalHub, as the page at the root of a hub without identities names it. */
   release?: string
-  /** What `/metrics` answers; without it there is no such path. */
-  readMetrics?: () => Promise<{ type: string; text: string }>
+  /** What `/metrics` answers; without it there is no such path. Callers may share it. */
+  readMetrics?: () => Promise<{ type: string; bytes: Uint8Array<ArrayBuffer> }>
   /** What is behind the sidecar, as messages shall name it; absent: only its usual base is known. */
   upstreams?: Upstreams
   /** A file of the package `swagger-ui-dist`, which the documentation page is made with. Asked for what the page loads only. */

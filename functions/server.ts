@@ -8,6 +8,7 @@ import { checkMigrated, checkServed } from '#db/queries/readiness.ts'
 import { openStore } from '#db/store.ts'
 import { createLog, type Log } from '#shared/log.ts'
 import { RELEASE } from '#shared/release.ts'
+import { shareUnderWay } from '#shared/share-under-way.ts'
 import { isHelpWanted, usageOf } from '#shared/usage.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { createApp } from './app.ts'
@@ -64,7 +65,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     log,
     logProbes: config.logLevel === 'debug',
     ...(config.showsMetrics && { metrics: createRequestMetrics(registry, { scheme, host: config.host, port: config.port }) }),
-    sendLimitMs: (path) => (path.endsWith('/logs') ? config.logStreamTimeoutMs + LOG_SEND_MS : config.writeTimeoutMs + SEND_MS),
+    sendLimitMs: (route) => (route?.endsWith('/logs') ? config.logStreamTimeoutMs + LOG_SEND_MS : config.writeTimeoutMs + SEND_MS),
   })
   const store = openStore(pool, config.quotas)
   const options: AppOptions = {
@@ -79,7 +80,7 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     maxConcurrentRequests: config.maxConcurrentRequests,
     openMemory: createMemory({ ...MEMORY, bytes: config.requestMemoryBytes }),
     answerLimitMs: config.writeTimeoutMs,
-    checkReady: shared(() => checkMigrated(probe).then(() => checkServed(pool))),
+    checkReady: shareUnderWay(() => checkMigrated(probe).then(() => checkServed(pool))),
     onAnswered: watch.onAnswered,
     upstreams: config.upstreams,
     findDocsFile,
@@ -99,9 +100,8 @@ async function listen({ config, log, registry, stack }: Parts, options: AppOptio
   const { events, proxyCaFile, tls: files } = config
   const limits = limitsOf(config)
   const open = async (app: Hono<AppEnv>, place: Place, tls: TlsFiles | undefined) => {
-    const server = await openHttpServer(app.fetch, { ...place, ...(tls && { tls: readTls(tls) }) })
+    const server = await openHttpServer(app.fetch, { ...place, onRequest: watch.onRequest, ...(tls && { tls: readTls(tls) }) })
     if (tls) stack.defer(followTls(server.server, tls, log))
-    watch.watch(server.server)
     return { ...server, url: `${tls ? 'https' : 'http'}://${place.host}:${server.port}` }
   }
   const proxied = files && { ...files, ...(proxyCaFile !== undefined && { clientCaFile: proxyCaFile }) }
@@ -141,18 +141,14 @@ const forMachines = (limits: ConnectionLimits) => ({ ...limits, maxHeaderBytes: 
 async function serveHealth(config: FunctionsConfig, { onAnswered: _, ...options }: AppOptions, registry: Registry) {
   const { health, showsMetrics } = config
   if (showsMetrics) collectDefaultMetrics({ register: registry })
-  const readMetrics = async () => ({ type: registry.contentType, text: await registry.metrics() })
+  const readMetrics = shareUnderWay(async () => ({
+    type: registry.contentType,
+    bytes: new TextEncoder().encode(await registry.metrics()),
+  }))
   const app = createHealthApp({ ...options, ...(showsMetrics && { readMetrics }) })
-  return openHttpServer(app.fetch, { ...health, limits: forMachines(limitsOf(config)), portName: 'METRICS_PORT' })
-}
-
-/** `work`, but calls while one is under way share its outcome: the check is open to anybody, and must not queue. */
-function shared(work: () => Promise<void>): () => Promise<void> {
-  let underWay: Promise<void> | undefined
-  return () =>
-    (underWay ??= work().finally(() => {
-      underWay = undefined
-    }))
+  // They are neither logged nor counted; who does not read is cut off all the same.
+  const { onRequest } = watchRequests({ sendLimitMs: () => config.writeTimeoutMs + SEND_MS })
+  return openHttpServer(app.fetch, { ...health, limits: forMachines(limitsOf(config)), onRequest, portName: 'METRICS_PORT' })
 }
 
 function fail(error: unknown): never {

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { Registry } from 'prom-client'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { healthOf, notePasses, serveHealth, type Passes } from './health.ts'
 
 const S = 1000
@@ -54,4 +58,45 @@ test('a bridge that waits says for what, and is neither ready nor to be restarte
   const body = { status: 'waiting', seconds_since_pass: null, waits_for: waitsFor }
   expect(await ask('/readyz')).toEqual({ status: 503, body })
   expect(await ask('/healthz')).toEqual({ status: 200, body })
+})
+
+/** Its server, whose metrics are there when they are told to be. */
+async function slowMetrics() {
+  const [registry, readings] = [new Registry(), [] as (() => void)[]]
+  const refresh = () => new Promise<void>((resolve) => void readings.push(resolve))
+  const server = await serveHealth({ host: '127.0.0.1', port: 0, passes: passes(performance.now()), registry, refresh })
+  const ask = async (path: string) => {
+    const [answer] = (await once(get({ host: '127.0.0.1', port: server.port, path, agent: false }), 'response')) as [IncomingMessage]
+    await text(answer)
+    return answer
+  }
+  return { ...server, readings, ask }
+}
+
+test('what is sent on one connection at once begins one reading of the metrics, and others are answered', async () => {
+  const { port, readings, ask, close } = await slowMetrics()
+  const socket = connect(port, '127.0.0.1')
+  socket.write('GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(2000))
+  expect(await text(socket).catch(() => '')).toBe('')
+  expect(readings).toHaveLength(1)
+  expect((await ask('/healthz')).statusCode).toBe(200)
+  await close()
+})
+
+// Guarantee: however many scrape, the metrics are read once at a time, and probes are answered.
+test('scrapes at once share one reading, those beyond 32 are told to come again, and probes are answered', async () => {
+  const { readings, ask, close } = await slowMetrics()
+  const scrapes = Array.from({ length: 40 }, () => ask('/metrics'))
+  const first = await Promise.race(scrapes)
+  expect([first.statusCode, first.headers['retry-after']]).toEqual([503, '2'])
+  expect((await ask('/healthz')).statusCode).toBe(200)
+  await vi.waitFor(() => expect(readings).toHaveLength(1))
+  readings[0]?.()
+  const statuses = (await Promise.all(scrapes)).map(({ statusCode }) => statusCode)
+  expect(statuses.filter((status) => status === 200)).toHaveLength(32)
+  const later = ask('/metrics')
+  await vi.waitFor(() => expect(readings).toHaveLength(2))
+  readings[1]?.()
+  expect((await later).statusCode).toBe(200)
+  await close()
 })

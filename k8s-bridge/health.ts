@@ -1,6 +1,8 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { oneAtATime } from '#shared/one-at-a-time.ts'
+import { shareUnderWay } from '#shared/share-under-way.ts'
 import type { BridgeOptions, LoopName } from './bridge.ts'
 
 /** A bridge that stands still for as long is to be restarted; a pass that takes long, because the cluster does, is not. */
@@ -8,6 +10,14 @@ const ALIVE_MS = 5 * 60_000
 
 /** Passes come every second. */
 const READY_MS = 30_000
+
+/** More than any installation has scrapers: answers that may be under way at once. */
+const SCRAPES = 32
+
+/** For an answer to be made and sent; who does not read it is cut off then. */
+const SEND_LIMIT_MS = 20_000
+
+const CONNECTIONS = 1000
 
 const LOOPS = ['launching', 'observing'] as const satisfies readonly LoopName[]
 
@@ -62,17 +72,40 @@ type Options = {
 export type HealthServer = { port: number; close: () => Promise<void> }
 
 /** Answers `/healthz`, `/readyz` and `/metrics`, and nothing else: nobody submits anything here. */
-export async function serveHealth({ host, port, passes, registry, refresh }: Options): Promise<HealthServer> {
-  const server = createServer((request, response) => {
+export async function serveHealth({ host, port, ...rest }: Options): Promise<HealthServer> {
+  const server = createServer(oneAtATime(answerer(rest)))
+  server.maxConnections = CONNECTIONS
+  await listening(server, host, port)
+  // A server that listens on TCP has an address of this form.
+  return { port: (server.address() as AddressInfo).port, close: () => closed(server) }
+}
+
+function answerer({ passes, registry, refresh }: Omit<Options, 'host' | 'port'>) {
+  const readMetrics = shareUnderWay(async () => {
+    await refresh()
+    return Buffer.from(await registry.metrics())
+  })
+  let scrapes = 0
+  return (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url?.split('?')[0]
-    const answer = (isGood: boolean, type: string, text: string) => {
+    const answer = (isGood: boolean, type: string, text: string | Buffer) => {
       response.writeHead(isGood ? 200 : 503, { 'Content-Type': type })
       response.end(text)
     }
-    if (path === '/metrics') {
-      void refresh()
-        .then(() => registry.metrics())
-        .then((text) => answer(true, registry.contentType, text))
+    if (path === '/metrics' && scrapes < SCRAPES) {
+      scrapes++
+      const limit = setTimeout(() => response.destroy(), SEND_LIMIT_MS)
+      response.once('close', () => {
+        scrapes--
+        clearTimeout(limit)
+      })
+      readMetrics().then(
+        (text) => answer(true, registry.contentType, text),
+        () => response.destroy(),
+      )
+    } else if (path === '/metrics') {
+      response.setHeader('Retry-After', '2')
+      answer(false, 'text/plain', `${SCRAPES} scrapers are being answered already\n`)
     } else if (path === '/healthz' || path === '/readyz') {
       const { isAlive, isReady, secondsSincePass } = healthOf(passes, performance.now())
       const body = { status: isReady ? 'ready' : 'waiting', seconds_since_pass: secondsSincePass, waits_for: passes.waitsFor }
@@ -81,10 +114,7 @@ export async function serveHealth({ host, port, passes, registry, refresh }: Opt
       response.writeHead(404, { 'Content-Type': 'text/plain' })
       response.end('404 page not found\n')
     }
-  })
-  await listening(server, host, port)
-  // A server that listens on TCP has an address of this form.
-  return { port: (server.address() as AddressInfo).port, close: () => closed(server) }
+  }
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

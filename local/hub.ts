@@ -20,6 +20,7 @@ import { createLocalRuntime, endLeftovers } from '#k8s-bridge/local/runtime.ts'
 import { DEFAULT_RETENTION } from '#k8s-bridge/retention.ts'
 import type { Log } from '#shared/log.ts'
 import { RELEASE } from '#shared/release.ts'
+import { shareUnderWay } from '#shared/share-under-way.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { HUB_VARIABLES, type HubConfig } from './config.ts'
 import { openHubDatabase } from './hub-database.ts'
@@ -76,16 +77,15 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
     metrics: createRequestMetrics(registry, { scheme: 'http', host: options.host ?? 'localhost', port: options.port }),
     sendLimitMs: () => SEND_LIMIT_MS,
   })
-  const readMetrics = async () => {
+  const readMetrics = shareUnderWay(async () => {
     await refreshGauges()
-    return { type: registry.contentType, text: await registry.metrics() }
-  }
+    return { type: registry.contentType, bytes: new TextEncoder().encode(await registry.metrics()) }
+  })
   const pool = openFairPool(databaseUrl, { statementMs: STATEMENT_MS })
   stack.defer(() => pool.end({ timeout: 5 }))
   const app = createApp({ ...appOptions(openStore(pool), log), onAnswered: watch.onAnswered, readMetrics })
-  const listening = await listen(app.fetch, options)
+  const listening = await listen(app.fetch, { ...options, onRequest: watch.onRequest })
   stack.defer(() => listening.close())
-  for (const server of listening.servers) watch.watch(server)
   // Not ::1, which an adapter's client may not know; 127.0.0.1 is always served unless another address was asked for.
   const host = options.host === '::1' ? '[::1]' : (options.host ?? '127.0.0.1')
   const callbackUrl = `http://${host}:${listening.port}`

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -104,6 +105,15 @@ async function copyJob(id: string): Promise<void> {
   }
 }
 
+/** A connection that sends so many requests at once, and reads no answer. */
+function sendUnread(base: string, path: string, count: number) {
+  const { hostname, port } = new URL(base)
+  const socket = connectSocket(Number(port), hostname).pause()
+  socket.on('error', () => undefined)
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`.repeat(count))
+  return socket
+}
+
 async function residentMb(): Promise<number> {
   const status = await readFile(`/proc/${functions.child.pid}/status`, 'utf8').catch(() => '')
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
@@ -162,4 +172,27 @@ test('the largest jobs, lists and bodies at once are answered, or refused with 5
   console.log(`resident: ${seen.largest} MB at most; ready within ${seen.slowestMs} ms`)
   expect(functions.child.exitCode).toBeNull()
   expect((await ask('POST', JOBS, JSON.stringify(job('after')))).status).toBe(202)
+})
+
+// Guarantee: nobody without a token ends the process, or takes its memory from those who have one.
+test('what strangers send at once, and do not read, takes little memory on every port, and others are answered', async () => {
+  const before = await residentMb()
+  const [eventsUrl, healthUrl] = [String(functions.ready.events_url), String(functions.ready.health_url)]
+  const sockets = [
+    sendUnread(url, '/openapi.yaml', 1600),
+    sendUnread(url, '/docs/swagger-ui-bundle.js', 1000),
+    ...Array.from({ length: 300 }, () => sendUnread(url, '/docs/swagger-ui-bundle.js', 1)),
+    sendUnread(eventsUrl, '/a', 1600),
+    sendUnread(healthUrl, '/metrics', 1700),
+  ]
+  let largest = before
+  for (let asked = 0; asked < 40; asked++) {
+    for (const base of [url, eventsUrl, healthUrl]) expect((await fetch(`${base}/healthz`)).status).toBe(200)
+    largest = Math.max(largest, await residentMb())
+    await pause(50)
+  }
+  for (const socket of sockets) socket.destroy()
+  console.log(`resident: ${Math.round(before)} MB before, ${Math.round(largest)} MB at most`)
+  expect(functions.child.exitCode).toBeNull()
+  expect(largest - before).toBeLessThan(200)
 })

@@ -1,7 +1,9 @@
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
 import { stringify } from 'yaml'
+import { hexOf } from '#shared/hex.ts'
 import { NOSNIFF } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
+import { fewAtOnce } from '../middleware/few-at-once.ts'
 import { openApiDocument } from '../openapi.ts'
 
 const NEVER_CACHED = { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache', Expires: '0' }
@@ -51,22 +53,55 @@ const POLICY = {
   ...NOSNIFF,
 }
 
-/** The API's description, and a page to read it with. Both come from this process: no other host is asked. */
-export const docs = ({ findDocsFile }: AppOptions) =>
-  new Hono<AppEnv>()
-    .get('/openapi.yaml', (c) => {
-      const asJson = c.req.header('accept')?.includes('application/json') ?? false
-      return asJson
-        ? json()
-        : new Response(stringify(openApiDocument()), { headers: { 'Content-Type': 'application/yaml', ...NEVER_CACHED, ...POLICY } })
-    })
-    .get('/openapi.json', json)
-    .get('/docs', () => new Response(page, { headers: { 'Content-Type': 'text/html; charset=utf-8', ...NEVER_CACHED, ...POLICY } }))
-    .get('/docs/:file', async (c) => {
-      const name = c.req.param('file')
-      if (name === START) return new Response(start, { headers: { 'Content-Type': 'text/javascript', ...POLICY } })
-      const type = FILES.get(name)
-      return type === undefined ? c.notFound() : new Response(await findDocsFile(name), { headers: { 'Content-Type': type, ...POLICY } })
-    })
+/** Each may wait for a reader that does not read, with at most as much as a file has. */
+const PLACES = 16
 
-const json = () => Response.json(openApiDocument(), { headers: { ...NEVER_CACHED, ...POLICY } })
+/** What is sent, and the tag that names it. */
+type Text = { bytes: Uint8Array<ArrayBuffer>; tag: string }
+
+/** Made when it is first asked for, then the same for all: not a byte of it is made or copied for anybody. */
+function keeper() {
+  const kept = new Map<string, Text>()
+  return async (name: string, make: () => string | Promise<Uint8Array<ArrayBuffer>>): Promise<Text> => {
+    const known = kept.get(name)
+    if (known) return known
+    const made = await make()
+    const bytes = typeof made === 'string' ? new TextEncoder().encode(made) : made
+    const text = { bytes, tag: `"${hexOf(await crypto.subtle.digest('SHA-256', bytes))}"` }
+    kept.set(name, text)
+    return text
+  }
+}
+
+/** `If-None-Match` compares weakly (RFC 9110, 13.1.2). */
+function send(c: Context<AppEnv>, { bytes, tag }: Text, headers: Record<string, string>): Response {
+  const known = c.req.header('if-none-match')?.split(',') ?? []
+  const isKnown = known.some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === tag)
+  const all = { ...headers, ...POLICY, ETag: tag }
+  return isKnown ? new Response(null, { status: 304, headers: all }) : new Response(bytes, { headers: all })
+}
+
+/** The API's description, and a page to read it with. Both come from this process: no other host is asked. */
+export function docs({ findDocsFile }: AppOptions) {
+  const textOf = keeper()
+  const places = fewAtOnce(PLACES)
+  const json = async (c: Context<AppEnv>) => {
+    const text = await textOf('openapi.json', () => JSON.stringify(openApiDocument()))
+    return send(c, text, { 'Content-Type': 'application/json', ...NEVER_CACHED })
+  }
+  return new Hono<AppEnv>()
+    .get('/openapi.yaml', places, async (c) => {
+      if (c.req.header('accept')?.includes('application/json')) return json(c)
+      const text = await textOf('openapi.yaml', () => stringify(openApiDocument()))
+      return send(c, text, { 'Content-Type': 'application/yaml', ...NEVER_CACHED })
+    })
+    .get('/openapi.json', places, json)
+    .get('/docs', async (c) => send(c, await textOf('', () => page), { 'Content-Type': 'text/html; charset=utf-8', ...NEVER_CACHED }))
+    .get('/docs/:file', places, async (c) => {
+      const name = c.req.param('file')
+      const type = name === START ? 'text/javascript' : FILES.get(name)
+      if (type === undefined) return c.notFound()
+      const text = await textOf(name, () => (name === START ? start : findDocsFile(name)))
+      return send(c, text, { 'Content-Type': type, 'Cache-Control': 'no-cache' })
+    })
+}
