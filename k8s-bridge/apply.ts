@@ -62,7 +62,8 @@ export async function apply(hands: Hands, actions: readonly Action[]): Promise<v
     for (let next = works.shift(); next; next = works.shift()) await next().catch(onError)
   }
   await Promise.all(Array.from({ length: concurrency }, work))
-  hands.runLog?.ended(await settleRuns(db, settled))
+  const ended = await settleRuns(db, settled)
+  hands.runLog?.ended(ended)
 }
 
 const select = <Name extends Action['do']>(actions: readonly Action[], name: Name) =>
