@@ -11,13 +11,14 @@ const HUB = `
   import { connect } from '#db/client.ts'
   import { startBridge } from '#k8s-bridge/bridge.ts'
   import { createLocalRuntime } from '#k8s-bridge/local/runtime.ts'
+  import { DEFAULT_TEST_DATA_LIMITS } from '#k8s-bridge/local/test-data.ts'
   const { databaseUrl, directory } = JSON.parse(process.argv[1])
   const db = connect(databaseUrl, { max: 3 })
   const onError = console.error
   const holder = 'hub-' + process.pid
   const runtime = createLocalRuntime({
     db, holder, hubId: 'test-hub', node: 'laptop', baseDirectory: directory + '/jobs', callbackUrl: 'http://127.0.0.1:1', environment: process.env, hiddenVariables: [], folders: { open: [], closed: [] }, home: '/',
-    maxParallel: 8, allowProviderCommands: false, onError,
+    maxParallel: 8, allowProviderCommands: false, onError, testData: { limits: DEFAULT_TEST_DATA_LIMITS, secretsFolder: directory + '/secrets' },
   })
   await startBridge({ db, runtime, holder, onError, intervalMs: 100 })
 `

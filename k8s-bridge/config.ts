@@ -6,7 +6,8 @@ import { z } from 'zod'
 import type { LogLevel } from '#shared/log.ts'
 import { Count, DatabaseUrl, Days, Flag, HttpUrl, Names, processSettings } from '#shared/models/setting.ts'
 import { complaints, gatherSettings, settingsOf, type Files, type Setting } from '#shared/settings.ts'
-import { kubernetesFields, lacks, toKubernetesConfig, type KubernetesConfig } from './kubernetes/config.ts'
+import { kubernetesFields, lacks, toKubernetesConfig, toTestDataLimits, type KubernetesConfig } from './kubernetes/config.ts'
+import { secretsFolderIn, type LocalTestData } from './local/test-data.ts'
 import { DEFAULT_RETENTION, type Retention } from './retention.ts'
 
 /** Where the bridge and the migration find their database: not through a pooler, because they listen and hold locks. */
@@ -84,6 +85,7 @@ export type LocalConfig = {
   allowPaths: string[]
   maxParallel: number
   allowProviderCommands: boolean
+  testData: LocalTestData
   /** The bridge's own, which adapters inherit but for what it and its database's driver read. */
   environment: Environment
   hiddenVariables: string[]
@@ -168,6 +170,11 @@ function toLocalConfig(settings: z.output<typeof BridgeSettings>, environment: E
     allowPaths: settings.ALLOW_PATHS.map((folder) => resolve(folder)),
     maxParallel: settings.MAX_PARALLEL ?? Math.max(4, 2 * availableParallelism()),
     allowProviderCommands: settings.ALLOW_PROVIDER_COMMANDS,
+    testData: {
+      limits: toTestDataLimits(settings),
+      huggingFaceEndpoint: settings.HF_ENDPOINT,
+      secretsFolder: secretsFolderIn(resolve(settings.DATA_DIR)),
+    },
     environment,
     hiddenVariables: [...variables, 'PGPASSWORD'],
   }

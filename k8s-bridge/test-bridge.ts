@@ -11,6 +11,7 @@ import { test as base } from '#db/test-db.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
 import { startBridge, type Bridge } from './bridge.ts'
 import { createLocalRuntime, type LocalRuntimeOptions } from './local/runtime.ts'
+import { DEFAULT_TEST_DATA_LIMITS } from './local/test-data.ts'
 import type { RunLog } from './run-log.ts'
 
 type Options = Partial<LocalRuntimeOptions> & { intervalMs?: number; runLog?: RunLog }
@@ -57,6 +58,7 @@ export async function startTestBridge(
     node: 'laptop',
     maxParallel: 8,
     allowProviderCommands: false,
+    testData: { limits: DEFAULT_TEST_DATA_LIMITS, secretsFolder: `${directory}/secrets` },
     graceMs: 300,
     onError,
     ...options,

@@ -17,6 +17,7 @@ import { startClock } from '#k8s-bridge/clock.ts'
 import { createGauges } from '#k8s-bridge/gauges.ts'
 import { checkFolders, namedFolders } from '#k8s-bridge/local/named-folders.ts'
 import { createLocalRuntime, endLeftovers } from '#k8s-bridge/local/runtime.ts'
+import { DEFAULT_TEST_DATA_LIMITS, secretsFolderIn } from '#k8s-bridge/local/test-data.ts'
 import { DEFAULT_RETENTION } from '#k8s-bridge/retention.ts'
 import type { Log } from '#shared/log.ts'
 import { RELEASE } from '#shared/release.ts'
@@ -121,7 +122,7 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
   // A pool of its own, so that a wave of requests cannot keep it from claiming and ending runs.
   const db = connect(databaseUrl, { max: 3 })
   stack.defer(() => db.end({ timeout: 5 }))
-  const { dataDir, maxParallel, allowProviderCommands, log } = options
+  const { dataDir, maxParallel, allowProviderCommands, huggingFaceEndpoint, log } = options
   const onError = (error: unknown) => log.error('The bridge could not do something and will try again', error)
   const holder = `local-${randomUUID()}`
   await noteRuntime(db, 'local')
@@ -138,6 +139,11 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
     node: hostname(),
     maxParallel,
     allowProviderCommands,
+    testData: {
+      limits: { ...DEFAULT_TEST_DATA_LIMITS, ranges: options.testDataRanges ?? [] },
+      huggingFaceEndpoint,
+      secretsFolder: secretsFolderIn(dataDir),
+    },
     environment: options.environment,
     hiddenVariables: HUB_VARIABLES,
     onError,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AddressRanges, Count, Duration, Flag, HttpUrl, HttpUrls, Names, RunTokenKey } from '#shared/models/setting.ts'
+import type { TestDataLimits } from '../test-data-source.ts'
 import type { WaitLimits } from './outcome.ts'
 import { readQuantity } from './quantity.ts'
 import { DEFAULT_SIZES, type ContainerSize, type KubernetesSettings } from './settings.ts'
@@ -153,6 +154,14 @@ const withLimit = (size: ContainerSize, what: 'memory' | 'storage', limit: strin
 /** How long the Job of a bridge that is away keeps its evidence. */
 const ttlSeconds = 604_800
 
+/** Those of either runtime. */
+export const toTestDataLimits = (fields: z.output<typeof KubernetesFields>): TestDataLimits => ({
+  timeoutSeconds: Math.ceil(fields.TEST_DATA_TIMEOUT / 1000),
+  maxBytes: fields.TEST_DATA_MAX_BYTES,
+  maxFiles: fields.TEST_DATA_MAX_FILES,
+  ranges: fields.TEST_DATA_RANGES,
+})
+
 export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): KubernetesConfig {
   const { WATCHED_NAMESPACES: namespaces, MLFLOW_TRACKING_URI: trackingUri, MLFLOW_CA_CERT_PATH: caCertPath } = fields
   return {
@@ -176,12 +185,7 @@ export function toKubernetesConfig(fields: z.output<typeof KubernetesFields>): K
       hardwareProfilesNamespace: fields.EVALHUB_HARDWARE_PROFILES_NAMESPACE,
       ttlSeconds,
       huggingFaceEndpoint: fields.HF_ENDPOINT,
-      testData: {
-        timeoutSeconds: Math.ceil(fields.TEST_DATA_TIMEOUT / 1000),
-        maxBytes: fields.TEST_DATA_MAX_BYTES,
-        maxFiles: fields.TEST_DATA_MAX_FILES,
-        ranges: fields.TEST_DATA_RANGES,
-      },
+      testData: toTestDataLimits(fields),
       modelRanges: fields.MODEL_RANGES,
       modelSecretHosts: fields.MODEL_SECRET_HOSTS,
       registryCaCertPath: fields.OCI_CA_CERT_PATH,

@@ -2,9 +2,9 @@ import type { RunSpec } from '#shared/domain/run-spec.ts'
 import { parseHttpUrl } from '#shared/domain/url-problem.ts'
 import type { EvaluationJobConfig } from '#shared/models/evaluation.ts'
 import type { RunEnd } from '../runtime.ts'
+import { blankSource } from '../test-data-source.ts'
 import { findBadQuantity } from './resources.ts'
 import type { KubernetesSettings } from './settings.ts'
-import { s3Key } from './test-data.ts'
 
 /** Why a run can never be launched on this cluster, whatever happens there; undefined if it can. */
 export function refusalOf(spec: RunSpec, settings: KubernetesSettings): RunEnd | undefined {
@@ -19,9 +19,8 @@ export function refusalOf(spec: RunSpec, settings: KubernetesSettings): RunEnd |
     )
   if ((hardware?.gpu?.count ?? 0) < 0)
     return rejected('hardware_config.gpu.count is negative. Leave it out for the number that the provider asks for.')
-  if (data?.s3 && (data.s3.bucket.trim() === '' || data.s3.secret_ref.trim() === '' || s3Key(data.s3.key) === '')) {
-    return missing('test_data_ref.s3 needs a bucket, a key and a secret_ref, and one of them is blank.')
-  }
+  const blank = blankSource(data)
+  if (blank) return missing(blank)
   const profile = hardware?.hardware_profile_name
   if (profile && !settings.hardwareProfilesNamespace) {
     return missing(

@@ -1,3 +1,5 @@
+import type { TestDataLimits } from '../test-data-source.ts'
+
 /** Requests and limits of a container, as Kubernetes quantities: `250m`, `512Mi`. */
 export type ContainerSize = {
   cpu: { request: string; limit: string }
@@ -50,8 +52,7 @@ export type KubernetesSettings = {
   ttlSeconds: number
   /** Base of the Hugging Face hub that test data comes from. Absent: the public one. */
   huggingFaceEndpoint?: string | undefined
-  /** Limits of one download, and networks in CIDR notation that it may come from though they are not public: an object store in the cluster. */
-  testData: { timeoutSeconds: number; maxBytes: number; maxFiles: number; ranges: readonly string[] }
+  testData: TestDataLimits
   /** Networks in CIDR notation that models may be in; none: all but those that nothing of a user may reach. */
   modelRanges: readonly string[]
   /** What becomes of a run that would send a Secret to a host which the Secret's list of hosts has not, or that has no list; `off`: lists are not read. */

@@ -1,5 +1,5 @@
 import type { V1Container, V1EnvVar } from '@kubernetes/client-node'
-import type { TestDataRef } from '#shared/models/test-data.ts'
+import { limitVariables, testDataSource } from '../test-data-source.ts'
 import type { Attempt } from './attempt.ts'
 import { inMebibytes } from './quantity.ts'
 import { fixedResources, testDataBytes } from './resources.ts'
@@ -31,27 +31,20 @@ export const initMetadata = (access?: 'read'): Mounted => folder('init-metadata'
 /** The container that brings test data from S3, git or Hugging Face; undefined if there is nothing to bring. Source: contract 8.6. */
 export function initContainer(attempt: Attempt, settings: KubernetesSettings): { container: V1Container; mounted: Mounted[] } | undefined {
   const reference = attempt.spec.test_data_ref
-  const source = reference && sourceOf(reference, settings.huggingFaceEndpoint)
+  const source = reference && testDataSource(reference, settings.huggingFaceEndpoint)
   if (!source) return undefined
-  const { timeoutSeconds, maxBytes, maxFiles, ranges } = settings.testData
-  const limits = variables({
-    TEST_DATA_TIMEOUT_SECONDS: String(timeoutSeconds),
-    TEST_DATA_MAX_BYTES: String(maxBytes),
-    TEST_DATA_MAX_FILES: String(maxFiles),
-    TEST_DATA_ALLOWED_RANGES: ranges.join(','),
-    TEST_DATA_HUB_URLS: [...(settings.functionsAreBehindGateway ? [] : [settings.functionsUrl]), ...settings.hubUrls].join(','),
-  })
+  const hubUrls = [...(settings.functionsAreBehindGateway ? [] : [settings.functionsUrl]), ...settings.hubUrls]
   const mounted = [
     folder(volumeName, mountPath, inMebibytes(testDataBytes(settings))),
     ...(hasCommit(attempt) ? [initMetadata()] : []),
-    ...(source.secret ? [secretFiles(source.secret.volume, source.secret.name, '/var/run/secrets/test-data')] : []),
+    ...(source.secret ? [secretFiles(VOLUMES[source.kind], source.secret, '/var/run/secrets/test-data')] : []),
   ]
   const container: V1Container = {
     name: 'init',
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     command: ['node', '/app/init.mjs'],
-    env: [...source.env, ...limits],
+    env: variables({ ...source.variables, ...limitVariables(settings.testData, hubUrls) }),
     resources: fixedResources(settings.sizes.init),
     volumeMounts: mounted.flatMap(({ mounts }) => mounts),
     securityContext: RESTRICTED_READ_ONLY,
@@ -60,31 +53,7 @@ export function initContainer(attempt: Attempt, settings: KubernetesSettings): {
   return { container, mounted }
 }
 
-type Source = { env: V1EnvVar[]; secret?: { volume: string; name: string } | undefined }
+const VOLUMES = { s3: 'test-data-secret', git: 'test-data-git-auth', hf: 'test-data-hf-auth' }
 
-function sourceOf({ s3, git, hf }: TestDataRef, huggingFaceEndpoint: string | undefined): Source | undefined {
-  if (s3) {
-    const env = variables({ TEST_DATA_S3_BUCKET: s3.bucket.trim(), TEST_DATA_S3_KEY: s3Key(s3.key) })
-    return { env, secret: { volume: 'test-data-secret', name: s3.secret_ref.trim() } }
-  }
-  if (git) {
-    const env = variables({ TEST_DATA_GIT_URL: git.url, TEST_DATA_GIT_REF: git.ref, TEST_DATA_GIT_SUBPATH: git.sub_path })
-    return { env, secret: git.secret_ref ? { volume: 'test-data-git-auth', name: git.secret_ref } : undefined }
-  }
-  if (hf) {
-    const env = variables({
-      TEST_DATA_HF_REPO_ID: hf.repo_id.trim(),
-      TEST_DATA_HF_REVISION: hf.revision,
-      TEST_DATA_HF_SUBPATH: hf.sub_path,
-      TEST_DATA_HF_ENDPOINT: huggingFaceEndpoint,
-    })
-    return { env, secret: hf.secret_ref ? { volume: 'test-data-hf-auth', name: hf.secret_ref } : undefined }
-  }
-  return undefined
-}
-
-/** A key below the bucket's root, without the slashes that some write before it. */
-export const s3Key = (key: string): string => key.trim().replace(/^\/+/, '')
-
-const variables = (values: Record<string, string | undefined>): V1EnvVar[] =>
+const variables = (values: Readonly<Record<string, string | undefined>>): V1EnvVar[] =>
   Object.entries(values).flatMap(([name, value]) => (value ? [{ name, value }] : []))

@@ -80,19 +80,32 @@ async function makeNested(base: string, segments: readonly string[]): Promise<st
   return path
 }
 
-/** The log that an earlier attempt left, for reading; undefined if there is none. */
-export async function openLog(base: string, segments: readonly string[]): Promise<FileHandle | undefined> {
+/** The run's directory; undefined if there is none, or a link on the way to it. */
+async function runDirectory(base: string, segments: readonly string[]): Promise<string | undefined> {
   let path = base
   for (const segment of segments) {
     path = join(path, segment)
     if (!(await isDirectory(path))) return undefined
   }
+  return path
+}
+
+/** The log that an earlier attempt left, for reading; undefined if there is none. */
+export async function openLog(base: string, segments: readonly string[]): Promise<FileHandle | undefined> {
+  const path = await runDirectory(base, segments)
+  if (path === undefined) return undefined
   // What an adapter put in its place is not waited for, as a pipe would be, and not taken for a log.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   const log = await open(join(path, 'jobrun.log'), flags).catch(unless('ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'))
   if (!log || (await log.stat()).isFile()) return log
   await log.close()
   return undefined
+}
+
+/** Removes what a run of it needed only while it ran. */
+export async function removeFromRun(base: string, segments: readonly string[], name: string): Promise<void> {
+  const path = await runDirectory(base, segments)
+  if (path !== undefined) await remove(join(path, name))
 }
 
 /** Removes the files of a job, or of one run of it. Links are removed, never followed; what is not there is no error. */

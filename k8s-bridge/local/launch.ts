@@ -3,12 +3,11 @@ import type { AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import type { RunSpec } from '#shared/domain/run-spec.ts'
 import type { Claim } from '#db/commands/claim-launches.ts'
 import type { RunEnd } from '../runtime.ts'
+import { testDataFolder, testDataRefusal } from './test-data.ts'
 
 /** Why a run has no command that may run here; undefined if it has. */
-export function refusalOf(
-  { provider_id: provider, runtime, from_catalogue: isShipped }: RunSpec,
-  allowProviderCommands: boolean,
-): RunEnd | undefined {
+export function refusalOf(spec: RunSpec, allowProviderCommands: boolean): RunEnd | undefined {
+  const { provider_id: provider, runtime, from_catalogue: isShipped } = spec
   if (!runtime.local?.command.trim()) {
     return {
       failureClass: 'local_runtime_not_enabled',
@@ -18,7 +17,7 @@ export function refusalOf(
         `(--catalogue DIR), use the provider builtin, or run the job on a cluster.`,
     }
   }
-  if (isShipped || allowProviderCommands) return undefined
+  if (isShipped || allowProviderCommands) return testDataRefusal(spec)
   return {
     failureClass: 'local_runtime_not_enabled',
     message:
@@ -67,6 +66,7 @@ export function environmentOf({
 }: Surroundings): Record<string, string> {
   const hidden = new Set(hiddenVariables)
   const own = Object.entries(inherited).filter((entry): entry is [string, string] => entry[1] !== undefined && !hidden.has(entry[0]))
+  const data = spec.test_data_ref ? [testDataFolder(jobSpecPath)] : []
   const fromProvider = (spec.runtime.local?.env ?? []).map(({ Name, Value }) => [Name, Value] as const)
   return {
     ...Object.fromEntries(own),
@@ -74,7 +74,8 @@ export function environmentOf({
     EVALHUB_MODE: 'local',
     EVALHUB_NODE: node,
     EVALHUB_HOME: home,
-    EVALHUB_ALLOWED_PATHS: JSON.stringify(allowed),
+    EVALHUB_ALLOWED_PATHS: JSON.stringify({ ...allowed, open: [...allowed.open, ...data] }),
+    ...(data[0] !== undefined && { EVALHUB_TEST_DATA_DIR: data[0] }),
     ...Object.fromEntries(fromProvider),
   }
 }

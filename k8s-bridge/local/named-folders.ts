@@ -46,26 +46,30 @@ export async function realFolders({ open, closed }: AllowedPaths): Promise<Allow
   return { open: found.filter((folder) => folder !== undefined), closed: barred }
 }
 
+/** Which field names a secret, and what belongs there, in words. */
+export type SecretUse = { field: string; expected: string }
+
+const OF_THE_MODEL: SecretUse = { field: 'model.auth.secret_ref', expected: HOW_TO_GIVE_A_KEY }
+
 /**
- * The folder of a model's secret, links followed; undefined if the job names none. What may not be named is refused in the same words, whether it
+ * The folder of a secret, by default the model's, links followed; undefined if the job names none. What may not be named is refused in the same words, whether it
  * is there or not; what may, and is no folder, in words that say so.
  */
 export async function secretFolder(
   secretRef: string | null | undefined,
   allowed: AllowedPaths,
+  { field, expected }: SecretUse = OF_THE_MODEL,
 ): Promise<{ folder?: string } | { refused: RunEnd }> {
   if (!secretRef) return {}
   const path = pathOf(secretRef)
   const place = path === undefined ? undefined : await placeOf(path)
   if (!place || !isAllowed(place.path, await withClosed(place.path, allowed, isThere)))
-    return refused(`names no folder that it may: ${secretRef.slice(0, 1000)}. ${HOW_TO_ALLOW}`)
+    return refused(`${field} names no folder that it may: ${secretRef.slice(0, 1000)}. ${HOW_TO_ALLOW}`)
   if (await isFolder(place.path)) return { folder: place.path }
-  return refused(`names no folder: ${place.path} ${place.isThere ? 'is a file' : 'is not there'}. ${HOW_TO_GIVE_A_KEY}`)
+  return refused(`${field} names no folder: ${place.path} ${place.isThere ? 'is a file' : 'is not there'}. ${expected}`)
 }
 
-const refused = (what: string): { refused: RunEnd } => ({
-  refused: { failureClass: 'missing_secret', message: `model.auth.secret_ref ${what}.` },
-})
+const refused = (sentences: string): { refused: RunEnd } => ({ refused: { failureClass: 'missing_secret', message: `${sentences}.` } })
 
 const isFolder = (path: string): Promise<boolean> =>
   stat(path).then(

@@ -12,3 +12,13 @@ export function outcomeOf({ code, signal }: Exit, output: string, benchmarkId: s
     ...(code !== null && { exitCode: code }),
   }
 }
+
+/** What the end of the program means that fetches a run's test data. Its last line says why. */
+export function fetchOutcomeOf({ code, signal }: Exit, output: string): RunEnd {
+  const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`
+  return {
+    failureClass: 'init_failed',
+    message: withLastLines(`The test data could not be fetched: the program that fetches them ${how}. Check test_data_ref.`, output),
+    ...(code !== null && { exitCode: code }),
+  }
+}

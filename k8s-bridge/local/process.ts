@@ -17,7 +17,7 @@ export type GroupProcess = {
   end(graceMs: number): void
 }
 
-type Options = {
+export type ProcessOptions = {
   /** Line for `sh -c`. */
   command: string
   environment: Record<string, string>
@@ -43,7 +43,7 @@ const closeMs = 100
 const vanishMs = 1000
 
 /** Starts a command as a process group of its own. Throws if no process could be made. */
-export async function startProcess({ command, environment, output, mark, onError }: Options): Promise<GroupProcess> {
+export async function startProcess({ command, environment, output, mark, onError }: ProcessOptions): Promise<GroupProcess> {
   const stdio = ['ignore' as const, output, output, 'pipe' as const, 'pipe' as const]
   const child = spawn('sh', ['-c', GUARDED, 'sh', command], { detached: true, env: { ...environment, [RUN_VARIABLE]: mark }, stdio })
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))

@@ -4,6 +4,7 @@ import { claimLaunches } from '#db/commands/claim-launches.ts'
 import { specFor, submitSpecs } from '#db/test-evaluation.ts'
 import { test as base, textOf } from '../test-bridge.ts'
 import { createLocalRuntime } from './runtime.ts'
+import { DEFAULT_TEST_DATA_LIMITS } from './test-data.ts'
 
 const test = base.extend('runtime', async ({ db, directory }, { onCleanup }) => {
   const runtime = createLocalRuntime({
@@ -19,6 +20,7 @@ const test = base.extend('runtime', async ({ db, directory }, { onCleanup }) => 
     node: 'laptop',
     maxParallel: 8,
     allowProviderCommands: false,
+    testData: { limits: DEFAULT_TEST_DATA_LIMITS, secretsFolder: `${directory}/secrets` },
     graceMs: 0,
     onError: () => {},
   })

@@ -3,20 +3,23 @@ import type { Pool } from '#db/client.ts'
 import { appendLog } from '#db/commands/append-log.ts'
 import type { Claim } from '#db/commands/claim-launches.ts'
 import { clearLog } from '#db/commands/clear-log.ts'
+import { recordEvent } from '#db/commands/record-event.ts'
 import { findLogPosition } from '#db/queries/log-position.ts'
 import type { UnsettledRun } from '#db/queries/unsettled-runs.ts'
 import type { AllowedPaths } from '#shared/domain/allowed-paths.ts'
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import { headBytesOf } from '../log-bounds.ts'
 import type { LaunchedObject, RunEnd, Runtime } from '../runtime.ts'
-import { makeRunDirectory, openLog, placeBelow, removeFiles } from './directory.ts'
+import { makeRunDirectory, openLog, placeBelow, removeFiles, removeFromRun } from './directory.ts'
 import { environmentOf, jobSpecText, refusalOf, unusedHere } from './launch.ts'
 import { openTail, type Tail } from './logs.ts'
 import { lackOfKey, readModelSecrets } from './model-secrets.ts'
 import { realFolders, secretFolder } from './named-folders.ts'
-import { outcomeOf } from './outcome.ts'
+import { fetchOutcomeOf, outcomeOf } from './outcome.ts'
 import { groupExists, startProcess, type GroupProcess } from './process.ts'
 import { createFamily } from './run-processes.ts'
+import { startStages, type Stages } from './stages.ts'
+import { fetchedCommit, fetchingOf, TEST_DATA, testDataSecret, type LocalTestData } from './test-data.ts'
 
 export type LocalRuntimeOptions = {
   db: Pool
@@ -33,6 +36,7 @@ export type LocalRuntimeOptions = {
   hiddenVariables: readonly string[]
   /** Folders of this machine in which jobs may name files. */
   folders: AllowedPaths
+  testData: LocalTestData
   /** Where EvalHub is installed. */
   home: string
   /** Name of this machine. */
@@ -50,7 +54,15 @@ export type LocalRuntimeOptions = {
 }
 
 /** A process from its start until its run is settled. */
-type Live = { key: AttemptKey; process: GroupProcess; launchedAtMs: number; log: FileHandle; tail: Tail; end?: LaunchedObject['end'] }
+type Live = {
+  key: AttemptKey
+  segments: readonly string[]
+  process: GroupProcess & Partial<Pick<Stages, 'isFirst'>>
+  launchedAtMs: number
+  log: FileHandle
+  tail: Tail
+  end?: LaunchedObject['end']
+}
 
 const shipIntervalMs = 300
 /** What an adapter writes in that time a log takes of the disk beyond its limit. */
@@ -75,7 +87,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
   const watchEnd = async (entry: Live, benchmarkId: string) => {
     const exit = await entry.process.ended
     const output = await entry.tail.lastOutput().catch(String)
-    const outcome = outcomeOf(exit, output, benchmarkId)
+    const outcome = entry.process.isFirst?.() ? fetchOutcomeOf(exit, output) : outcomeOf(exit, output, benchmarkId)
     entry.end = { atMs: performance.now(), outcome, isDisrupted: false, reportGraceMs: exit.code === 0 ? reportGraceMs : 0 }
     onChange()
   }
@@ -114,6 +126,7 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
       await entry.tail.finish().catch(isKept ? rethrow : onError)
       live.delete(keyOf(attempt))
       await entry.log.close()
+      if (isKept) await removeFromRun(baseDirectory, entry.segments, TEST_DATA).catch(onError)
       // Launched while its run was taken back: the files came after those of the run were removed.
       if (!isKept) await removeFiles(baseDirectory, attempt.evaluationId, String(attempt.benchmarkIndex))
     },
@@ -238,32 +251,43 @@ async function startAdapter(options: LocalRuntimeOptions, claim: Claim): Promise
   const { evaluationId, benchmarkIndex, attempt, spec, request } = claim
   const segments = placeBelow({ evaluationId, benchmarkIndex, providerId: spec.provider_id, benchmarkId: spec.benchmark_id })
   if (!segments) return { refused: UNSAFE_ID }
+  const { callbackUrl, environment: inherited, hiddenVariables, home, testData } = options
   const allowed = await realFolders(options.folders)
   const secret = await secretFolder(request.model.auth?.secret_ref, allowed)
   if ('refused' in secret) return secret
   const lack = secret.folder === undefined ? undefined : await lackOfKey(secret.folder)
   if (lack) return { refused: lack }
-  const { jobSpecPath, output, log } = await makeRunDirectory(options.baseDirectory, segments, jobSpecText(claim, options.callbackUrl))
+  const dataSecret = await testDataSecret(spec, { testData, allowed })
+  if ('refused' in dataSecret) return dataSecret
+  const { jobSpecPath, output, log } = await makeRunDirectory(options.baseDirectory, segments, jobSpecText(claim, callbackUrl))
   try {
-    const { environment: inherited, hiddenVariables, home } = options
-    const environment = environmentOf({ inherited, hiddenVariables, jobSpecPath, home, node: process.execPath, allowed, spec })
+    const around = { inherited, hiddenVariables, jobSpecPath, home, node: process.execPath }
     const key = { evaluationId, benchmarkIndex, attempt }
     await clearLog(options.db, key)
     const tail = await tailOf(options, { key, file: log, isOver: false, secretsFolder: secret.folder })
-    const started = await startProcess({
-      command: spec.runtime.local?.command ?? '',
-      environment,
-      output: output.fd,
-      mark: markOf(options.hubId, key),
-      onError: options.onError,
-    })
-    return { key, process: started, launchedAtMs: performance.now(), log, tail }
+    const common = { output: output.fd, mark: markOf(options.hubId, key), onError: options.onError }
+    const adapter = { command: spec.runtime.local?.command ?? '', environment: environmentOf({ ...around, allowed, spec }), ...common }
+    const fetching = fetchingOf(spec, dataSecret.folder, { ...around, callbackUrl, testData })
+    // Whether or not it can be told, the data are there.
+    const noteFetched = () => noteCommit(options.db, claim, jobSpecPath).catch(options.onError)
+    const started = fetching ? await startStages({ ...fetching, ...common }, noteFetched, adapter) : await startProcess(adapter)
+    // The second of two is given it later.
+    if (fetching) void started.ended.then(() => output.close()).catch(options.onError)
+    else await output.close()
+    return { key, segments, process: started, launchedAtMs: performance.now(), log, tail }
   } catch (error) {
-    await log.close()
+    await Promise.all([log.close(), output.close()])
     throw error
-  } finally {
-    await output.close()
   }
+}
+
+/** What a sidecar says on a cluster with the first event of the adapter. */
+async function noteCommit(db: Pool, { evaluationId, benchmarkIndex, attempt, spec }: Claim, jobSpecPath: string): Promise<void> {
+  const commit = await fetchedCommit(jobSpecPath)
+  if (commit === undefined) return
+  const { provider_id, benchmark_id: id } = spec
+  const event = { provider_id, id, benchmark_index: benchmarkIndex, status: 'running' as const, job_meta: { resolved_sha: commit } }
+  await recordEvent(db, { evaluationId, event, attempt }, new Date().toISOString())
 }
 
 const UNSAFE_ID: RunEnd = {
@@ -295,7 +319,9 @@ async function tailOf(
 
 async function salvage(options: LocalRuntimeOptions, run: UnsettledRun): Promise<void> {
   const segments = placeBelow(run)
-  const file = segments && (await openLog(options.baseDirectory, segments))
+  if (!segments) return
+  await removeFromRun(options.baseDirectory, segments, TEST_DATA).catch(options.onError)
+  const file = await openLog(options.baseDirectory, segments)
   if (!file) return
   try {
     const secret = await secretFolder(run.secretRef, await realFolders(options.folders))

@@ -36,6 +36,8 @@ const Environment = z.object({
   TEST_DATA_TIMEOUT_SECONDS: count(3600),
   TEST_DATA_MAX_BYTES: count(50 * 1024 ** 3),
   TEST_DATA_MAX_FILES: count(100_000),
+  /** What there is of it, where no container says so. */
+  TEST_DATA_MEMORY_BYTES: z.coerce.number('must be a number').int().positive().optional(),
   /** Ranges in CIDR notation, separated by commas, that may be reached though they are not public. */
   TEST_DATA_ALLOWED_RANGES: AddressRanges.prefault(''),
   /** Where EvalHub itself is, which no source may be. */
@@ -79,7 +81,7 @@ export function readInitConfig(
   if (!result.success) throw new InitError(result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '))
   const settings = result.data
   return {
-    source: sourceOf(settings, memoryBytes),
+    source: sourceOf(settings, settings.TEST_DATA_MEMORY_BYTES ?? memoryBytes),
     directory: settings.TEST_DATA_DIRECTORY,
     secretDirectory: settings.TEST_DATA_SECRET_DIRECTORY,
     metadataFile: settings.TEST_DATA_METADATA_FILE,
