@@ -13,6 +13,8 @@ export type RouteDescription = {
   tag: 'jobs' | 'providers' | 'collections' | 'service'
   query?: readonly QueryParameter[]
   body?: string
+  /** Which examples it has (`openapi-examples.ts`); of its body’s name unless told. */
+  example?: string
   /** Answer on success: its status, and the model of its body. */
   success: { status: 200 | 201 | 202 | 204; model?: string; text?: string }
   errors: readonly ErrorCode[]
@@ -229,6 +231,7 @@ function catalogueRoutes({ singular, tag, readOnly, query }: Noun): RouteDescrip
       summary: `Changes a ${noun} of the tenant by a JSON Patch (RFC 6902) of add, remove and replace.`,
       tag,
       body: 'Patch',
+      example: `${singular}Patch`,
       success,
       errors: [...PATCH_ERRORS, ...changing],
       isVersioned: true,

@@ -14,6 +14,8 @@ import { pageOf } from '#shared/models/page.ts'
 import { BenchmarkResource, CatalogueResource, Provider, ProviderConfig, ProviderRuntime } from '#shared/models/provider.ts'
 import { TestDataRef } from '#shared/models/test-data.ts'
 import { REQUEST_ID_HEADER } from './answer.ts'
+import { describe } from './openapi-describe.ts'
+import { EXAMPLES } from './openapi-examples.ts'
 import { ROUTES, type RouteDescription } from './openapi-routes.ts'
 
 /** What goes in: as a client may write it. */
@@ -73,13 +75,26 @@ function schemasOf(models: Record<string, z.ZodType>, io: 'input' | 'output'): R
   const registry = z.registry<{ id: string }>()
   for (const [id, model] of Object.entries(models)) registry.add(model, { id })
   for (const [name, part] of Object.entries(PARTS)) registry.add(part, { id: io === 'input' ? `${name}Input` : name })
-  const { schemas } = z.toJSONSchema(registry, { io, uri: locationOf, unrepresentable: 'any', override: leaveOpen })
+  const { schemas } = z.toJSONSchema(registry, { io, uri: locationOf, unrepresentable: 'any', override })
+  for (const [name, schema] of Object.entries(schemas)) describe(name, schema)
   return Object.fromEntries(Object.entries(schemas).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]))
 }
 
 /** Answers gain members in time; clients must not refuse those that they do not know. */
-function leaveOpen({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) {
-  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+function leaveOpen(schema: z.core.JSONSchema.BaseSchema) {
+  if (schema.additionalProperties === false) delete schema.additionalProperties
+}
+
+/** What a number can be at all says nothing, and is what a page would show as an example. */
+function leaveUnbounded(schema: z.core.JSONSchema.BaseSchema) {
+  const isBound = (value: unknown) => typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER
+  if (!isBound(schema.minimum)) delete schema.minimum
+  if (!isBound(schema.maximum)) delete schema.maximum
+}
+
+function override({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) {
+  leaveOpen(jsonSchema)
+  leaveUnbounded(jsonSchema)
 }
 
 const jsonOf = (name: string) => ({ 'application/json': { schema: reference(name) } })
@@ -91,10 +106,11 @@ const header = (name: string, description: string, more: object = {}) => ({
   schema: { type: 'string', ...more },
 })
 
-function parametersOf({ path, query = [], isCreating, isConditional }: RouteDescription) {
+function parametersOf({ path, tag, query = [], isCreating, isConditional }: RouteDescription) {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
+    description: name === 'index' ? 'Place of the benchmark in the job, from 0.' : `Id of the ${tag.slice(0, -1)}.`,
     required: true,
     schema: name === 'index' ? { type: 'integer', minimum: 0 } : { type: 'string', minLength: 1 },
   }))
@@ -149,7 +165,12 @@ function operationOf(route: RouteDescription) {
     tags: [route.tag],
     operationId: `${route.method}${route.path.replace('/api/v1', '').replace(/[^a-z]+([a-z])/g, (_, letter: string) => letter.toUpperCase())}`,
     parameters: parametersOf(route),
-    ...(route.body && { requestBody: { required: true, content: jsonOf(route.body) } }),
+    ...(route.body && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: reference(route.body), examples: EXAMPLES[route.example ?? route.body] } },
+      },
+    }),
     responses: { [status]: { description: route.summary, headers, ...(content && { content }) }, ...errorsOf(route) },
   }
 }
