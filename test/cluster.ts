@@ -10,6 +10,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The run's cluster, from test/start-cluster.ts; absent where there is none. */
     cluster: { kubeconfig: string } | undefined
+    /** A control plane on which no controller acts; absent where there are no binaries of one. */
+    bareCluster: { kubeconfig: string } | undefined
   }
 }
 
@@ -20,6 +22,8 @@ type Skip = (note?: string) => never
 
 /** Where tests find API servers: the file of the administrator of one for all, and how to start one for a test alone. */
 type Clusters = { kubeconfig(skip: Skip): Promise<string>; startOwn(skip: Skip): Promise<ApiServer> }
+
+const NO_BINARIES = 'it plays the controllers of a cluster: set KUBEBUILDER_ASSETS (a directory with etcd and kube-apiserver) to run this'
 
 /**
  * `test` with an API server, and the database of `db/test-db.ts`.
@@ -60,11 +64,13 @@ export const testOn = (clusters: Clusters) =>
 /** For suites that run on API servers of more than one kind. */
 export type TestOnCluster = ReturnType<typeof testOn>
 
+const startOwn = (skip: Skip) => startControlPlane(findBinaries() ?? skip(NO_CLUSTER))
+
 /** On a real API server. Skipped, with the reason, where there is none. */
-export const test = testOn({
-  kubeconfig: async (skip) => inject('cluster')?.kubeconfig ?? skip(NO_CLUSTER),
-  startOwn: (skip) => startControlPlane(findBinaries() ?? skip(NO_CLUSTER)),
-})
+export const test = testOn({ kubeconfig: async (skip) => inject('cluster')?.kubeconfig ?? skip(NO_CLUSTER), startOwn })
+
+/** The same for tests that play the job controller, the scheduler and the kubelet, and would meet real ones on the cluster of `KUBECONFIG`. */
+export const bareTest = testOn({ kubeconfig: async (skip) => inject('bareCluster')?.kubeconfig ?? skip(NO_BINARIES), startOwn })
 
 /** With the service account that the controller manager, where there is one, makes as well. */
 export async function makeNamespace({ core }: KubernetesApi, labels: Record<string, string> = {}): Promise<string> {

@@ -23,7 +23,7 @@ import { settings } from '#k8s-bridge/kubernetes/test-attempt.ts'
 import { collect, endPod, jobOf, runPod } from '#k8s-bridge/kubernetes/test-kubelet.ts'
 import { signal } from '#k8s-bridge/test-bridge.ts'
 import { BenchmarkStatusEvent } from '#shared/models/event.ts'
-import { test as base } from './cluster.ts'
+import { bareTest as base } from './cluster.ts'
 
 type Manifest = { kind: string; metadata: V1ObjectMeta; subjects?: RbacV1Subject[] }
 

@@ -1,4 +1,4 @@
-import { test } from '../../test/cluster.ts'
+import { bareTest } from '../../test/cluster.ts'
 import { describeRuntime } from './test-runtime-suite.ts'
 
-describeRuntime(test)
+describeRuntime(bareTest)
