@@ -19,6 +19,8 @@ export type FairPool = {
    * carried out later, and a transaction is refused with `unavailable`. What is given up, or takes too long, is cancelled in the database.
    */
   of: (caller: Caller) => Pool
+  /** Connections that are in use. */
+  held: () => number
   /** For how many milliseconds all connections have been held, and nothing was carried out on any of them. */
   stuckMs: () => number
   /** Waits so many seconds for what is under way, cancels the rest, and closes all connections. */
@@ -58,6 +60,7 @@ export function openFairPool(url: string, options: FairPoolOptions): FairPool {
       const place = placesOf(turns, caller)
       return poolOf(template, (work, isStatement) => carryOut(turns, { ...caller, work, isStatement, ticket: place() }))
     },
+    held: () => turns.connections.used(),
     stuckMs: () => stuckMs(turns),
     async end({ timeout = 0 } = {}) {
       await leaveAll(turns, 1000 * timeout)

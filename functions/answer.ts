@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { AppEnv } from './env.ts'
 import { encoded, streamedAnswer } from './streamed-answer.ts'
-import { cutOff, whenClosed } from './when-closed.ts'
+import { cutOff } from './when-closed.ts'
 
 export const REQUEST_ID_HEADER = 'X-Global-Transaction-Id'
 
@@ -40,13 +40,12 @@ const isOwed = (c: Context<AppEnv>) => c.req.method !== 'GET'
 /** The text, and its bytes on their way. Where the runtime does not say when they are gone, they are its own affair. */
 function holdWhileSent(c: Context<AppEnv>, length: number): void {
   // Answers of routes that hold no memory are errors.
-  if (!c.env?.outgoing || !c.var.memory) return
-  whenClosed(c, c.var.memory.keepForAnswer(2 * length, isOwed(c), cutOff(c)).release)
+  if (c.env?.outgoing) c.var.memory?.keepForAnswer(2 * length, isOwed(c), cutOff(c))
 }
 
 function longAnswer(c: Context<AppEnv>, text: string, init: ResponseInit): Response {
-  const hold = c.var.memory?.keepForAnswer(2 * text.length, isOwed(c), cutOff(c))
-  return streamedAnswer(c, { parts: textParts(text), onEnd: () => hold?.release() }, init)
+  c.var.memory?.keepForAnswer(2 * text.length, isOwed(c), cutOff(c))
+  return streamedAnswer(c, textParts(text), init)
 }
 
 function* textParts(text: string): Generator<Uint8Array> {

@@ -1,6 +1,7 @@
 import type { Store, TenantStore } from '#db/store.ts'
 import type { AttemptKey } from '#shared/domain/attempt-key.ts'
 import type { Upstreams } from '#shared/domain/rewrite-urls.ts'
+import type { FairBudget } from '#shared/fair-budget.ts'
 import type { Log } from '#shared/log.ts'
 import type { Identity } from './identity/identity.ts'
 import type { OpenMemory, RequestMemory } from './memory.ts'
@@ -26,6 +27,8 @@ export type AppOptions = {
   answerLimitMs?: number
   /** Requests at work at once; 2000 unless told. */
   maxConcurrentRequests?: number
+  /** Told of the places of requests at work, once. */
+  onPlaces?: (places: Pick<FairBudget, 'used'>) => void
   /** Opens the memory of each request, which may be shared with another app; unless told 64 MiB for all of this one, and 5 s to wait for it. */
   openMemory?: OpenMemory
   /** Told of each request when its answer is ready, with what the runtime handed in beside the request. */

@@ -167,3 +167,19 @@ describe('of the requests of one connection', () => {
     expect(paths()).toEqual(['/1'])
   })
 })
+
+// Guarantee: nobody waits for what will not come, though the request was answered before all of it had.
+test('a request that was answered before its end ends with its connection', async () => {
+  let body: Request['body'] = null
+  const answer = (request: Request) => {
+    body = request.body
+    return new Response('no')
+  }
+  const server = await openHttpServer(answer, PLACE)
+  const socket = connect(server.port, '127.0.0.1')
+  socket.write('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{')
+  await once(socket, 'data')
+  socket.destroy()
+  await expect(text(body!)).rejects.toThrow('aborted')
+  await server.close()
+})

@@ -1,7 +1,7 @@
 import { createAdaptorServer } from '@hono/node-server'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { statusOf } from '#shared/errors.ts'
 import { oneAtATime } from '#shared/one-at-a-time.ts'
 import type { Tls } from './tls.ts'
@@ -85,7 +85,27 @@ function makeServer(fetch: Fetch, { tls, limits = USUAL, onRequest }: HttpServer
     },
   } as Parameters<typeof createAdaptorServer>[0]) as Server
   server.maxConnections = limits.maxClientConnections
+  server.prependListener('request', endWithConnection())
   return server
+}
+
+/**
+ * Ends each request with its connection. Node does so until it was answered: of one that was answered before all of it had come, nobody would be told
+ * that the rest will not come.
+ */
+function endWithConnection(): RequestListener {
+  const underWay = new WeakMap<Socket, Set<IncomingMessage>>()
+  return (request) => {
+    const { socket } = request
+    let requests = underWay.get(socket)
+    if (!requests) {
+      const own = (requests = new Set())
+      underWay.set(socket, own)
+      socket.once('close', () => own.forEach((one) => one.destroy()))
+    }
+    requests.add(request)
+    request.once('close', () => requests.delete(request))
+  }
 }
 
 /** A name of DNS and a port. */

@@ -1,10 +1,14 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createMemory } from './memory.ts'
+import type { Held } from '#db/reserve.ts'
+import { createMemory, type RequestMemory } from './memory.ts'
 
 const MIB = 1024 * 1024
 
 /** 128 MiB: 72 for large values, 24 for small ones, 24 and 8 for bodies; four bytes for each of a footprint. */
-const open = (waitMs = 10_000) => createMemory({ bytes: 128 * MIB, waitMs })
+const open = (waitMs = 10_000) => createMemory({ bytes: 128 * MIB, waitMs }).open
+
+const NONE = { small_bodies: 0, large_bodies: 0, small_values: 0, large_values: 0, long_lists: 0, logs: 0 }
 
 /** Who gives nothing back. */
 const keeps = () => false
@@ -155,4 +159,102 @@ describe('the memory of requests', () => {
     await Promise.all([quiet.takeReader(), quiet.takeTurn(), quiet.reserveBody(1 * MIB, keeps), quiet.reserve(10 * MIB)])
     expect(asked.toSorted()).toEqual(['answer', 'body 7', 'reader 47', 'turn 3'])
   })
+
+  test('that is granted when the request and its answer are over is given back at once, and refused', async () => {
+    const { open, held } = createMemory({ bytes: 128 * MIB, waitMs: 10_000 })
+    const first = open('a')
+    void first.reserve(18 * MIB)
+    const late = open('a')
+    const waiting = Promise.resolve(late.reserve(18 * MIB))
+    late.release()
+    late.end()
+    first.release()
+    await expect(waiting).rejects.toMatchObject({ code: 'unavailable' })
+    expect(held()).toEqual(NONE)
+  })
+
+  test('is waited for by nobody whose caller has left', async () => {
+    const { open, held } = createMemory({ bytes: 128 * MIB, waitMs: 10_000 })
+    const keeper = open('a')
+    void keeper.reserve(18 * MIB)
+    for (let at = 0; at < 4; at++) void keeper.takeTurn()
+    for (let at = 0; at < 48; at++) void keeper.takeReader()
+    void keeper.reserveBody(24 * MIB, keeps)
+    const over = new AbortController()
+    const gone = open('a', over.signal)
+    const waiting = [gone.reserve(2 * MIB), gone.takeTurn(), gone.takeReader(), gone.reserveBody(2 * MIB, keeps)]
+    over.abort(new Error('left'))
+    for (const one of waiting) await expect(one).rejects.toThrow('left')
+    keeper.release()
+    keeper.end()
+    expect(held()).toEqual(NONE)
+  })
+
+  test('of the values that an answer is made of is kept until it is sent, and that of others is not', () => {
+    const { open, held } = createMemory({ bytes: 128 * MIB, waitMs: 0 })
+    const request = open('a')
+    void request.reserve(2 * MIB)
+    request.keepValues()
+    void request.reserve(1000)
+    request.release()
+    expect(held()).toEqual({ ...NONE, large_values: 8 * MIB })
+    request.end()
+    expect(held()).toEqual(NONE)
+  })
+
+  // Guarantee: whatever requests take, in whichever order they are over, nothing is held in the end.
+  test('is all there when all requests and answers are over, whatever they have done', async () => {
+    const footprint = fc.constantFrom(1000, 2 * MIB, 9 * MIB, 18 * MIB)
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('reserve'), footprint, later: fc.constantFrom(0, MIB), atOnce: fc.boolean() }),
+      fc.record({ do: fc.constantFrom('body', 'chunks', 'answer'), footprint }),
+      fc.record({ do: fc.constantFrom('turn', 'reader', 'keep', 'give back', 'release', 'abort') }),
+    )
+    const steps = fc.array(fc.record({ at: fc.nat(3), step }), { maxLength: 40 })
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const { open, held } = createMemory({ bytes: 128 * MIB, waitMs: 2 })
+        const requests = Array.from({ length: 4 }, (_, at) => {
+          const over = new AbortController()
+          return { over, memory: open(`party ${at % 2}`, over.signal), taken: [] as (Held | Promise<Held>)[] }
+        })
+        for (const { at, step } of all) carryOut(requests[at]!, step)
+        for (const { memory } of requests) {
+          memory.release()
+          memory.end()
+        }
+        const taken = await Promise.allSettled(requests.flatMap((request) => request.taken))
+        expect(held()).toEqual(NONE)
+        for (const one of taken) if (one.status === 'fulfilled') one.value.release()
+        expect(held()).toEqual(NONE)
+      }),
+      { numRuns: 200 },
+    )
+  })
 })
+
+type Taker = { over: AbortController; memory: RequestMemory; taken: (Held | Promise<Held>)[] }
+type Step = { do: string; footprint?: number; later?: number; atOnce?: boolean }
+
+/** Refusals are as good as what is had. */
+function carryOut({ over, memory, taken }: Taker, { do: what, footprint = 0, ...how }: Step): void {
+  try {
+    if (what === 'reserve') taken.push(memory.reserve(footprint, how))
+    if (what === 'body') taken.push(memory.reserveBody(footprint, keeps))
+    if (what === 'answer') taken.push(memory.keepForAnswer(footprint, footprint < MIB))
+    if (what === 'turn') taken.push(memory.takeTurn())
+    if (what === 'reader') taken.push(memory.takeReader())
+    if (what === 'keep') memory.keepValues()
+    if (what === 'release') memory.release()
+    if (what === 'abort') over.abort(new Error('left'))
+    if (what === 'give back') for (const one of taken) if (!(one instanceof Promise)) one.release()
+    if (what === 'chunks') {
+      const body = memory.openBody(keeps)
+      taken.push(body)
+      body.grow(footprint)
+    }
+  } catch (error) {
+    expect(String(error)).toMatch(/taken up|left/)
+  }
+  for (const one of taken) if (one instanceof Promise) one.catch(() => undefined)
+}

@@ -51,9 +51,10 @@ export function limitTime(app: Hono<AppEnv>, { answerLimitMs = ANSWER_LIMIT_MS }
 
 /** Bounds what requests take together on these paths: places and memory, which tenants share. Stands after those who find out who asks. */
 export function boundRequests(app: Hono<AppEnv>, options: AppOptions, paths: readonly string[]): void {
-  const { maxConcurrentRequests: size = MAX_CONCURRENT_REQUESTS, openMemory = createMemory(MEMORY) } = options
+  const { maxConcurrentRequests: size = MAX_CONCURRENT_REQUESTS, openMemory = createMemory(MEMORY).open, onPlaces } = options
   const refusal = () => HubError.of('unavailable', { Error: `it is at work on ${size} requests.` })
   const places = createFairBudget({ size, graceMs: YIELD_GRACE_MS, refusal, maxWaiting: size })
+  onPlaces?.(places)
   for (const path of paths) app.use(path, bounded(places), holdMemory(openMemory))
 }
 

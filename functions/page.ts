@@ -37,11 +37,8 @@ export async function answerPage<Item>(
   try {
     // What cannot be had is better said now than by breaking off.
     const first = await more.next()
-    const onEnd = () => {
-      turn.release()
-      if (!first.done) first.value.release()
-    }
-    return streamedAnswer(c, { parts: pageParts(page, first, more), onEnd }, { headers: jsonHeaders(c) })
+    c.var.memory.keepValues()
+    return streamedAnswer(c, pageParts(page, first, more), { headers: jsonHeaders(c) })
   } catch (error) {
     turn.release()
     throw error

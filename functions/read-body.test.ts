@@ -37,11 +37,33 @@ test('no piece of a body that comes in chunks is kept: it is copied, and its pla
       yield piece
     }
   }
-  const memory = createMemory({ bytes: 128 * 1024 * 1024, waitMs: 0 })('a')
+  const memory = createMemory({ bytes: 128 * 1024 * 1024, waitMs: 0 }).open('a')
   const app = new Hono<AppEnv>().post('/', async (c) => {
     c.set('memory', memory)
     Object.defineProperty(c.req, 'raw', { value: { body: body(), headers: new Headers() } })
     return c.text(await readBody(c, 1_000_000))
   })
   expect(await (await app.request('/', { method: 'POST' })).text()).toBe(text)
+})
+
+// Guarantee: no bytes are kept that are not counted, nor counted ones that others wait for and nobody works on.
+test.for([
+  ['says its length', true],
+  ['comes in chunks', false],
+] as const)('a body that waits for the memory of its values gives its own to who waits for that, if it %s', async ([, saysLength]) => {
+  const { open, held } = createMemory({ bytes: 128 * 1024 * 1024, waitMs: 10_000 })
+  void open('a').reserve(18 * 1024 * 1024)
+  const body = JSON.stringify('x'.repeat(20_000_000))
+  const app = new Hono<AppEnv>().post('/', async (c) => {
+    c.set('memory', open('a'))
+    return c.text(await readBody(c, 100_000_000).catch(String))
+  })
+  const headers = saysLength ? { 'Content-Length': String(body.length) } : undefined
+  const answer = app.request('/', { method: 'POST', body, ...(headers && { headers }) })
+  await vi.waitFor(() => expect(held().large_bodies).toBeGreaterThan(body.length - 1))
+  const other = open('b')
+  await other.reserveBody(20 * 1024 * 1024, () => false)
+  expect(await (await answer).text()).toContain('its memory is needed for what others send')
+  other.release()
+  expect(held().large_bodies).toBe(0)
 })

@@ -34,7 +34,7 @@ export async function readBody(c: Context<AppEnv>, maxBytes: number, { isStored 
   const bytes = await readLong(c, length, maxBytes)
   const footprint = footprintOfText(bytes.data)
   if (footprint > MAX_FOOTPRINT) throw tooLarge(bytes.data.length, footprint)
-  await memory.reserve(footprint, { later: isStored ? footprint : 0 })
+  await memory.reserve(footprint, { later: isStored ? footprint : 0, signal: bytes.takenBack })
   const text = new TextDecoder().decode(bytes.data)
   bytes.release()
   return text
@@ -49,7 +49,8 @@ function brokeOff(cause: unknown): never {
   throw HubError.of('invalid_json_request', { Error: 'it broke off before its end' }, cause)
 }
 
-type Long = { data: Uint8Array; release: () => void }
+/** `takenBack`: aborted when its memory has been given back, and it is to be forgotten. */
+type Long = { data: Uint8Array; release: () => void; takenBack: AbortSignal }
 
 async function readLong(c: Context<AppEnv>, length: number, maxBytes: number): Promise<Long> {
   const body = c.req.raw.body ?? []
@@ -66,26 +67,29 @@ type Body = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 /** One of which nothing has come for so long keeps no memory that others wait for. */
 const STILL_MS = 1000
 
-/** How a body that is being read gives back its memory: the only one of its party keeps it as long as it goes on. */
-function giveBackOf(drop: () => void): { cameOn: () => void; giveBack: GiveBack } {
+/** How a body gives back its memory, while it is being read or waits for that of its values: the only one of its party keeps it as long as it goes on. */
+function giveBackOf(drop: () => void): { cameOn: () => void; giveBack: GiveBack; takenBack: AbortSignal } {
   let cameOnAt = performance.now()
+  const back = new AbortController()
   return {
+    takenBack: back.signal,
     cameOn: () => void (cameOnAt = performance.now()),
     giveBack(isOnly) {
       if (isOnly && performance.now() - cameOnAt < STILL_MS) return false
       drop()
+      back.abort(takenBackError())
       return true
     },
   }
 }
 
-const takenBack = () => HubError.of('unavailable', { Error: 'its memory is needed for what others send.' })
+const takenBackError = () => HubError.of('unavailable', { Error: 'its memory is needed for what others send.' })
 
 /** One that has said how long it is. */
 async function readKnown(body: Body, length: number, memory: RequestMemory): Promise<Long> {
   let data: Uint8Array | undefined
   let hold: Hold | undefined
-  const { cameOn, giveBack } = giveBackOf(() => {
+  const { cameOn, giveBack, takenBack } = giveBackOf(() => {
     data = undefined
     hold?.release()
   })
@@ -103,8 +107,8 @@ async function readKnown(body: Body, length: number, memory: RequestMemory): Pro
     data?.set(chunk, at)
     at += chunk.length
   }
-  if (!data) throw takenBack()
-  return { data: data.subarray(0, at), release: hold.release }
+  if (!data) throw takenBackError()
+  return { data: data.subarray(0, at), release: hold.release, takenBack }
 }
 
 async function skip(body: Body): Promise<void> {
@@ -121,7 +125,7 @@ async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Pr
     gathered.take()
     hold.release()
   }
-  const { cameOn, giveBack } = giveBackOf(() => refuse(takenBack()))
+  const { cameOn, giveBack, takenBack } = giveBackOf(() => refuse(takenBackError()))
   const hold = memory.openBody(giveBack)
   for await (const chunk of body) {
     cameOn()
@@ -136,7 +140,7 @@ async function readUpTo(body: Body, maxBytes: number, memory: RequestMemory): Pr
     }
   }
   if (refusal !== undefined) throw refusal
-  return { data: gathered.take(), release: hold.release }
+  return { data: gathered.take(), release: hold.release, takenBack }
 }
 
 const tooLong = (maxBytes: number) => HubError.of('request_body_too_large', { Limit: String(maxBytes) })

@@ -17,6 +17,7 @@ import { findDocsFile } from './docs-files.ts'
 import type { AppEnv, AppOptions } from './env.ts'
 import { createEventsApp } from './events-app.ts'
 import { createHealthApp } from './health-app.ts'
+import { createHeldMetrics } from './held-metrics.ts'
 import { openHttpServer, type ConnectionLimits } from './http-server.ts'
 import { createMemory } from './memory.ts'
 import { MEMORY } from './open-app.ts'
@@ -68,6 +69,10 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     sendLimitMs: (route) => (route?.endsWith('/logs') ? config.logStreamTimeoutMs + LOG_SEND_MS : config.writeTimeoutMs + SEND_MS),
   })
   const store = openStore(pool, config.quotas)
+  const memory = createMemory({ ...MEMORY, bytes: config.requestMemoryBytes })
+  const allPlaces: { used: () => number }[] = []
+  const requests = () => allPlaces.reduce((sum, places) => sum + places.used(), 0)
+  if (config.showsMetrics) createHeldMetrics({ registry, memory, connections: pool.held, requests })
   const options: AppOptions = {
     storeOf: () => store,
     identity: config.identity,
@@ -78,7 +83,8 @@ async function start({ config, log, registry, stack }: Parts): Promise<void> {
     maxBodyBytes: config.maxBodyBytes,
     maxLogBytes: config.maxLogBytes,
     maxConcurrentRequests: config.maxConcurrentRequests,
-    openMemory: createMemory({ ...MEMORY, bytes: config.requestMemoryBytes }),
+    openMemory: memory.open,
+    onPlaces: (places) => void allPlaces.push(places),
     answerLimitMs: config.writeTimeoutMs,
     checkReady: shareUnderWay(() => checkMigrated(probe).then(() => checkServed(pool))),
     onAnswered: watch.onAnswered,

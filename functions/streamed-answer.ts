@@ -24,42 +24,42 @@ const streamed = new WeakSet<Response>()
 /** Whether the body of an answer may still have to be read from the database. */
 export const isStreamed = (response: Response): boolean => streamed.has(response)
 
-type Source = {
-  /** None of them is empty. */
-  parts: Generator<Uint8Array> | AsyncGenerator<Uint8Array>
-  /** Called when all has been sent, or its reader is gone; perhaps more than once. */
-  onEnd: () => void
-}
+/** None of them is empty. */
+type Parts = Generator<Uint8Array> | AsyncGenerator<Uint8Array>
 
-/** An answer in parts. Nothing is made ahead of its reader. */
-export function streamedAnswer(c: Context<AppEnv>, source: Source, init: ResponseInit): Response {
-  const response = new Response(streamOf(source), init)
+/** An answer in parts. Nothing is made ahead of its reader. When it has been sent, or its reader is gone, its memory is given back. */
+export function streamedAnswer(c: Context<AppEnv>, parts: Parts, init: ResponseInit): Response {
+  const end = () => c.var.memory?.end()
+  // What is under way ends first: it has its memory until then.
+  const leave = async () => {
+    try {
+      await parts.return(undefined)
+    } finally {
+      end()
+    }
+  }
+  const response = new Response(streamOf(parts, { end, leave }), init)
   streamed.add(response)
-  whenClosed(c, () => {
-    source.onEnd()
-    void source.parts.return(undefined)
-  })
+  // What fails now is nobody's.
+  whenClosed(c, () => void leave().catch(() => undefined))
   return response
 }
 
-function streamOf({ parts, onEnd }: Source): ReadableStream<Uint8Array> {
+function streamOf(parts: Parts, { end, leave }: { end: () => void; leave: () => Promise<void> }): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
           const { done, value } = await parts.next()
           if (!done) return controller.enqueue(value)
-          onEnd()
+          end()
           controller.close()
         } catch (error) {
-          onEnd()
+          end()
           throw error
         }
       },
-      async cancel() {
-        onEnd()
-        await parts.return(undefined)
-      },
+      cancel: leave,
     },
     { highWaterMark: 0 },
   )

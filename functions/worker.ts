@@ -44,7 +44,7 @@ function start(config: WorkerConfig) {
     newId: uuidV7Source({ now: () => Date.now(), random: (bytes) => void crypto.getRandomValues(bytes) }),
     newRequestId: () => crypto.randomUUID(),
     maxBodyBytes: MAX_BODY_BYTES,
-    openMemory: createMemory(MEMORY),
+    openMemory: createMemory(MEMORY).open,
     findDocsFile: async (name) => {
       // The host is of no account to the binding.
       const response = await config.assets.fetch(`https://assets/${name}`)

@@ -10,6 +10,9 @@ import { openStore, type Store } from '#db/store.ts'
 import { createApp } from '#functions/app.ts'
 import { findDocsFile } from '#functions/docs-files.ts'
 import type { AppOptions } from '#functions/env.ts'
+import { createHeldMetrics } from '#functions/held-metrics.ts'
+import { createMemory } from '#functions/memory.ts'
+import { MEMORY } from '#functions/open-app.ts'
 import { createRequestMetrics } from '#functions/request-metrics.ts'
 import { watchRequests } from '#functions/watch-requests.ts'
 import { startBridge } from '#k8s-bridge/bridge.ts'
@@ -84,7 +87,16 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
   })
   const pool = openFairPool(databaseUrl, { statementMs: STATEMENT_MS })
   stack.defer(() => pool.end({ timeout: 5 }))
-  const app = createApp({ ...appOptions(openStore(pool), log), onAnswered: watch.onAnswered, readMetrics })
+  const memory = createMemory(MEMORY)
+  let requests = () => 0
+  createHeldMetrics({ registry, memory, connections: pool.held, requests: () => requests() })
+  const app = createApp({
+    ...appOptions(openStore(pool), log),
+    openMemory: memory.open,
+    onPlaces: ({ used }) => (requests = used),
+    onAnswered: watch.onAnswered,
+    readMetrics,
+  })
   const listening = await listen(app.fetch, { ...options, onRequest: watch.onRequest })
   stack.defer(() => listening.close())
   // Not ::1, which an adapter's client may not know; 127.0.0.1 is always served unless another address was asked for.

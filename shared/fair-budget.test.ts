@@ -164,4 +164,19 @@ describe('a fair budget', () => {
     hold.release()
     expect(await whole).toMatchObject({ amount: 10 })
   })
+
+  // Guarantee: who has given something back can neither take more of it nor give back what is not its own.
+  test('that was released does not grow, is not asked for, and is given back once, whatever else is told of it', async () => {
+    const budget = open(10)
+    const [hold, other] = [await budget.take({ party: 'a', amount: 4 }), await budget.take({ party: 'a', amount: 3 })]
+    hold.release()
+    hold.shrink(-5)
+    hold.release()
+    expect(budget.grow(hold, 2)).toBe(false)
+    const giveBack = vi.fn<() => boolean>(() => false)
+    hold.lend(giveBack)
+    expect([budget.used(), budget.heldBy('a')]).toEqual([3, 3])
+    other.shrink(-1)
+    expect([budget.used(), budget.heldBy('a')]).toEqual([0, 0])
+  })
 })

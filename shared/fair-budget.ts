@@ -3,9 +3,9 @@ import { isWithinHalf, nextOf, partyToYield } from './domain/fair-share.ts'
 /** Part of a budget that is in use. */
 export type Hold = {
   readonly amount: number
-  /** Gives back all but `amount`. */
+  /** Gives back all but `amount`, which is 0 at least. */
   shrink: (amount: number) => void
-  /** Gives it back. Once more does nothing. */
+  /** Gives it back for good: it does not grow any more. Once more does nothing. */
   release: () => void
   /** From now on it can be asked back. */
   lend: (giveBack: GiveBack) => void
@@ -38,7 +38,7 @@ export type FairBudget = {
   takeNow: (party: string, amount: number, giveBack?: GiveBack) => Hold | undefined
   /** Whether it is free or not. */
   takeAnyway: (party: string, amount: number, giveBack?: GiveBack) => Hold
-  /** Adds to what is held. False if that is not free, unless nobody else holds anything. */
+  /** Adds to what is held. False if that is not free, unless nobody else holds anything; and if it was released. */
   grow: (hold: Hold, amount: number) => boolean
   size: number
   used: () => number
@@ -62,7 +62,7 @@ type Waiting = { party: string; ticket: number; amount: number; giveBack: GiveBa
 /** Those who may be asked to give back, oldest first. */
 type Lent = { hold: OwnHold; giveBack: GiveBack; isAsked: boolean }
 
-type OwnHold = Hold & { party: string; amount: number }
+type OwnHold = Hold & { party: string; amount: number; isReleased: boolean }
 
 type State = Required<FairBudgetOptions> & {
   used: number
@@ -118,9 +118,9 @@ export function createFairBudget(options: FairBudgetOptions): FairBudget {
       return wait(state, { ...ask, amount: Math.min(ask.amount, size) })
     },
     grow(hold, amount) {
-      if (state.used + amount > size && state.used > hold.amount) return false
       // Only this budget makes holds.
       const own = hold as OwnHold
+      if (own.isReleased || (state.used + amount > size && state.used > hold.amount)) return false
       account(state, own.party, amount)
       own.amount += amount
       return true
@@ -152,18 +152,22 @@ function holdOf(state: State, party: string, whole: number, giveBack?: GiveBack)
   const hold: OwnHold = {
     party,
     amount: whole,
+    isReleased: false,
     shrink(to) {
-      if (to >= hold.amount) return
-      account(state, party, to - hold.amount)
-      hold.amount = to
+      const rest = Math.max(to, 0)
+      if (rest >= hold.amount) return
+      account(state, party, rest - hold.amount)
+      hold.amount = rest
       serve(state)
     },
     release() {
       if (entry) state.lent.delete(entry)
+      hold.isReleased = true
       hold.shrink(0)
     },
     lend(back) {
       if (entry) state.lent.delete(entry)
+      if (hold.isReleased) return
       state.lent.add((entry = { hold, giveBack: back, isAsked: false }))
     },
   }

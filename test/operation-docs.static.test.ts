@@ -4,6 +4,9 @@ import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import type { Pool } from '#db/client.ts'
 import { FUNCTIONS_SETTINGS } from '#functions/config.ts'
+import { createHeldMetrics } from '#functions/held-metrics.ts'
+import { createMemory } from '#functions/memory.ts'
+import { MEMORY } from '#functions/open-app.ts'
 import { createRequestMetrics } from '#functions/request-metrics.ts'
 import { BRIDGE_SETTINGS } from '#k8s-bridge/config.ts'
 import { createGauges } from '#k8s-bridge/gauges.ts'
@@ -34,6 +37,8 @@ describe.each([
 test('docs/operation.md has every metric of ours, and no other', () => {
   const registry = new Registry()
   createRequestMetrics(registry, { scheme: 'http', host: 'h', port: 1 })
+  const none = () => 0
+  createHeldMetrics({ registry, memory: createMemory(MEMORY), connections: none, requests: none })
   createOwnMetrics(registry)
   // Nothing is asked of the database before a scrape.
   createGauges({ registry, db: {} as Pool, runtime: 'local' })

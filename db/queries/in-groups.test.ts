@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { SMALL_FOOTPRINT, UNBOUNDED } from '../reserve.ts'
 import { inGroups, type Place } from './in-groups.ts'
 
@@ -28,4 +28,21 @@ test.each([
   for await (const group of more ?? []) items.push(...group.items)
   expect(items).toEqual(Array.from({ length: count }, (_each, at) => String(at)))
   expect(looks()).toBeLessThanOrEqual(5 * count)
+})
+
+// Guarantee: what was reserved for rows that could not be read, or that nobody asked for any more, is held by nobody.
+test.each([
+  ['a large row that cannot be read', [4_000_000], true],
+  ['small rows that cannot be read', Array.from({ length: 3000 }, () => 1000), true],
+  ['a large row that its reader leaves', [4_000_000, 4_000_000], false],
+])('the memory for %s is given back', async (_, footprints, isBroken) => {
+  const { source } = listOf(footprints)
+  const release = vi.fn<() => void>()
+  const { more } = await inGroups(source, { limit: 0, offset: 0 }, () => ({ release }))
+  const broken = () => Promise.reject(new Error('left'))
+  if (isBroken) Object.assign(source, { next: broken, whole: broken })
+  const group = more!.next()
+  if (isBroken) await expect(group).rejects.toThrow('left')
+  else await group.then(() => more!.return(undefined))
+  expect(release).toHaveBeenCalled()
 })

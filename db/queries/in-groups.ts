@@ -53,16 +53,20 @@ async function* restOf<Row extends Measured, Item>(
   for (let next: Next | undefined = first; next !== undefined;) {
     const { large, left }: Next = next
     const held = await reserve(large?.footprint ?? SMALL_FOOTPRINT)
-    if (large) {
-      const items: Item[] = await wholeOf(source, large.id)
-      const after: Next = { left: left - items.length, after: large.id, offset: 0, chosenMax: 1 }
-      next = after.left > 0 ? after : undefined
-      yield { items, release: held.release }
-    } else {
-      const group: { items: Item[]; next: Next | undefined } = await readGroup(source, next)
-      next = group.next
-      if (group.items.length > 0) yield { items: group.items, release: held.release }
-      else held.release()
+    try {
+      if (large) {
+        const items: Item[] = await wholeOf(source, large.id)
+        const after: Next = { left: left - items.length, after: large.id, offset: 0, chosenMax: 1 }
+        next = after.left > 0 ? after : undefined
+        yield { items, release: held.release }
+      } else {
+        const group: { items: Item[]; next: Next | undefined } = await readGroup(source, next)
+        next = group.next
+        if (group.items.length > 0) yield { items: group.items, release: held.release }
+      }
+    } finally {
+      // Also where nothing could be read, or nobody asks for more.
+      held.release()
     }
   }
 }

@@ -10,7 +10,7 @@ const KEY = 'the key of run tokens in these tests'
 
 // Guarantee: who may name any job does not take for each another share of what all share.
 test('who reports takes on the account of its tenant what requests share, and an adapter on that of its job', async ({ db }) => {
-  const openMemory = createMemory(MEMORY)
+  const openMemory = createMemory(MEMORY).open
   const parties: string[] = []
   const options = {
     ...(await optionsOn(db, { mode: 'headers', runTokenKey: KEY, reporters: ['reporter'] })),

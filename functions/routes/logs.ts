@@ -5,9 +5,10 @@ import { visibleLine } from '#shared/domain/visible-text.ts'
 import { HubError, notFound } from '#shared/errors.ts'
 import { NOSNIFF, REQUEST_ID_HEADER } from '../answer.ts'
 import type { AppEnv, AppOptions } from '../env.ts'
-import { cutOff, whenClosed } from '../when-closed.ts'
 import { logStream, type LogWish } from '../log-stream.ts'
 import { benchmarkIndex, boolean, integer, invalid } from '../query.ts'
+import { streamedAnswer } from '../streamed-answer.ts'
+import { cutOff } from '../when-closed.ts'
 
 /** A run's whole log fits. */
 const MAX_LOG_BYTES = 50 * 1024 * 1024
@@ -84,13 +85,12 @@ const TRUNCATED = 'X-Log-Truncated'
 
 /** The answer, read from the database as fast as the client takes it. Whether it was cut off is known at its end only, and said there. */
 async function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: number): Promise<Response> {
-  const place = await c.var.memory.takeReader(cutOff(c))
-  whenClosed(c, place.release)
+  await c.var.memory.takeReader(cutOff(c))
   const { incoming, outgoing } = c.env ?? {}
   // A trailer needs chunks, which HTTP/1.0 has not. Workers have none at all.
   const hasTrailer = outgoing !== undefined && incoming?.httpVersion === '1.1'
   const onCut = () => hasTrailer && outgoing.addTrailers({ [TRUNCATED]: 'true' })
-  return new Response(bodyOf(parts, { maxBytes, onCut, onEnd: place.release }), {
+  return streamedAnswer(c, upTo(maxBytes, parts, onCut), {
     headers: {
       'Content-Type': 'text/plain; charset=utf-8',
       [REQUEST_ID_HEADER]: c.var.requestId,
@@ -100,35 +100,14 @@ async function text(c: Context<AppEnv>, parts: AsyncGenerator<Part>, maxBytes: n
   })
 }
 
-type Bound = { maxBytes: number; onCut: () => void; onEnd: () => void }
-
-function bodyOf(parts: AsyncGenerator<Part>, { maxBytes, onCut, onEnd }: Bound): ReadableStream<Uint8Array> {
+/** The bytes of these parts, of logs so many at most. */
+async function* upTo(maxBytes: number, parts: AsyncGenerator<Part>, onCut: () => void): AsyncGenerator<Uint8Array> {
   let room = maxBytes
-  const failed = (error: unknown): never => {
-    onEnd()
-    throw error
+  for await (const part of parts) {
+    const bytes = 'log' in part ? part.log.subarray(0, room) : new TextEncoder().encode(part.header)
+    if (bytes.length > 0) yield bytes // none is left of the last one where the bound was met exactly
+    if (!('log' in part)) continue
+    room -= bytes.length
+    if (bytes.length < part.log.length) return onCut()
   }
-  return new ReadableStream<Uint8Array>({
-    // Each part is some bytes: a stream that is given none is not asked again.
-    async pull(controller) {
-      const { done, value } = await parts.next().catch(failed)
-      if (done) {
-        onEnd()
-        return controller.close()
-      }
-      const bytes = 'log' in value ? value.log.subarray(0, room) : new TextEncoder().encode(value.header)
-      if (bytes.length > 0) controller.enqueue(bytes) // none is left of the last one where the bound was met exactly
-      if (!('log' in value)) return
-      room -= bytes.length
-      if (bytes.length === value.log.length) return
-      onCut()
-      await parts.return(undefined)
-      onEnd()
-      controller.close()
-    },
-    async cancel() {
-      onEnd()
-      await parts.return(undefined)
-    },
-  })
 }
