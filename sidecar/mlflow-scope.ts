@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { HubError } from '#shared/errors.ts'
+import { strayOf } from './artifact-path.ts'
+import { decodedFully } from './decode-fully.ts'
 
 /**
  * What adapters do in MLflow, by the path below `/api/2.0/mlflow/` or `/api/3.0/mlflow/`; `*` is one segment. Source: the endpoints of the
@@ -37,17 +39,18 @@ export function requireTracking({ method = 'GET', url = '/' }: IncomingMessage, 
     throw refused(`An adapter keeps ${what} in MLflow and does nothing else there: not ${method} ${shown(path)}`)
   }
   if (!artifacts || workspace === undefined) return
-  const listed = [...new URLSearchParams(query)].filter(([name]) => name.toLowerCase() === 'path').map(([, value]) => value)
-  const named = [decodeURIComponent(artifacts.groups?.path ?? ''), ...listed].map(workspaceIn)
-  const other = named.find((name) => name !== undefined && name !== workspace)
-  if (other !== undefined) throw refused(`The artifacts of this run are in the workspace ${shown(workspace)}, and not in ${shown(other)}`)
+  for (const named of [decodeURIComponent(artifacts.groups?.path ?? ''), ...pathsIn(query)]) {
+    const stray = strayOf(named, workspace)
+    const where = `The artifacts of this run are in the workspace ${shown(workspace)}`
+    if (stray === 'elsewhere') throw refused(`${where}, and not in ${shown(named)}`)
+    if (stray) throw refused(`${where}, and ${shown(named)} may be read as another path than it seems: name artifacts plainly`)
+  }
 }
 
-/** The workspace that a path of artifacts names; undefined for one within the workspace that is asked. */
-function workspaceIn(path: string): string | undefined {
-  const segments = path.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.')
-  if (segments.includes('..')) return path
-  return segments[0]?.normalize('NFKC').toLowerCase() === 'workspaces' ? (segments[1] ?? '') : undefined
+/** Each path that a query names, in whatever spelling, whether `;` parts its members or not. */
+function pathsIn(query: string): string[] {
+  const members = [query, query.replaceAll(';', '&')].flatMap((text) => [...new URLSearchParams(text)])
+  return members.flatMap(([name, value]) => (/^\W*path\W*$/i.test(decodedFully(name)?.normalize('NFKC') ?? 'path') ? [value] : []))
 }
 
 const shown = (text: string) => JSON.stringify(text.slice(0, 200))

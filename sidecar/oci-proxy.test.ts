@@ -292,6 +292,7 @@ test.for([
   ['?Mount=sha256:a&%46rom=team/private', 403],
   ['??mount=sha256:a&from=team/private', 403],
   ['?mount[]=sha256:a&from[]=team/private', 403],
+  ['?mo%2575nt=sha256:a&fr%25256fm=team/private', 403],
   ['?mount=sha256:a&from=team/results&FROM=team/private', 403],
   ['?mount=sha256:a&from=team/results', 202],
   ['?digest=sha256:a&_state=mount', 202],

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { HubError } from '#shared/errors.ts'
+import { decodedFully } from './decode-fully.ts'
 
 /**
  * What pushing and pulling artifacts takes, by the path below the repository. Source: OCI distribution specification 1.1, without what
@@ -40,7 +41,7 @@ const refused = (repository: string, what: string) =>
 /** True if the registry is to bring what is in another repository, in whatever spelling of `mount` and `from`. */
 function readsElsewhere(url: string, repository: string): boolean {
   const query = [...new URLSearchParams(url.replace(/^[^?]*/, '').replaceAll(';', '&'))]
-  const asked = (wanted: string) => query.filter(([name]) => lettersOf(name) === wanted).map(([, value]) => value)
+  const asked = (wanted: string) => query.filter(([name]) => lettersOf(decodedFully(name) ?? wanted) === wanted).map(([, value]) => value)
   const from = asked('from')
   return from.some((name) => name !== repository) || (asked('mount').length > 0 && from.length === 0)
 }

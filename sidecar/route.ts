@@ -21,7 +21,7 @@ export function routeOf(target: string, ociRepository?: string): Route {
 }
 
 /** Joiners, hyphens that may be, marks of direction, variants, tags, fillers: some readers leave them out. */
-const UNSEEN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
+export const UNSEEN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 
 /**
  * As a server may read a path: with its octets as text, letters that only look like others as those, and without signs that nobody sees.
