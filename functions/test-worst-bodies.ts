@@ -86,8 +86,8 @@ const SUBMITS: Worst[] = [
     benchmarks: [ONE],
     custom: { text: times(3000 * share, () => '9'.repeat(299)).join(' ') },
   })),
-  submit('as many members that nobody knows as are read', 202, (share) => ({ benchmarks: [ONE], ...members(199_990 * share) })),
-  submit('300,000 members that nobody knows', 400, (share) => ({ benchmarks: [ONE], ...members(Math.max(300_000 * share, 200_000)) })),
+  submit('as many members that nobody knows as are read', 202, (share) => ({ benchmarks: [ONE], ...members(149_990 * share) })),
+  submit('200,000 members that nobody knows', 400, (share) => ({ benchmarks: [ONE], ...members(Math.max(200_000 * share, 150_001)) })),
   submit('as many members to keep as there is room for', 202, (share) => ({ benchmarks: [ONE], custom: members(100_000 * share) })),
   submit('many small values beside a number that looks too large', 202, (share) => ({
     benchmarks: [ONE],

@@ -13,7 +13,7 @@ export function decode<Schema extends z.ZodType>(schema: Schema, name: string, t
   return decodeValue(schema, name, parseJson(text))
 }
 
-/** JSON text as it is. Refuses with `invalid_json_request` what is no JSON, cannot be stored, or has more than 200,000 members. */
+/** JSON text as it is. Refuses with `invalid_json_request` what is no JSON, cannot be stored, or has more than 150,000 members. */
 export function parseJson(text: string): unknown {
   refuseCostly(text)
   const json = parse(text)
@@ -24,8 +24,11 @@ export function parseJson(text: string): unknown {
 /** Levels of lists and objects in each other. PostgreSQL, JSON.stringify and whatever else calls itself for each level fail at some thousands. */
 const MAX_DEPTH = 1000
 
-/** Members of all objects of a body. An object of many is read a hundred times as slowly as a list, and once more by whatever looks at it. */
-const MEMBERS_MAX = 200_000
+/**
+ * Members of all objects of a body: a few more than what is stored of one can have, at 87 bytes each at least in 12 MiB. An object of many is read a
+ * hundred times as slowly as a list, and once more by whatever looks at it: what is refused in the end is refused before that.
+ */
+const MEMBERS_MAX = 150_000
 
 /** Refuses with `invalid_json_request` what lies deeper than is stored. */
 export function refuseDeep(json: unknown): void {
