@@ -7,6 +7,17 @@ import { test } from './test-catalogue.ts'
 const messageOf = (directories: string[]) => readCatalogue(directories).then(String, (error: Error) => error.message)
 
 describe('readCatalogue', () => {
+  // Guarantee: no file of a catalogue is passed over because of its ending.
+  test.for(['yml', 'yaml', 'YML', 'Yaml'])('reads *.%s, and says what is wrong in it', async (ending, { folder, write }) => {
+    await write(`providers/a.${ending}`, 'id: a\n')
+    await write(`collections/b.${ending}`, 'id: b\nname: B\ncategory: x\nbenchmarks:\n  - id: one\n    provider_id: a\n')
+    const { catalogue } = await readCatalogue([folder])
+    expect([catalogue.providers, catalogue.collections].map((list) => list.map(({ id }) => id))).toEqual([['a'], ['b']])
+
+    await write(`providers/c.${ending}`, 'name: nobody\n')
+    expect(await messageOf([folder])).toContain(`providers/c.${ending} is not valid: line 1: id: is missing`)
+  })
+
   test('names every bad file, with line, place and reason, in one message', async ({ folder, write }) => {
     await write(
       'providers/a.yaml',

@@ -20,7 +20,7 @@ type Folder = (typeof FOLDERS)[number]
 type Entry<File> = { file: string; value: File }
 
 /**
- * Reads `providers/*.yaml` and `collections/*.yaml` of each directory, in order. Of two files with one id the later counts, so a later
+ * Reads `providers/*.yaml` and `collections/*.yaml`, or `*.yml`, of each directory, in order. Of two files with one id the later counts, so a later
  * directory replaces what an earlier one has.
  *
  * A directory may lack either folder, but not both. Unknown keys are ignored; `benchmark_id` and `collection_id` may stand for `id`.
@@ -58,7 +58,7 @@ export async function catalogueFiles(directory: string, folder: Folder): Promise
     throw new CatalogueError(`The catalogue folder ${path} cannot be read: ${error.message}`, { cause: error })
   })
   return names
-    ?.filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
+    ?.filter((name) => /\.ya?ml$/i.test(name) && !name.startsWith('.'))
     .sort()
     .map((name) => join(path, name))
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -26,4 +26,23 @@ test('a build lists the packages in it, by their digests and the same each time,
   for (const part of partsOf(packageFile.devDependencies)) expect(listed).not.toContain(part)
   for (const { hashes } of sbom.components) expect(hashes).toMatchObject([{ alg: 'SHA-512' }])
   expect(text).not.toMatch(/registry|npmjs|\/-\//)
+})
+
+// Guarantee: whoever has an older Node learns of it in one line, whichever program he starts.
+test('every built program says which Node it needs, before it does anything else', async ({ onTestFinished }) => {
+  const folder = await makeFolder()
+  onTestFinished(() => removeFolder(folder))
+  await build(folder)
+  const older = `data:text/javascript,Object.defineProperty(process.versions, 'node', { value: '20.20.2' })`
+  const programs = (await readdir(join(folder, 'app'))).filter((name) => name.endsWith('.mjs'))
+  expect(programs).toHaveLength(6)
+  for (const name of programs) {
+    const ended = await promisify(execFile)(process.execPath, ['--import', older, join(folder, 'app', name)], { env: {} }).catch(
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    )
+    expect([name, ended]).toMatchObject([
+      name,
+      { code: 1, stdout: '', stderr: 'evalhub: needs Node 24 or newer, and this is Node 20.20.2\n' },
+    ])
+  }
 })

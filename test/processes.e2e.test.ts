@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
 import { startPostgres, type Postgres } from '#local/postgres.ts'
+import { createClient } from '#sdk/index.ts'
 import { makeRunToken } from '#shared/run-token.ts'
 import { runEntry, type EntryProcess } from './entry-process.ts'
 import { parseMetrics, valueOf } from './metrics-text.ts'
@@ -289,6 +291,33 @@ async function waitingOnLocks(): Promise<number> {
   return row!.total
 }
 
+/** The adapter that comes with it, and the program that fetches test data, which is refused what it asks for here. */
+async function expectBuiltinToRun(url: string): Promise<void> {
+  const model = createServer((_, response) => response.end(JSON.stringify({ choices: [{ message: { content: 'Paris' } }] })))
+  await new Promise<void>((resolve) => model.listen(0, '127.0.0.1', resolve))
+  try {
+    const { evaluations } = createClient({ baseUrl: url })
+    const modelUrl = `http://127.0.0.1:${(model.address() as AddressInfo).port}/v1`
+    const test_data_ref = { hf: { repo_id: 'nobody/nothing' } }
+    const { resource } = await evaluations.submit({
+      name: 'built',
+      model: { url: modelUrl, name: 'm' },
+      benchmarks: [
+        { provider_id: 'builtin', id: 'world_capitals', parameters: { num_examples: 2 } },
+        { provider_id: 'builtin', id: 'generation', test_data_ref },
+      ],
+    })
+    const { status } = await evaluations.wait(resource.id, { timeoutMs: 60_000 })
+    expect(status.benchmarks.map((run) => [run.status, run.error_message?.message])).toEqual([
+      ['completed', undefined],
+      ['failed', expect.stringMatching(/test data: hf nobody\/nothing at main: .*must not be reached from here/)],
+    ])
+  } finally {
+    model.closeAllConnections()
+    model.close()
+  }
+}
+
 // Guarantee: an image needs Node and this, and nothing else of the project.
 test('what is built migrates, answers with its documentation page, and runs the bridge, wherever it lies', async () => {
   const own = await makeFolder()
@@ -300,8 +329,10 @@ test('what is built migrates, answers with its documentation page, and runs the 
     for (const path of ['/readyz', '/openapi.yaml', '/docs', '/docs/swagger-ui-bundle.js'])
       expect((await fetch(urlOf(functions) + path)).status).toBe(200)
     expect((await fetch(`${urlOf(functions)}/api/v1/evaluations/providers/builtin`)).status).toBe(200)
-    const bridge = await start(`${own}/app/bridge.mjs`, { IDENTITY_MODE: 'none', RUNTIME: 'local', DATA_DIR: join(own, 'data') })
+    const local = { IDENTITY_MODE: 'none', RUNTIME: 'local', DATA_DIR: join(own, 'data'), CALLBACK_URL: urlOf(functions) }
+    const bridge = await start(`${own}/app/bridge.mjs`, { ...local, HF_ENDPOINT: 'http://127.0.0.1:1' })
     await vi.waitFor(async () => expect((await fetch(String(bridge.ready.metrics_url).replace('metrics', 'readyz'))).status).toBe(200))
+    await expectBuiltinToRun(urlOf(functions))
     expect(await bridge.stop()).toMatchObject({ code: 0, stderr: '' })
   } finally {
     await removeFolder(own)

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { getCACertificates } from 'node:tls'
+// As a whole: an older Node lacks the function, and would end at its name before it can say so.
+import tls from 'node:tls'
 import { connectionError } from './request-error.ts'
 
 /** Keeps connections open between requests; redirects are never followed, so a key stays with the host it is for. */
@@ -18,7 +19,7 @@ type ConnectionOptions = {
 export function openConnection({ maxSockets, ca }: ConnectionOptions): Connection {
   const options = { keepAlive: true, maxSockets }
   const http = new HttpAgent(options)
-  const https = new HttpsAgent({ ...options, ...(ca !== undefined && { ca: [...getCACertificates('default'), ca] }) })
+  const https = new HttpsAgent({ ...options, ...(ca !== undefined && { ca: [...tls.getCACertificates('default'), ca] }) })
 
   const postOnce = (url: URL, { headers, body, signal }: PostOptions, retryStale: boolean): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
