@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Pool } from '#db/client.ts'
 import { startPostgres, type Postgres } from '#local/postgres.ts'
-import { createClient } from '#sdk/index.ts'
 import { makeRunToken } from '#shared/run-token.ts'
 import { runEntry, type EntryProcess } from './entry-process.ts'
 import { parseMetrics, valueOf } from './metrics-text.ts'
 import { ownEntries } from './own-entries.ts'
 import { forwardPort } from './port-forward.ts'
 import { startTemporary } from './start-postgres.ts'
-import { makeFolder, removeFolder } from './temporary-folder.ts'
 
 const CATALOGUE = join(import.meta.dirname, 'catalogue')
 const JOBS = '/api/v1/evaluations/jobs'
@@ -290,54 +287,6 @@ async function waitingOnLocks(): Promise<number> {
   const [row] = await db<{ total: number }[]>`select count(*) as total from pg_locks where not granted`
   return row!.total
 }
-
-/** The adapter that comes with it, and the program that fetches test data, which is refused what it asks for here. */
-async function expectBuiltinToRun(url: string): Promise<void> {
-  const model = createServer((_, response) => response.end(JSON.stringify({ choices: [{ message: { content: 'Paris' } }] })))
-  await new Promise<void>((resolve) => model.listen(0, '127.0.0.1', resolve))
-  try {
-    const { evaluations } = createClient({ baseUrl: url })
-    const modelUrl = `http://127.0.0.1:${(model.address() as AddressInfo).port}/v1`
-    const test_data_ref = { hf: { repo_id: 'nobody/nothing' } }
-    const { resource } = await evaluations.submit({
-      name: 'built',
-      model: { url: modelUrl, name: 'm' },
-      benchmarks: [
-        { provider_id: 'builtin', id: 'world_capitals', parameters: { num_examples: 2 } },
-        { provider_id: 'builtin', id: 'generation', test_data_ref },
-      ],
-    })
-    const { status } = await evaluations.wait(resource.id, { timeoutMs: 60_000 })
-    expect(status.benchmarks.map((run) => [run.status, run.error_message?.message])).toEqual([
-      ['completed', undefined],
-      ['failed', expect.stringMatching(/test data: hf nobody\/nothing at main: .*must not be reached from here/)],
-    ])
-  } finally {
-    model.closeAllConnections()
-    model.close()
-  }
-}
-
-// Guarantee: an image needs Node and this, and nothing else of the project.
-test('what is built migrates, answers with its documentation page, and runs the bridge, wherever it lies', async () => {
-  const own = await makeFolder()
-  try {
-    await runEntry('local/build.ts', {}, [own])
-    const DATABASE_URL = server.url
-    expect(await runEntry(`${own}/app/migrate.mjs`, { DATABASE_URL })).toMatchObject({ code: 0, stderr: '' })
-    const functions = await start(`${own}/app/functions.mjs`, { IDENTITY_MODE: 'none' })
-    for (const path of ['/readyz', '/openapi.yaml', '/docs', '/docs/swagger-ui-bundle.js'])
-      expect((await fetch(urlOf(functions) + path)).status).toBe(200)
-    expect((await fetch(`${urlOf(functions)}/api/v1/evaluations/providers/builtin`)).status).toBe(200)
-    const local = { IDENTITY_MODE: 'none', RUNTIME: 'local', DATA_DIR: join(own, 'data'), CALLBACK_URL: urlOf(functions) }
-    const bridge = await start(`${own}/app/bridge.mjs`, { ...local, HF_ENDPOINT: 'http://127.0.0.1:1' })
-    await vi.waitFor(async () => expect((await fetch(String(bridge.ready.metrics_url).replace('metrics', 'readyz'))).status).toBe(200))
-    await expectBuiltinToRun(urlOf(functions))
-    expect(await bridge.stop()).toMatchObject({ code: 0, stderr: '' })
-  } finally {
-    await removeFolder(own)
-  }
-})
 
 describe('functions and bridge as processes of their own', () => {
   const env = () => ({
