@@ -57,8 +57,8 @@ describe('checkLaunches', () => {
       },
     ],
     [
-      'run a/0 has attempts 1 of 2',
-      { ...changed('runs', { attempt: 2 }), attempts: good.attempts, record: [...good.record, line('a/0', 2)] },
+      'run a/0 has attempts 1 of 3',
+      { ...changed('runs', { attempt: 3 }), attempts: good.attempts, record: [...good.record, line('a/0', 3)] },
     ],
     ['attempt 1 of run a/0 ended as adapter_failed', changed('attempts', { failureClass: 'adapter_failed' })],
     ['attempt 1 of run a/0 is open', changed('attempts', { isEnded: false })],

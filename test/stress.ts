@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sufferKills } from './launches/suffer-kills.ts'
 
@@ -22,11 +25,15 @@ let failures = 0
 for (let time = 0; time < Number(values.times); time++) {
   const seed = Number(values.seed) + time
   const startedAtMs = performance.now()
-  const { wrong, restarts } = await sufferKills({ ...dose, seed })
+  const { wrong, restarts, history } = await sufferKills({ ...dose, seed })
   const seconds = Math.round((performance.now() - startedAtMs) / 1000)
   const word = wrong.length === 0 ? 'holds' : 'FAILS'
   console.log(`${word}  seed ${seed}: ${dose.jobs} jobs, ${dose.kills} kills, ${restarts} attempts ended by them, ${seconds} s`)
   for (const sentence of wrong.slice(0, 20)) console.log(`       ${sentence}`)
-  if (wrong.length > 0) failures += 1
+  if (wrong.length === 0) continue
+  failures += 1
+  const file = join(tmpdir(), `evalhub-stress-${seed}.json`)
+  await writeFile(file, JSON.stringify(history))
+  console.log(`       The whole history is in ${file}.`)
 }
 process.exit(failures === 0 ? 0 : 1)

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect } from 'vitest'
 import { claimLaunches } from '#db/commands/claim-launches.ts'
+import { recordLaunches } from '#db/commands/record-launch.ts'
+import { listUnsettledRuns } from '#db/queries/unsettled-runs.ts'
 import { specFor, submitSpecs } from '#db/test-evaluation.ts'
 import { test as base, textOf } from '../test-bridge.ts'
 import { createLocalRuntime } from './runtime.ts'
@@ -59,5 +61,23 @@ describe('launch', () => {
 
     expect(await runtime.launch(claim!, 8000)).toHaveProperty('objectUid')
     expect(await readFile((await textOf(`${directory}/begun`)).trim(), 'utf8')).toContain('benchmark')
+  })
+})
+
+describe('absence', () => {
+  // Guarantee: a run that was launched and recorded while a pass looked is not taken for lost, whatever the pass had seen before.
+  test('is not told of what this bridge runs, also if it was launched after the picture was taken', async ({ db, directory, runtime }) => {
+    await submitSpecs(db, [specFor(begun(directory))])
+    const { claims } = await claimLaunches(db, { holder: 'here', limit: 1, leaseSeconds: 10 })
+    const [claim] = claims
+    expect(runtime.observe()).toEqual([])
+    await runtime.launch(claim!, 8000)
+    await recordLaunches(db, 'here', [{ ...claim!, objectUid: 'pid:0' }])
+    const [run] = await listUnsettledRuns(db, { present: [], limit: 9, everyLaunched: true })
+
+    expect(runtime.absence({ ...run!, launch: { ...run!.launch!, objectUid: null } })).toBe('unknown')
+    expect(runtime.absence({ ...run!, attempt: 2, launch: { ...run!.launch!, objectUid: null } })).toMatchObject({
+      failureClass: 'hub_restarted',
+    })
   })
 })

@@ -112,7 +112,8 @@ export function createLocalRuntime(options: LocalRuntimeOptions): Runtime {
     refusal: (spec) => refusalOf(spec, allowProviderCommands),
     launch,
     observe: () => [...live.values()].map((entry) => shownAs(entry, options.node)),
-    absence: (run) => absenceOf(run, options.holder, performance.now() - startedAtMs),
+    // Launched and recorded since the picture was taken in which it is missing.
+    absence: (run) => (find(run) ? 'unknown' : absenceOf(run, options.holder, performance.now() - startedAtMs)),
     mark: () => Promise.resolve(),
     async lastWords(object) {
       await find(object)?.tail.finish()
