@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { test as base } from '#db/test-db.ts'
 import { createApp } from './app.ts'
+import { dose } from '../test/dose.ts'
 import { callOn, optionsOn } from './test-app.ts'
 import { logStream, type ReadPieces } from './log-stream.ts'
 import { WORST_BODIES, type Call, type Worst } from './test-worst-bodies.ts'
@@ -31,8 +32,8 @@ async function measure(call: Call, { prepare }: Worst, share: number) {
 
 describe('the work of a request is in proportion to what was sent, whatever was sent', () => {
   test.for(WORST_BODIES.map((worst) => [worst.name, worst] as const))('%s', { timeout: 60_000 }, async ([, worst], { call }) => {
-    const half = await measure(call, worst, 0.5)
-    const whole = await measure(call, worst, 1)
+    const half = await measure(call, worst, dose(0.3, 0.5))
+    const whole = await measure(call, worst, dose(0.6, 1))
     expect(whole.answer.status).toBe(whole.status)
     expect(whole.steps).toBeLessThan(STEPS_AT_LEAST + STEPS_PER_CHARACTER * whole.characters)
     expect(whole.steps).toBeLessThan(STEPS_AT_LEAST + GROWTH * half.steps)
