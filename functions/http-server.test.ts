@@ -78,6 +78,14 @@ const begunBy = async (head: string) => {
   return { asked: asked.mock.calls.map(([{ url }]) => url), status: Number(answer.split(' ')[1]) }
 }
 
+test('a request without a host is refused', async () => {
+  expect(await begunBy('GET / HTTP/1.1')).toEqual({ asked: [], status: 400 })
+})
+
+test('an expectation that nobody knows is overlooked', async () => {
+  expect(await begunBy('GET / HTTP/1.1\r\nHost: h\r\nExpect: x')).toEqual({ asked: ['http://h/'], status: 200 })
+})
+
 // Guarantee: what is judged by the target that was sent is judged by what is routed.
 test.for([
   ['GET /jobs#/logs HTTP/1.1\r\nHost: h', 'a fragment'],
@@ -132,6 +140,18 @@ describe('of the requests of one connection', () => {
     next.write(request('/b'))
     await vi.waitFor(() => expect(paths()).toEqual(['/a', '/b']))
     next.destroy()
+    await server.close(0)
+  })
+
+  test.for([
+    ['without a Host', 'GET /b HTTP/1.1\r\n\r\n'],
+    ['with an unknown Expect', 'GET /b HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n'],
+  ] as const)('who sends more than three ahead %s, which Node would answer itself, is cut off too', async ([, ahead]) => {
+    const { server, paths } = await slowServer()
+    const socket = connect(server.port, '127.0.0.1')
+    socket.write(request('/a') + ahead.repeat(1000))
+    await text(socket).catch(() => '')
+    expect(paths()).toEqual(['/a'])
     await server.close(0)
   })
 

@@ -70,6 +70,8 @@ function makeServer(fetch: Fetch, { tls, limits = USUAL, onRequest }: HttpServer
     headersTimeout: Math.min(limits.readHeaderTimeoutMs, limits.readTimeoutMs),
     keepAliveTimeout: limits.idleTimeoutMs,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    // What Node would answer itself, `oneAtATime` would not see: a request without a host is refused below.
+    requireHostHeader: false,
   }
   // Neither form makes an HTTP/2 server, and the adapter's options are of any.
   const server = createAdaptorServer({
@@ -81,7 +83,9 @@ function makeServer(fetch: Fetch, { tls, limits = USUAL, onRequest }: HttpServer
         onRequest?.(request, response)
         readTarget(request, response)
       })
-      return tls ? createTlsServer(own, listener) : createServer(own, listener)
+      const server = tls ? createTlsServer(own, listener) : createServer(own, listener)
+      // An expectation that nobody knows may be overlooked (RFC 9110, 10.1.1).
+      return server.on('checkExpectation', listener)
     },
   } as Parameters<typeof createAdaptorServer>[0]) as Server
   server.maxConnections = limits.maxClientConnections
@@ -112,8 +116,8 @@ function endWithConnection(): RequestListener {
 const HOST_MAX = 262
 
 /**
- * Before anything reads it as a URL, which for a long host takes the square of its length: refused are bytes that no host has, more than one
- * `Host`, and what names no path of that host. What names a whole URL (RFC 9112, 3.2.2) is from here on as if it named the path.
+ * Before anything reads it as a URL, which for a long host takes the square of its length: refused are bytes that no host has, no `Host` or more
+ * than one, and what names no path of that host. What names a whole URL (RFC 9112, 3.2.2) is from here on as if it named the path.
  */
 const refuseOddTarget =
   (answer: RequestListener): RequestListener =>
@@ -129,7 +133,9 @@ const refuseOddTarget =
   }
 
 /** Path and query of the target. Undefined: it has none, or one that begins a fragment, or the host is none or not the one that `Host` names. */
-function pathOf({ headers: { host = '' }, rawHeaders, url = '' }: IncomingMessage): string | undefined {
+function pathOf({ httpVersion, headers, rawHeaders, url = '' }: IncomingMessage): string | undefined {
+  const { host = '' } = headers
+  if (headers.host === undefined && httpVersion !== '1.0') return undefined
   if (host.length > HOST_MAX || /[^\w.~%:[\]!$&'()*+,;=-]/.test(host) || namesHostAgain(rawHeaders) || url.includes('#')) return undefined
   if (url.startsWith('/')) return url
   const [whole, named, rest = ''] = /^https?:\/\/([^/?]*)(.*)$/i.exec(url) ?? []

@@ -73,15 +73,18 @@ async function slowMetrics() {
   return { ...server, readings, ask }
 }
 
-test('what is sent on one connection at once begins one reading of the metrics, and others are answered', async () => {
-  const { port, readings, ask, close } = await slowMetrics()
-  const socket = connect(port, '127.0.0.1')
-  socket.write('GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(2000))
-  expect(await text(socket).catch(() => '')).toBe('')
-  expect(readings).toHaveLength(1)
-  expect((await ask('/healthz')).statusCode).toBe(200)
-  await close()
-})
+test.each(['Host: h\r\n', '', 'Host: h\r\nExpect: x\r\n'])(
+  'what is sent on one connection at once begins one reading of the metrics, and others are answered (%j)',
+  async (headers) => {
+    const { port, readings, ask, close } = await slowMetrics()
+    const socket = connect(port, '127.0.0.1')
+    socket.write('GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n' + `GET /metrics HTTP/1.1\r\n${headers}\r\n`.repeat(1000))
+    expect(await text(socket).catch(() => '')).toBe('')
+    expect(readings).toHaveLength(1)
+    expect((await ask('/healthz')).statusCode).toBe(200)
+    await close()
+  },
+)
 
 // Guarantee: however many scrape, the metrics are read once at a time, and probes are answered.
 test('scrapes at once share one reading, those beyond 32 are told to come again, and probes are answered', async () => {

@@ -73,7 +73,9 @@ export type HealthServer = { port: number; close: () => Promise<void> }
 
 /** Answers `/healthz`, `/readyz` and `/metrics`, and nothing else: nobody submits anything here. */
 export async function serveHealth({ host, port, ...rest }: Options): Promise<HealthServer> {
-  const server = createServer(oneAtATime(answerer(rest)))
+  const listener = oneAtATime(answerer(rest))
+  // Those without a host, or with an odd expectation, Node would answer itself, however many come at once.
+  const server = createServer({ requireHostHeader: false }, listener).on('checkExpectation', listener)
   server.maxConnections = CONNECTIONS
   await listening(server, host, port)
   // A server that listens on TCP has an address of this form.

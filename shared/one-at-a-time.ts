@@ -9,6 +9,9 @@ const MAX_AHEAD = 3
  * Of the requests of one connection `answer` is given one at a time: what comes before the answer to the one before was sent waits for that. Who
  * sends more ahead is cut off at once: HTTP lets a client do so, but Node reads and keeps whatever one packet brings, thousands of requests, until
  * the first is answered. What has not begun when its connection ends never begins.
+ *
+ * It bounds what it is given: a server that strangers reach gives it also what Node would answer itself, which is what comes without `Host`
+ * (`requireHostHeader`) or expects what nobody knows (`checkExpectation`).
  */
 export function oneAtATime<Request extends Incoming, Response extends Outgoing>(
   answer: (request: Request, response: Response) => unknown,
