@@ -38,6 +38,12 @@ describe('startStages', () => {
     expect([await written(), stages.isFirst()]).toEqual(['', true])
   })
 
+  // Guarantee: nobody is told to check their test data since their adapter cannot be started.
+  test('of a second that cannot be started, says 127, and not that the first failed', async () => {
+    const stages = await startStages(of('true'), async () => {}, of('x\0'))
+    expect([await stages.ended, stages.isFirst()]).toEqual([{ code: 127, signal: null }, false])
+  })
+
   // Guarantee: a job that is cancelled at any moment starts no adapter any more.
   test.each([0, 100])('does not start the second once it was ended, with %i ms of grace', async (graceMs) => {
     const stages = await startStages(of(`trap 'exit 0' TERM; while :; do sleep 0.01; done`), async () => {}, of('echo second'))

@@ -1,6 +1,6 @@
 import { startProcess, type Exit, type GroupProcess, type ProcessOptions } from './process.ts'
 
-/** Two commands as one process: `isFirst` until the second has begun. */
+/** Two commands as one process: `isFirst` until the second is started, or cannot be. */
 export type Stages = GroupProcess & { isFirst: () => boolean }
 
 /**
@@ -16,9 +16,9 @@ export async function startStages(first: ProcessOptions, between: () => Promise<
     if (exit.code !== 0) return exit
     await between()
     if (graceMs !== undefined) return { code: null, signal: 'SIGTERM' }
+    isFirst = false
     const next = await startProcess(second)
     current = next
-    isFirst = false
     if (graceMs !== undefined) next.end(graceMs)
     return next.ended
   }
