@@ -74,14 +74,17 @@ const inChunks = (body: string) =>
 
 const BODY = jobOf(3 * MIB)
 
+/** Requests that a connection may send at once: who sends more is cut off, and would show nothing here. */
+const AT_ONCE = 4
+
 /** What a caller sends on its connection. */
 const SENT: Record<string, () => string> = {
   'a list of large jobs': () => get(JOBS),
-  'lists of large jobs, one after the other before any is answered': () => get(JOBS).repeat(30),
+  'lists of large jobs, one after the other before any is answered': () => get(JOBS).repeat(AT_ONCE),
   'a large job': () => get(`${JOBS}/${large}`),
-  'large jobs, one after the other before any is answered': () => get(`${JOBS}/${large}`).repeat(30),
+  'large jobs, one after the other before any is answered': () => get(`${JOBS}/${large}`).repeat(AT_ONCE),
   'a log': () => get(`${JOBS}/${logged}/logs?tail_lines=-1`),
-  'logs, one after the other before any is answered': () => get(`${JOBS}/${logged}/logs?tail_lines=-1`).repeat(30),
+  'logs, one after the other before any is answered': () => get(`${JOBS}/${logged}/logs?tail_lines=-1`).repeat(AT_ONCE),
   'the head of a large submit': () => post(BODY, 0),
   'half a large submit': () => post(BODY, BODY.length / 2),
   'a large submit': () => post(BODY, BODY.length),
