@@ -28,7 +28,8 @@ import { shareUnderWay } from '#shared/share-under-way.ts'
 import { uuidV7Source } from '#shared/uuid-v7.ts'
 import { HUB_VARIABLES, type HubConfig } from './config.ts'
 import { openHubDatabase } from './hub-database.ts'
-import { listen } from './listen.ts'
+import { createJobLines } from './job-lines.ts'
+import { listen, type Fetch } from './listen.ts'
 
 export type Hub = {
   /** Base of the API, without a path. */
@@ -41,6 +42,8 @@ export type HubOptions = HubConfig & {
   log: Log
   /** Called if the hub can no longer be sure to be the only one: it must stop. */
   onLockLost: () => void
+  /** Given a line for each job that started or ended. */
+  say?: (line: string) => void
 }
 
 /** Where this project lies: adapters of the catalogue are started from there. */
@@ -71,16 +74,19 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 async function startParts(options: HubOptions, stack: AsyncDisposableStack): Promise<Hub> {
   const { log } = options
   await checkFolders(options.allowPaths, '--allow-path')
-  const { url: databaseUrl, db } = await openHubDatabase(options, stack)
-
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const refreshGauges = createGauges({ registry, db, runtime: 'local' })
   const watch = watchRequests({
     ...(options.logRequests && { log }),
     metrics: createRequestMetrics(registry, { scheme: 'http', host: options.host ?? 'localhost', port: options.port }),
     sendLimitMs: () => SEND_LIMIT_MS,
   })
+  let serve: Fetch = () => new Response('EvalHub is starting: try again.\n', { status: 503, headers: { 'retry-after': '1' } })
+  // Before anything is made: a port that is taken costs nobody a database.
+  const listening = await listen((...request) => serve(...request), { ...options, onRequest: watch.onRequest })
+  stack.defer(() => listening.close())
+  const { url: databaseUrl, db } = await openHubDatabase(options, stack)
+  const refreshGauges = createGauges({ registry, db, runtime: 'local' })
   const readMetrics = shareUnderWay(async () => {
     await refreshGauges()
     return { type: registry.contentType, bytes: new TextEncoder().encode(await registry.metrics()) }
@@ -97,8 +103,7 @@ async function startParts(options: HubOptions, stack: AsyncDisposableStack): Pro
     onAnswered: watch.onAnswered,
     readMetrics,
   })
-  const listening = await listen(app.fetch, { ...options, onRequest: watch.onRequest })
-  stack.defer(() => listening.close())
+  serve = app.fetch
   // Not ::1, which an adapter's client may not know; 127.0.0.1 is always served unless another address was asked for.
   const host = options.host === '::1' ? '[::1]' : (options.host ?? '127.0.0.1')
   const callbackUrl = `http://${host}:${listening.port}`
@@ -160,7 +165,9 @@ async function startLocalBridge(options: HubOptions, databaseUrl: string, callba
     hiddenVariables: HUB_VARIABLES,
     onError,
   })
-  const bridge = await startBridge({ db, runtime, holder, onError })
+  const lines = options.say && createJobLines({ db, say: options.say, now: () => new Date(), onError })
+  if (lines) stack.defer(() => lines.finish())
+  const bridge = await startBridge({ db, runtime, holder, onError, ...(lines && { runLog: lines.runLog }) })
   const clock = startClock({ db, retention: DEFAULT_RETENTION, onError })
   stack.defer(() => clock.stop())
   return bridge

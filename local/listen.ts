@@ -6,7 +6,8 @@ export type Listening = {
   close(): Promise<void>
 }
 
-type Fetch = Parameters<typeof openHttpServer>[0]
+/** Answers a request. */
+export type Fetch = Parameters<typeof openHttpServer>[0]
 
 /** Without `host` on 127.0.0.1, and at the same port on ::1 where it exists. `port` 0 takes a free one. */
 type Options = { host?: string; port: number; onRequest?: HttpServerOptions['onRequest'] }

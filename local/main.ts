@@ -38,7 +38,7 @@ try {
     const shown = await shownByParents(HUB_VARIABLES)
     if (shown.length > 0) log.warn(`Adapters can read ${shown.join(', ')} in the processes that started this one: see docs/one-machine.md`)
     const onLockLost = () => fail('The database connection that keeps other hubs out was lost, so this hub ends: start it again')
-    const starting = startHub({ ...config, log, onLockLost })
+    const starting = startHub({ ...config, log, onLockLost, say: (line) => process.stdout.write(`${line}\n`) })
     stopOnSignals(starting)
     const { url } = await starting
     process.stdout.write(`EvalHub is ready at ${url}\n`)

@@ -74,6 +74,31 @@ describe('npm start', () => {
     expect((await telling.stop()).stderr).toContain('"message":"request"')
   })
 
+  test('prints a line for each job that started, completed or failed, with the reason', async () => {
+    const hub = await startHubProcess({ dataDir, args: ['--catalogue', CATALOGUE], env: { TEST_RECORD: join(folder, 'record') } })
+    let said = ''
+    hub.child.stdout?.on('data', (data: Buffer) => (said += data))
+    const { evaluations } = createClient({ baseUrl: hub.url })
+    const model = { url: 'http://127.0.0.1:1/v1', name: 'm' }
+    const good = { name: 'good', model, benchmarks: [{ provider_id: 'recorder', id: 'short', parameters: { milliseconds: 1 } }] }
+    const bad = { name: 'bad', model, benchmarks: [{ provider_id: 'builtin', id: 'world_capitals' }] }
+    for (const job of [good, bad]) await evaluations.wait((await evaluations.submit(job)).resource.id, { timeoutMs: 60_000 })
+
+    const lines = await vi.waitFor(() => {
+      const found = said.split('\n').filter((line) => line.includes(' Job '))
+      expect(found).toHaveLength(4)
+      return found
+    }, 20_000)
+
+    await hub.stop()
+    expect(lines.map((line) => line.replace(/^\d\d:\d\d:\d\d Job (\w+) \([0-9a-f-]{36}\)/, '$1'))).toEqual([
+      'good started: 1 benchmark',
+      'good completed, score 0.75, pass',
+      'bad started: 1 benchmark',
+      expect.stringMatching(/^bad failed: builtin\/world_capitals: .*127\.0\.0\.1:1/),
+    ])
+  })
+
   test('ends adapters and database with Ctrl-C', async () => {
     const hub = await startHubProcess({ dataDir })
     await hub.stop()
@@ -90,11 +115,12 @@ describe('npm start', () => {
     expect(existsSync(join(dataDir, 'postgres', 'data', 'postmaster.pid'))).toBe(false)
   })
 
-  test('says which port is taken', async () => {
+  test('says which port is taken, before it makes anything', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await vi.waitFor(() => expect(server.listening).toBe(true))
     const { port } = server.address() as AddressInfo
     await expectRefusal(['--port', String(port)], new RegExp(`Port ${port} on 127.0.0.1 is taken`))
+    expect(existsSync(dataDir)).toBe(false)
     server.close()
   })
 

@@ -11,6 +11,7 @@ import { readAdapterSettings } from '#sdk/config.ts'
 import { runAdapter } from '#sdk/run-adapter.ts'
 import { createBuiltinAdapter } from './adapter.ts'
 import { SHIPPED } from './shipped.ts'
+import { inShownDigits } from './shown-digits.ts'
 import { wilsonInterval } from './statistics.ts'
 
 let folder: string
@@ -113,7 +114,7 @@ describe('generation', () => {
     expect(code).toBe(0)
     expect(last).toMatchObject({ status: 'completed', phase: 'completed', progress: 1, metrics: { score: 0.8 } })
     expect(last.metrics!.score_stderr).toBeCloseTo(Math.sqrt(0.16 / 9), 12)
-    const statistics = { n: 10, planned: 10, scored: 10, failed: 0, bounds: [0.8, 0.8], ci95: wilsonInterval(8, 10) }
+    const statistics = { n: 10, planned: 10, scored: 10, failed: 0, bounds: [0.8, 0.8], ci95: inShownDigits(wilsonInterval(8, 10)) }
     expect(last.additional_info).toMatchObject({ scorer: 'numeric', statistics: { score: statistics } })
     expect(last.warning_message).toBeUndefined()
 
@@ -133,7 +134,7 @@ describe('generation', () => {
     expect(last.additional_info).toMatchObject({ statistics: { score: { n: 9, planned: 10, scored: 9, failed: 1, bounds: [0.8, 0.9] } } })
     expect(last.warning_message).toMatchObject({
       message_code: 'items_without_score',
-      message: `1 of 10 items have no score: ${model}/v1/chat/completions answered 500: no (once). They count as errors, not as wrong answers.`,
+      message: `1 of 10 items has no score: ${model}/v1/chat/completions answered 500: no (once). They count as errors, not as wrong answers.`,
     })
     const failed = (await samplesOf(last)).find(({ id }) => id === 's3')
     expect(failed).toMatchObject({ error: 'answered 500: no' })
@@ -193,7 +194,7 @@ describe('generation', () => {
 
   // Guarantee: neither a pattern nor an answer can hold up the run. JavaScript's own engine never ends with the first two.
   test.each([
-    ['a?'.repeat(100) + 'a'.repeat(100), 'a'.repeat(100), { status: 'completed', metrics: { score: 1 / 11 } }],
+    ['a?'.repeat(100) + 'a'.repeat(100), 'a'.repeat(100), { status: 'completed', metrics: { score: inShownDigits(1 / 11) } }],
     [
       '(?:[ab]?){900}c',
       'ab'.repeat(50_000),

@@ -5,6 +5,7 @@ import { runGeneration } from './generation.ts'
 import { runMultipleChoice } from './multiple-choice.ts'
 import { runPerformance } from './performance.ts'
 import { SHIPPED } from './shipped.ts'
+import { inShownDigits } from './shown-digits.ts'
 
 const KINDS: Record<string, (run: BenchmarkRun) => Promise<AdapterResult>> = {
   generation: runGeneration,
@@ -27,6 +28,6 @@ export const createBuiltinAdapter = (places: DataPlaces): Adapter => ({
   id: 'builtin',
   async run(spec, host) {
     const { run, defaults } = findBenchmark(spec.benchmark_id)
-    return run({ spec, host, places, defaults })
+    return inShownDigits(await run({ spec, host, places, defaults }))
   },
 })

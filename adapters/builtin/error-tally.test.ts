@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { addError, describeErrors, emptyTally, isHopelessRun, isTooMany } from './error-tally.ts'
+import { addError, describeErrors, describeFailures, emptyTally, isHopelessRun, isTooMany, itemsOf } from './error-tally.ts'
 import { SlowPattern } from './pattern.ts'
 import { RequestError } from './request-error.ts'
 
@@ -15,6 +15,18 @@ describe('describeErrors', () => {
       `4 of 20 items have no score: ${URL} answered 500: overloaded (2 times); ${URL} refused the connection (once); the pattern took longer than 250 ms (once)`,
     )
   })
+})
+
+test.each([
+  [1, 1, '1 of 1 item has no score'],
+  [1, 3, '1 of 3 items has no score'],
+  [2, 3, '2 of 3 items have no score'],
+])('%i of %i reads well', (failed, planned, words) => {
+  const tally = emptyTally(planned)
+  for (let error = 0; error < failed; error++) addError(tally, refused, URL)
+  expect(describeErrors(tally)).toContain(words)
+  expect(describeFailures(tally)).toContain(`${failed} of ${planned} request${planned === 1 ? '' : 's'} failed: `)
+  expect([0, 1, 2].map(itemsOf)).toEqual(['0 items', '1 item', '2 items'])
 })
 
 describe('isTooMany', () => {

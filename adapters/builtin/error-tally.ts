@@ -23,11 +23,20 @@ export function addError(tally: ErrorTally, error: Error, url: string): void {
   if (ofModel && isHopeless(error)) tally.hopeless++
 }
 
+/** "1 item", "2 items". */
+export const itemsOf = (count: number): string => (count === 1 ? '1 item' : `${count} items`)
+
 /** "2 of 20 items have no score: http://… answered 500 (2 times)", the most common cause first. */
-export function describeErrors({ planned, failed, causes }: ErrorTally): string {
+export const describeErrors = (tally: ErrorTally): string =>
+  `${tally.failed} of ${itemsOf(tally.planned)} ${tally.failed === 1 ? 'has' : 'have'} no score: ${causesOf(tally)}`
+
+/** The same of a load test, whose requests have no scores. */
+export const describeFailures = (tally: ErrorTally): string =>
+  `${tally.failed} of ${tally.planned === 1 ? '1 request' : `${tally.planned} requests`} failed: ${causesOf(tally)}`
+
+function causesOf({ causes }: ErrorTally): string {
   const common = [...causes.values()].sort((left, right) => right.count - left.count).slice(0, 3)
-  const words = common.map(({ count, example }) => `${example} (${count === 1 ? 'once' : `${count} times`})`)
-  return `${failed} of ${planned} items have no score: ${words.join('; ')}`
+  return common.map(({ count, example }) => `${example} (${count === 1 ? 'once' : `${count} times`})`).join('; ')
 }
 
 /** The share of errors is above what is allowed, whatever the rest brings. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { AdapterFailure, type AdapterHost } from '#sdk/adapter.ts'
-import { addError, describeErrors, emptyTally, isHopelessRun, isTooMany, type ErrorTally } from './error-tally.ts'
+import { addError, describeErrors, emptyTally, isHopelessRun, isTooMany, itemsOf, type ErrorTally } from './error-tally.ts'
 import { SlowPattern } from './pattern.ts'
 import { RequestError } from './request-error.ts'
 import { createSampleWriter, type SampleRow, type SampleWriter } from './samples.ts'
@@ -29,7 +29,7 @@ const isItemError = (error: unknown): error is RequestError | SlowPattern => err
 /** Throws once the outcome of the run is certain, so that no further request is made for nothing. */
 function checkErrors(tally: ErrorTally, { maxErrorRate, concurrency }: { maxErrorRate: number; concurrency: number }): void {
   const done = tally.scored + tally.failed
-  const stopped = done < tally.planned ? `Stopped after ${done} items. ` : ''
+  const stopped = done < tally.planned ? `Stopped after ${itemsOf(done)}. ` : ''
   if (isHopelessRun(tally, concurrency)) throw new AdapterFailure('model_unusable', `${stopped}${describeErrors(tally)}.`)
   if (isTooMany(tally, maxErrorRate))
     throw new AdapterFailure('too_many_errors', `${stopped}${describeErrors(tally)}. More than max_error_rate ${maxErrorRate} allows.`)
@@ -98,7 +98,7 @@ export async function evaluateItems<Item>(host: AdapterHost, evaluation: Evaluat
   const path = join(host.workdir, 'samples.jsonl')
   const writer = createSampleWriter(path)
   const { items, concurrency, url } = evaluation
-  host.log(`Evaluating ${items.length} items, ${concurrency} at once, at ${url}.`)
+  host.log(`Evaluating ${itemsOf(items.length)}, ${concurrency} at once, at ${url}.`)
   const tally = emptyTally(items.length)
   const evaluated: Evaluated[] = []
   try {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { AdapterFailure, type AdapterResult } from '#sdk/adapter.ts'
 import { endpointOf, warnOfUnknown, type BenchmarkRun } from './benchmark-run.ts'
 import { badRow, readDataSet, textField } from './dataset.ts'
-import { addError, describeErrors, emptyTally, isHopelessRun, type ErrorTally } from './error-tally.ts'
+import { addError, describeFailures, emptyTally, isHopelessRun, type ErrorTally } from './error-tally.ts'
 import { shuffled, createRandom } from './random.ts'
 import { bestLevel, levelMetrics, type LevelRecord } from './load-measure.ts'
 import { driveLevel, levelsOf, type Level, type LevelEnd } from './load-profile.ts'
@@ -93,7 +93,8 @@ async function request({ run, client, parameters, promptAt, tally, writer }: Loa
     if (!(error instanceof RequestError)) throw error
     addError(tally, error, client.urlOf(api))
     await writer.write({ ...about, error: error.message })
-    if (isHopelessRun({ ...tally, planned: Infinity }, concurrency)) throw new AdapterFailure('model_unusable', `${describeErrors(tally)}.`)
+    if (isHopelessRun({ ...tally, planned: Infinity }, concurrency))
+      throw new AdapterFailure('model_unusable', `${describeFailures(tally)}.`)
     return undefined
   }
 }
@@ -175,7 +176,7 @@ async function measure(run: BenchmarkRun, client: ModelClient, parameters: Perfo
 
   host.phase('post_processing')
   const { tally } = load
-  const errors = tally.failed > 0 ? describeErrors(tally).replace('items have no score', 'requests failed') : undefined
+  const errors = tally.failed > 0 ? describeFailures(tally) : undefined
   if (errors && tally.failed / tally.planned > parameters.max_error_rate)
     throw new AdapterFailure('too_many_errors', `${errors}. More than max_error_rate ${parameters.max_error_rate} allows.`)
   if (errors) host.warn('requests_failed', `${errors}. They are in no figure.`)
