@@ -4,7 +4,7 @@ import { dose } from './dose.ts'
 import { startHubProcess } from './hub-process.ts'
 import { makeFolder, removeFolder } from './temporary-folder.ts'
 
-const LIVES = dose(4, 6)
+const LIVES = dose(3, 6)
 const SUBMITS_A_LIFE = 40
 
 let folder: string
