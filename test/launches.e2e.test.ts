@@ -3,8 +3,8 @@ import { checkLaunches, type History } from './launches/check-launches.ts'
 import { sufferKills } from './launches/suffer-kills.ts'
 
 // Guarantee: whatever runs of one job start, end, or are taken back at the same moment, each run ends once and by itself. `npm run stress` has the full dose, with kills.
-test('20 jobs of three benchmarks complete side by side, and leave what they should', async () => {
-  expect(await sufferKills({ jobs: 20, kills: 0, seed: 20261123, patienceMs: 100_000 })).toMatchObject({ wrong: [] })
+test('12 jobs of three benchmarks complete side by side, and leave what they should', async () => {
+  expect(await sufferKills({ jobs: 12, kills: 0, seed: 20261123, patienceMs: 100_000 })).toMatchObject({ wrong: [] })
 })
 
 const FILES = ['jobrun.log', 'meta/job.json', 'own'].flatMap((file) => [0, 1, 2].map((index) => `a/${index}/short/run/${file}`))
