@@ -6,6 +6,7 @@
  */
 export type Reserve = (footprint: number, how?: { atOnce?: boolean }) => Held | Promise<Held>
 
+/** Released once more, it stays released. */
 export type Held = { release: () => void }
 
 /** For who reads nothing at anybody else's wish. */

@@ -15,6 +15,7 @@ import { noteBridge } from '#db/commands/note-bridge.ts'
 import { noteRuntime } from '#db/commands/note-runtime.ts'
 import { noteStart } from '#db/commands/note-start.ts'
 import { noteWaiting } from '#db/commands/note-waiting.ts'
+import { listJobLines } from '#db/queries/job-lines.ts'
 import { getHubId } from '#db/queries/hub-id.ts'
 import { concludeAttempt } from '#db/commands/conclude-attempt.ts'
 import { settleRuns } from '#db/commands/settle-run.ts'
@@ -167,6 +168,7 @@ async function useJobs(db: Pool, store: TenantStore) {
   const { more } = await store.listEvaluations({}, { limit: 0, offset: 0 })
   for await (const { items } of more ?? []) expect(items.length).toBeLessThanOrEqual(2)
   await store.findEvaluation(id)
+  await listJobLines(db, [id])
   await store.hasEvaluation(id)
   await store.findJobStates([id, resource.id])
   await store.listLogOwners(id)
