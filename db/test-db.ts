@@ -31,7 +31,8 @@ export const test = base
   })
   .extend('db', { scope: 'file' }, async ({ databaseUrl }, { onCleanup }) => {
     const db = connect(databaseUrl)
-    onCleanup(() => db.end())
+    // A connection that a test has broken would be waited for without end, and the run with it.
+    onCleanup(() => db.end({ timeout: 5 }))
     // A hub of its own: bridges of several files may share a cluster.
     await db`update evalhub.hub set id = gen_random_uuid()`
     return db

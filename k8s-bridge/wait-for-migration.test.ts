@@ -13,7 +13,7 @@ const test = base.extend('empty', async ({ databaseUrl, db }, { onCleanup }) => 
   await db`create database ${db(name)}`
   const empty = connect(withDatabase(databaseUrl, name), { max: 2 })
   onCleanup(async () => {
-    await empty.end()
+    await empty.end({ timeout: 1 })
     await db`drop database ${db(name)} with (force)`
   })
   return empty
