@@ -45,7 +45,7 @@ export type Family = {
 /** Rounds of killing: who is forked meanwhile is found by the next one. */
 const ROUNDS_MAX = 100
 const ROUND_MS = 20
-/** Rounds without anybody that end it, once some were found that had been forked meanwhile: one may come and go while a round looks elsewhere. */
+/** Rounds without anybody that end it, once anybody was found: who forks may come and go while a round looks elsewhere. */
 const QUIET_ROUNDS = 5
 
 export function createFamily(isMark: (value: string) => boolean): Family {
@@ -66,16 +66,15 @@ export function createFamily(isMark: (value: string) => boolean): Family {
     },
     async kill(descriptor) {
       let quietRounds = 0
-      let isForking = false
+      let hasFound = false
       for (let round = 1; ; round++) {
         // All are known before the first is killed. Then what is marked is killed as soon as it is seen, before it forks again.
         const atOnce = (one: Seen) => void (own.above.has(one.pid) || signalSame(one, 'SIGKILL'))
-        const before = new Map(known)
         const family = await look(round === 1 ? { descriptor } : { descriptor, onMarked: atOnce })
         for (const one of family) signalSame(one, 'SIGKILL')
-        isForking ||= round > 1 && family.some(({ pid, start }) => before.get(pid) !== start)
+        hasFound ||= family.length > 0
         quietRounds = family.length === 0 ? quietRounds + 1 : 0
-        if (quietRounds === (isForking ? QUIET_ROUNDS : 1) || round === ROUNDS_MAX) return family.length
+        if (quietRounds === (hasFound ? QUIET_ROUNDS : 1) || round === ROUNDS_MAX) return family.length
         await delay(ROUND_MS)
       }
     },
